@@ -1,0 +1,214 @@
+"""Rows of a JSONL, JSONL.gz or Parquet file, read one at a time and never held together."""
+
+import gzip
+import json
+import zlib
+from abc import ABC, abstractmethod
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Sequence, Union, cast
+
+import numpy as np
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import cached_path
+
+JsonDict = Dict[str, Any]
+
+_SCAN_BYTES = 1 << 24
+
+
+class Row(NamedTuple):
+    """One row of a file. Its number is its identity everywhere in this package."""
+
+    number: int
+    """0-based position in the file."""
+    content: JsonDict
+    where: str
+    """`file:line` (1-based, as editors count), for messages."""
+
+
+class Rows(ABC):
+    """
+    The rows of one file. Peak memory does not depend on the file's size.
+
+    # Parameters
+
+    path : `Path`
+        An existing local file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """The number of rows. Reads the file once, then remembers."""
+
+    @abstractmethod
+    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
+        """The rows whose number is `index` modulo `count`, in file order; only these are parsed."""
+
+    @abstractmethod
+    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
+        """The rows with the given numbers, which must be strictly increasing: one pass over the file."""
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.shard()
+
+    def where(self, number: int) -> str:
+        return f"{self.path}:{number + 1}"
+
+    def _parse(self, number: int, line: bytes) -> Row:
+        try:
+            content = json.loads(line)
+        except ValueError as error:
+            raise ConfigurationError(f"{self.where(number)}: not valid JSON ({error})") from error
+        if not isinstance(content, dict):
+            raise ConfigurationError(
+                f"{self.where(number)}: a row must be a JSON object, this is {type(content).__name__}"
+            )
+        return Row(number, content, self.where(number))
+
+
+class JsonlRows(Rows):
+    """A plain JSONL file: random access through an index of line offsets (8 bytes a row), built on first use."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._ends: np.ndarray = np.empty(0, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._line_ends())
+
+    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
+        with self.path.open("rb") as file:
+            for number, line in islice(enumerate(file), index, None, count):
+                yield self._parse(number, line)
+
+    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
+        ends = self._line_ends()
+        with self.path.open("rb") as file:
+            for number in _checked(numbers, len(ends), self.path):
+                file.seek(int(ends[number - 1]) if number else 0)
+                yield self._parse(number, file.readline())
+
+    def _line_ends(self) -> np.ndarray:
+        if not len(self._ends):
+            self._ends = _scan_line_ends(self.path)
+        return self._ends
+
+
+class GzipJsonlRows(Rows):
+    """A gzipped JSONL file. It has no random access: `take` is one pass that skips what is not asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._length = -1
+
+    def __len__(self) -> int:
+        if self._length < 0:
+            self._length = sum(1 for _ in self._lines())
+        return self._length
+
+    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
+        for number, line in islice(enumerate(self._lines()), index, None, count):
+            yield self._parse(number, line)
+
+    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
+        lines = enumerate(self._lines())
+        for number in _checked(numbers, len(self), self.path):
+            line = next(line for at, line in lines if at == number)
+            yield self._parse(number, line)
+
+    def _lines(self) -> Iterator[bytes]:
+        try:
+            with gzip.open(self.path, "rb") as file:
+                yield from cast(BinaryIO, file)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ConfigurationError(f"{self.path}: truncated or not a gzip file ({error})") from error
+
+
+class ParquetRows(Rows):
+    """A Parquet file, read one row group at a time; row groups without a wanted row are skipped unread."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        import pyarrow
+        import pyarrow.parquet
+
+        try:
+            self._file = pyarrow.parquet.ParquetFile(path, memory_map=True)
+        except pyarrow.ArrowInvalid as error:
+            raise ConfigurationError(f"{path}: not a Parquet file ({error})") from error
+
+    def __len__(self) -> int:
+        return self._file.metadata.num_rows
+
+    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
+        return self._read(np.arange(index, len(self), count))
+
+    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
+        return self._read(np.asarray(_checked(numbers, len(self), self.path), dtype=np.int64))
+
+    def _read(self, numbers: np.ndarray) -> Iterator[Row]:
+        start = 0
+        for group in range(self._file.num_row_groups):
+            end = start + self._file.metadata.row_group(group).num_rows
+            first, last = np.searchsorted(numbers, [start, end])
+            if first < last:
+                table = self._file.read_row_group(group).take(numbers[first:last] - start)
+                for number, content in zip(numbers[first:last], table.to_pylist()):
+                    yield Row(int(number), content, self.where(int(number)))
+            start = end
+
+    def __getstate__(self) -> Dict[str, Path]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: Dict[str, Path]) -> None:
+        self.__init__(state["path"])  # type: ignore[misc]
+
+
+def open_rows(path: Union[str, Path]) -> Rows:
+    """
+    Opens a file of rows by its ending: `.parquet`, `.gz`, anything else is JSONL. A URL is downloaded once.
+
+    # Raises
+
+    `ConfigurationError` if the file is missing, is a directory or has no rows.
+    """
+    try:
+        local = Path(cached_path(path))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{path}: no such file") from error
+    if local.is_dir():
+        raise ConfigurationError(f"{path}: is a directory; a .jsonl, .jsonl.gz or .parquet file is needed")
+    if local.stat().st_size == 0:
+        raise ConfigurationError(f"{path}: the file is empty")
+    name = str(path)
+    if name.endswith(".parquet"):
+        return ParquetRows(local)
+    return GzipJsonlRows(local) if name.endswith(".gz") else JsonlRows(local)
+
+
+def _scan_line_ends(path: Path) -> np.ndarray:
+    """Offsets just past each newline (and of the end of a last line without one)."""
+    blocks: List[np.ndarray] = []
+    offset = 0
+    last = b"\n"
+    with path.open("rb") as file:
+        while block := file.read(_SCAN_BYTES):
+            blocks.append(np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + offset + 1)
+            offset += len(block)
+            last = block[-1:]
+    if last != b"\n":
+        blocks.append(np.array([offset]))
+    return np.concatenate(blocks)
+
+
+def _checked(numbers: Sequence[int], length: int, path: Path) -> List[int]:
+    checked = [int(number) for number in numbers]
+    if any(later <= earlier for earlier, later in zip(checked, checked[1:])):
+        raise ValueError("row numbers must be strictly increasing")
+    if checked and not 0 <= checked[0] <= checked[-1] < length:
+        raise ConfigurationError(f"{path}: has {length} rows; row {checked[-1]} was asked for")
+    return checked

@@ -1,0 +1,70 @@
+"""DEFT's format of prompted rows: the pool, the retrieved training files, the few-shot files."""
+
+from typing import Any, List, Optional
+
+from allennlp.data.dataset_readers.dataset_reader import DatasetReader
+
+from attribution.common.rows import Row
+from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+
+
+@DatasetReader.register("p3_jsonl")
+class P3JsonlReader(PromptedReader):
+    """
+    Reads rows `{"input": str, "target": str, "answer_choices": [str, ...]}` from JSONL, JSONL.gz or Parquet, as the
+    P3 pool and DEFT's files have them (Ivison et al., 2023, https://arxiv.org/abs/2212.00196). `answer_choices` may
+    be absent, empty or called `options`; other keys are ignored. A row without choices has its target as its only
+    option. A target that is not among the choices is added to them, as published.
+
+    Rows whose input or target is missing or not a string are skipped and counted in the log.
+
+    Registered as a `DatasetReader` with name "p3_jsonl".
+
+    # Parameters
+
+    model_name : `str`, optional (default = `"google/t5-xl-lm-adapt"`)
+        Whose tokenizer to use: a hub id or a local folder.
+    max_query_length : `int`, optional (default = `512`)
+        Prompts are cut to this many tokens; the end-of-sequence token is kept.
+    max_answer_length : `int`, optional (default = `256`)
+        The same for answer options.
+    return_original_input : `bool`, optional (default = `False`)
+        Adds the texts as metadata.
+    end_of_sequence : `bool`, optional (default = `True`)
+        For decoder-only models: whether options end with the end-of-sequence token.
+    """
+
+    def __init__(
+        self,
+        model_name: str = "google/t5-xl-lm-adapt",
+        max_query_length: int = 512,
+        max_answer_length: int = 256,
+        return_original_input: bool = False,
+        end_of_sequence: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            model_name, max_query_length, max_answer_length, return_original_input, end_of_sequence, **kwargs
+        )
+
+    def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
+        text, target = row.content.get("input"), row.content.get("target")
+        if not isinstance(text, str):
+            self.counts["rows skipped: no input, or not a string"] += 1
+            return None
+        options = _choices(row)
+        if target is None and not labelled:
+            return PromptedExample(text, options, None, row.number, row.where)
+        if not isinstance(target, str):
+            self.counts["rows skipped: no target, or not a string"] += 1
+            return None
+        target = target.strip()
+        if target not in options:
+            self.counts["targets added to their choices"] += bool(options)
+            options.append(target)
+        return PromptedExample(text, options, options.index(target), row.number, row.where)
+
+
+def _choices(row: Row) -> List[str]:
+    choices = row.content.get("answer_choices") or row.content.get("options") or []
+    return [str(choice).strip() for choice in choices]

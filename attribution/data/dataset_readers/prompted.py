@@ -1,0 +1,147 @@
+"""From rows of a file to instances of a prompt, its answer options and the right one."""
+
+import logging
+import os
+from abc import abstractmethod
+from collections import Counter
+from functools import cached_property
+from typing import Any, Counter as CounterType, Iterable, Iterator, List, NamedTuple, Optional
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import lazy_groups_of
+from allennlp.data.dataset_readers.dataset_reader import DatasetReader, WorkerInfo
+from allennlp.data.fields import LabelField, MetadataField
+from allennlp.data.instance import Instance
+
+from attribution.common.rows import Row, open_rows
+from attribution.data.fields import AnswerOptionsField, TokenIdsField
+from attribution.data.prompt_tokenizer import PromptTokenizer
+
+logger = logging.getLogger(__name__)
+
+ROWS_PER_BLOCK = 1024
+
+
+class PromptedExample(NamedTuple):
+    """One prompt with its answer options."""
+
+    input: str
+    """The prompt: template and input."""
+    options: List[str]
+    """The texts to rank; a single one is a plain sequence-to-sequence target."""
+    answer: Optional[int]
+    """The index of the right option; None where the label is not known."""
+    row: int
+    """The number of the row it came from."""
+    where: str = "the given input"
+    """`file:line` of that row, for messages."""
+
+
+class PromptedReader(DatasetReader):
+    """
+    Base of every reader of prompted rows. It owns the loop: rows are sharded over processes before they are parsed,
+    tokenised in blocks by a fast tokenizer, and held as arrays. A subclass says what one row means, in
+    `row_to_example`.
+
+    An `Instance` has the fields `prompt_and_input` (`TokenIdsField`), `answer_options` (`AnswerOptionsField`), `row`
+    (`MetadataField`, the row's number), `correct_answer_index` (`LabelField`) where the answer is known and, on
+    request, `metadata` (`MetadataField`, the texts).
+
+    # Parameters
+
+    model_name : `str`
+        Whose tokenizer to use: a hub id or a local folder.
+    max_query_length : `int`, optional (default = `512`)
+        Prompts are cut to this many tokens; the end-of-sequence token is kept.
+    max_answer_length : `int`, optional (default = `256`)
+        The same for answer options.
+    return_original_input : `bool`, optional (default = `False`)
+        Adds the texts as metadata.
+    end_of_sequence : `bool`, optional (default = `True`)
+        For decoder-only models: whether options end with the end-of-sequence token.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        max_query_length: int = 512,
+        max_answer_length: int = 256,
+        return_original_input: bool = False,
+        end_of_sequence: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs)
+        self.model_name = model_name
+        self.max_query_length = max_query_length
+        self.max_answer_length = max_answer_length
+        self.return_original_input = return_original_input
+        self.end_of_sequence = end_of_sequence
+        self.counts: CounterType[str] = Counter()
+
+    @cached_property
+    def tokenizer(self) -> PromptTokenizer:
+        return PromptTokenizer(self.model_name, self.end_of_sequence)
+
+    @abstractmethod
+    def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
+        """
+        The example of a row, or None if the row is to be skipped (and counted in `self.counts`). With `labelled`
+        off, the answer may be missing.
+        """
+
+    def examples(self, file_path: str, labelled: bool = True) -> Iterator[PromptedExample]:
+        """The examples of this process's share of the rows, as texts: no tokenizer is needed."""
+        found = False
+        for row in open_rows(file_path).shard(*self._shard()):
+            found = True
+            example = self.row_to_example(row, labelled)
+            if example is not None:
+                yield example
+        if not found and self._shard() == (0, 1):
+            raise ConfigurationError(f"{file_path}: has no rows")
+
+    def text_to_instance(  # type: ignore[override]
+        self, input: str, options: List[str], answer: Optional[int] = None, row: int = 0
+    ) -> Instance:
+        """An instance of one prompt: what a predictor needs. `answer` is the index of the right option, if known."""
+        return next(self._block_to_instances([PromptedExample(input, options, answer, row)]))
+
+    def _read(self, file_path: str) -> Iterable[Instance]:
+        self.counts.clear()
+        for block in lazy_groups_of(self.examples(file_path), ROWS_PER_BLOCK):
+            yield from self._block_to_instances(block)
+        for reason, count in sorted(self.counts.items()):
+            logger.info("%s: %d %s", file_path, count, reason)
+        if not self.counts["rows read"] and self._shard() == (0, 1):
+            raise ConfigurationError(f"{file_path}: no usable row; {dict(self.counts)}")
+
+    def _block_to_instances(self, block: List[PromptedExample]) -> Iterator[Instance]:
+        pad_id = self.tokenizer.pad_id
+        prompts = self.tokenizer.prompts([example.input for example in block], self.max_query_length)
+        texts = [option for example in block for option in example.options]
+        options = iter(self.tokenizer.options(texts, self.max_answer_length))
+        for example, prompt in zip(block, prompts):
+            self.counts["rows read"] += 1
+            self.counts["prompts as long as max_query_length, cut if longer"] += len(prompt) == self.max_query_length
+            fields: Any = {
+                "prompt_and_input": TokenIdsField(prompt, pad_id),
+                "answer_options": AnswerOptionsField([next(options) for _ in example.options], pad_id),
+                "row": MetadataField(example.row),
+            }
+            if example.answer is not None:
+                fields["correct_answer_index"] = LabelField(example.answer, skip_indexing=True)
+            if self.return_original_input:
+                fields["metadata"] = MetadataField({"input": example.input, "options": example.options})
+            yield Instance(fields)
+
+    def _shard(self) -> Any:
+        """This process's (index, count) among all ranks and their loader workers."""
+        ranks, workers = self.get_distributed_info(), self.get_worker_info()
+        rank, num_ranks = (ranks.global_rank, ranks.world_size) if ranks else (0, 1)
+        worker, num_workers = (workers.id, workers.num_workers) if workers else (0, 1)
+        return rank * num_workers + worker, num_ranks * num_workers
+
+    def _set_worker_info(self, info: Optional[WorkerInfo]) -> None:
+        if info is not None:
+            os.environ["TOKENIZERS_PARALLELISM"] = "false"  # A forked worker must not start the parent's thread pool.
+        super()._set_worker_info(info)

@@ -1,0 +1,149 @@
+"""A new task from a configuration alone: a file of raw rows, a Jinja template, options and a label map."""
+
+from typing import Any, Dict, List, Optional, Union
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.data.dataset_readers.dataset_reader import DatasetReader
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
+from attribution.common.rows import Row
+from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+
+_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+
+
+@DatasetReader.register("prompted_reader")
+class TemplateReader(PromptedReader):
+    """
+    Reads raw rows (JSONL, JSONL.gz or Parquet), and prompts them with a Jinja template: adding a task needs jsonnet
+    and no Python.
+
+        {
+            type: 'prompted_reader',
+            model_name: 'google/t5-base-lm-adapt',
+            template: '{{premise}}\nQuestion: {{hypothesis}} True, False, or Neither?',
+            options: ['true', 'false', 'neither'],
+            label_map: { entailment: 0, contradiction: 1, neutral: 2 },
+        }
+
+    Registered as a `DatasetReader` with name "prompted_reader".
+
+    # Parameters
+
+    model_name : `str`
+        Whose tokenizer to use: a hub id or a local folder.
+    template : `str`
+        The prompt, over the row's fields. Rendered in a sandbox; a field that a row lacks is an error.
+    options : `Union[List[str], str]`
+        The texts to rank: templates over the row's fields (fixed texts are templates too), or the name of a field
+        that holds a list of them.
+    label : `str`, optional (default = `"label"`)
+        The field that says which option is right.
+    label_map : `Dict[str, int]`, optional
+        From the label, as text, to the option's index. Without it the label is that index, or the option's text.
+    max_query_length : `int`, optional (default = `512`)
+        Prompts are cut to this many tokens; the end-of-sequence token is kept.
+    max_answer_length : `int`, optional (default = `256`)
+        An option of more tokens is an error.
+    return_original_input : `bool`, optional (default = `False`)
+        Adds the texts as metadata.
+    end_of_sequence : `bool`, optional (default = `True`)
+        For decoder-only models: whether options end with the end-of-sequence token.
+
+    # Raises
+
+    `ConfigurationError`, naming file, line and setting, for a row that the settings do not fit.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        template: str,
+        options: Union[List[str], str],
+        label: str = "label",
+        label_map: Optional[Dict[str, int]] = None,
+        max_query_length: int = 512,
+        max_answer_length: int = 256,
+        return_original_input: bool = False,
+        end_of_sequence: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            model_name, max_query_length, max_answer_length, return_original_input, end_of_sequence, **kwargs
+        )
+        if not options:
+            raise ConfigurationError("prompted_reader: `options` is empty; name at least one text to rank")
+        self._template = _compile(template, "template")
+        self._options_field = options if isinstance(options, str) else None
+        self._options = [] if isinstance(options, str) else [_compile(option, "options") for option in options]
+        self._label = label
+        self._label_map = label_map
+
+    def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
+        options = self._row_options(row)
+        answer = self._row_answer(row, options) if labelled or self._label in row.content else None
+        text = _render(self._template, "template", row)
+        return PromptedExample(text, options, answer, row.number, row.where)
+
+    def _row_options(self, row: Row) -> List[str]:
+        if self._options_field is None:
+            options = [_render(option, "options", row) for option in self._options]
+        else:
+            listed = row.content.get(self._options_field)
+            if not isinstance(listed, list) or not listed:
+                raise ConfigurationError(
+                    f"{row.where}: `options` names the field {self._options_field!r}, which here is {listed!r}; "
+                    "a list of at least one text is needed"
+                )
+            options = [str(option).strip() for option in listed]
+        return options
+
+    def _row_answer(self, row: Row, options: List[str]) -> int:
+        if self._label not in row.content:
+            raise ConfigurationError(
+                f"{row.where}: no field {self._label!r}, which `label` names; there are {sorted(row.content)}"
+            )
+        label = row.content[self._label]
+        if self._label_map is not None:
+            if str(label) not in self._label_map:
+                raise ConfigurationError(
+                    f"{row.where}: the label {label!r} is not in `label_map`, which has {sorted(self._label_map)}"
+                )
+            label = self._label_map[str(label)]
+        if isinstance(label, int) and 0 <= label < len(options):
+            return label
+        if isinstance(label, str) and label.strip() in options:
+            return options.index(label.strip())
+        raise ConfigurationError(f"{row.where}: the target {label!r} is none of the options {options}")
+
+    def _block_to_instances(self, block: List[PromptedExample]) -> Any:
+        for instance, example in zip(super()._block_to_instances(block), block):
+            for text, length in zip(example.options, instance["answer_options"].lengths):  # type: ignore[attr-defined]
+                if length >= self.max_answer_length:
+                    self._check_length(text, example.where)
+            yield instance
+
+    def _check_length(self, option: str, where: str) -> None:
+        length = len(self.tokenizer.options([option], 1 << 30)[0])
+        if length > self.max_answer_length:
+            raise ConfigurationError(
+                f"{where}: the option {option[:60]!r} has {length} tokens, more than "
+                f"`max_answer_length` = {self.max_answer_length}; raise it, or shorten the option"
+            )
+
+
+def _compile(source: str, setting: str) -> Any:
+    try:
+        return _ENVIRONMENT.from_string(source)
+    except TemplateError as error:
+        raise ConfigurationError(f"prompted_reader: `{setting}` {source!r} is not valid Jinja: {error}") from error
+
+
+def _render(template: Any, setting: str, row: Row) -> str:
+    try:
+        return template.render(row.content).strip()
+    except TemplateError as error:
+        raise ConfigurationError(
+            f"{row.where}: `{setting}` cannot be filled: {error}; the row has {sorted(row.content)}"
+        ) from error

@@ -1,0 +1,4 @@
+from attribution.data.fields.answer_options_field import AnswerOptionsField
+from attribution.data.fields.token_ids_field import TokenIds, TokenIdsField, pad_token_ids
+
+__all__ = ["AnswerOptionsField", "TokenIds", "TokenIdsField", "pad_token_ids"]

@@ -1,0 +1,54 @@
+"""The answer options of one prompt: any number of them, each of any length."""
+
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+import torch
+from allennlp.data.fields.field import Field
+
+from attribution.data.fields.token_ids_field import TokenIds, pad_token_ids
+
+
+class AnswerOptionsField(Field[torch.Tensor]):
+    """
+    The options of one prompt, stored end to end. A batch of them is flat: no option is made up to fill a row that has
+    fewer than its neighbours.
+
+        {"token_ids": int64 (total options, length), "mask": bool (total options, length), "num_options": int64 (batch,)}
+
+    # Parameters
+
+    options : `Sequence[Sequence[int]]`
+        The token ids of each option.
+    pad_id : `int`
+        What the batch is padded with.
+    """
+
+    __slots__ = ["ids", "lengths", "pad_id"]
+
+    def __init__(self, options: Sequence[Sequence[int]], pad_id: int) -> None:
+        self.ids = np.fromiter((token for option in options for token in option), dtype=np.int32)
+        self.lengths: Tuple[int, ...] = tuple(len(option) for option in options)
+        self.pad_id = pad_id
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def get_padding_lengths(self) -> Dict[str, int]:
+        return {"num_options": len(self.lengths), "num_option_tokens": max(self.lengths)}
+
+    def as_tensor(self, padding_lengths: Dict[str, int]) -> Tuple[torch.Tensor, ...]:  # type: ignore[override]
+        """The options as they are: padding happens once, for the whole batch."""
+        return torch.from_numpy(self.ids).split(self.lengths)
+
+    def batch_tensors(self, tensor_list: List[Tuple[torch.Tensor, ...]]) -> TokenIds:  # type: ignore[override]
+        batch = pad_token_ids([option for options in tensor_list for option in options], self.pad_id)
+        batch["num_options"] = torch.tensor([len(options) for options in tensor_list])
+        return batch
+
+    def empty_field(self) -> "AnswerOptionsField":
+        return AnswerOptionsField([[]], self.pad_id)
+
+    def human_readable_repr(self) -> Any:
+        ends = np.cumsum(self.lengths)[:-1]
+        return [ids.tolist() for ids in np.split(self.ids, ends)]

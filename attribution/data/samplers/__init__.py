@@ -1,0 +1,3 @@
+from attribution.data.samplers.token_budget import TokenBudgetBatchSampler
+
+__all__ = ["TokenBudgetBatchSampler"]

@@ -1,0 +1,148 @@
+"""Tiny random models of each architecture, saved as Hugging Face folders: no hub, no network."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import (
+    BartConfig,
+    BertConfig,
+    EncoderDecoderConfig,
+    GPT2Config,
+    LlamaConfig,
+    MarianConfig,
+    PreTrainedTokenizerFast,
+    T5Config,
+)
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
+WORDS = (
+    "yes no maybe true false neither good bad movie the a film was this that it is question answer review does imply "
+    "one two three four five six seven eight nine ten red green blue cat dog sat on mat and not entailed ? . :"
+).split()
+VOCABULARY_SIZE = 128
+
+SEQ2SEQ = ["t5", "t5_gated", "bart", "marian", "bert2bert"]
+CAUSAL = ["llama", "gpt2"]
+
+
+def _tokenizer(prefix: List[str], suffix: List[str]) -> PreTrainedTokenizerFast:
+    vocabulary = {token: number for number, token in enumerate(SPECIAL + WORDS)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=" ".join([*prefix, "$A", *suffix]), special_tokens=[(token, vocabulary[token]) for token in SPECIAL]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+_SMALL: Dict[str, Any] = {"vocab_size": VOCABULARY_SIZE, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+_BART: Dict[str, Any] = {
+    **_SMALL,
+    "d_model": 16,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "max_position_embeddings": 64,
+    "forced_eos_token_id": None,
+}
+_T5: Dict[str, Any] = {
+    **_SMALL,
+    "d_model": 16,
+    "d_kv": 8,
+    "d_ff": 32,
+    "num_layers": 2,
+    "num_decoder_layers": 2,
+    "num_heads": 2,
+    "decoder_start_token_id": 0,
+}
+_BERT: Dict[str, Any] = {
+    **_SMALL,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 64,
+}
+
+
+def _bert2bert() -> EncoderDecoderConfig:
+    config = EncoderDecoderConfig.from_encoder_decoder_configs(BertConfig(**_BERT), BertConfig(**_BERT))
+    config.decoder_start_token_id, config.pad_token_id = 1, 0
+    return config
+
+
+_CONFIGS: Dict[str, Callable[[], Any]] = {
+    "t5": lambda: T5Config(**_T5),
+    "t5_gated": lambda: T5Config(**_T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
+    "bart": lambda: BartConfig(**_BART, decoder_start_token_id=2),
+    "marian": lambda: MarianConfig(**_BART, decoder_start_token_id=0),
+    "bert2bert": _bert2bert,
+    "bert": lambda: BertConfig(**_BERT),
+    "llama": lambda: LlamaConfig(
+        **_SMALL, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1
+    ),
+    "gpt2": lambda: GPT2Config(**_SMALL, n_embd=16, n_layer=2, n_head=2, n_positions=64),
+}
+
+
+def build_model(name: str, folder: Path) -> Path:
+    """Saves a tiny random model of the named architecture with its tokenizer; returns the folder."""
+    from transformers import AutoModel
+
+    torch.manual_seed(13)
+    config = _CONFIGS[name]()
+    auto = AutoModel if name == "bert" else AutoModelForSeq2SeqLM if name in SEQ2SEQ else AutoModelForCausalLM
+    model = auto.from_config(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.1)  # Otherwise T5's and BERT's logits are all but uniform.
+    model.save_pretrained(folder)
+    prefix = ["<s>"] if name in ("bart", "bert2bert", "bert", "llama") else []
+    suffix = ["</s>"] if name in [*SEQ2SEQ, "bert"] else []
+    _tokenizer(prefix, suffix).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """name of an architecture -> folder of a tiny random model, built once a session."""
+    built: Dict[str, str] = {}
+
+    def get(name: str) -> str:
+        if name not in built:
+            built[name] = str(build_model(name, tmp_path_factory.mktemp(f"{name}_model")))
+        return built[name]
+
+    return get
+
+
+@pytest.fixture
+def write_jsonl(tmp_path: Path) -> Callable[..., str]:
+    """(name, rows) -> path of a JSONL file in the test's own folder."""
+
+    def write(name: str, rows: List[Any]) -> str:
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real prompted rows, where the machine has them: the Makefile sets the variable."""
+    folder = os.environ.get("ATTRIBUTION_SHARED_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("ATTRIBUTION_SHARED_DATA does not name a folder")
+    return Path(folder)

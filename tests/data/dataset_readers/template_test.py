@@ -1,0 +1,87 @@
+from typing import Any, Callable, Dict, List
+
+import pytest
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader
+
+from attribution.data.dataset_readers import TemplateReader
+
+NLI: Dict[str, Any] = {
+    "template": "{{premise}}\nQuestion: {{hypothesis}} True, False, or Neither?",
+    "options": ["true", "false", "neither"],
+    "label_map": {"entailment": 0, "contradiction": 1, "neutral": 2},
+}
+ROW = {"premise": "A cat sat.", "hypothesis": "It sat.", "label": "neutral"}
+
+
+def _read(settings: Dict[str, Any], rows: List[Any], write_jsonl: Callable[..., str], **kwargs: Any) -> Any:
+    return list(TemplateReader("unused", **settings).examples(write_jsonl("raw.jsonl", rows), **kwargs))
+
+
+def test_from_a_configuration(write_jsonl: Callable[..., str]) -> None:
+    reader = DatasetReader.from_params(Params({"type": "prompted_reader", "model_name": "unused", **NLI}))
+    [example] = reader.examples(write_jsonl("raw.jsonl", [ROW]))  # type: ignore[attr-defined]
+    assert example.input == "A cat sat.\nQuestion: It sat. True, False, or Neither?"
+    assert (example.options, example.answer) == (["true", "false", "neither"], 2)
+
+
+@pytest.mark.parametrize(
+    "settings, row, options, answer",
+    [
+        ({"options": ["{{a}}", "{{b}}"]}, {"a": "one", "b": "two", "label": 1}, ["one", "two"], 1),
+        ({"options": "endings"}, {"endings": ["x ", "y", "z"], "label": "z"}, ["x", "y", "z"], 2),
+        ({"options": ["no", "yes"], "label_map": {"True": 1, "False": 0}}, {"label": True}, ["no", "yes"], 1),
+        ({"options": ["1", "2"], "label": "answer"}, {"answer": "2"}, ["1", "2"], 1),
+    ],
+)
+def test_options_and_labels(
+    settings: Any, row: Any, options: List[str], answer: int, write_jsonl: Callable[..., str]
+) -> None:
+    [example] = _read({"template": "which?", **settings}, [row], write_jsonl)
+    assert (example.options, example.answer) == (options, answer)
+
+
+def test_queries_need_no_label(write_jsonl: Callable[..., str]) -> None:
+    [example] = _read(NLI, [{"premise": "a", "hypothesis": "b"}], write_jsonl, labelled=False)
+    assert example.answer is None
+
+
+@pytest.mark.parametrize(
+    "settings, row, message",
+    [
+        ({}, {"premise": "a", "label": "neutral"}, r"raw\.jsonl:1: `template` cannot be filled: 'hypothesis' is undef"),
+        ({}, {"premise": "a", "hypothesis": "b"}, r"raw\.jsonl:1: no field 'label', which `label` names"),
+        ({}, {**ROW, "label": "dunno"}, r"raw\.jsonl:1: the label 'dunno' is not in `label_map`"),
+        ({"label_map": None}, {**ROW, "label": "maybe"}, r"the target 'maybe' is none of the options \['true'"),
+        ({"label_map": None}, {**ROW, "label": 3}, r"the target 3 is none of the options"),
+        ({"options": "choices"}, {**ROW, "choices": []}, r"`options` names the field 'choices', which here is \[\]"),
+        ({"options": "choices"}, ROW, r"`options` names the field 'choices', which here is None"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_named(
+    settings: Any, row: Any, message: str, write_jsonl: Callable[..., str]
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        _read({**NLI, **settings}, [row], write_jsonl)
+
+
+def test_bad_settings() -> None:
+    with pytest.raises(ConfigurationError, match="`options` is empty"):
+        TemplateReader("unused", "x", [])
+    with pytest.raises(ConfigurationError, match="not valid Jinja"):
+        TemplateReader("unused", "{{ x", ["a"])
+
+
+def test_templates_run_in_a_sandbox(write_jsonl: Callable[..., str]) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be filled"):
+        _read({**NLI, "template": "{{ ''.__class__.__mro__[1].__subclasses__() }}"}, [ROW], write_jsonl)
+
+
+def test_an_over_long_option_is_an_error(write_jsonl: Callable[..., str], tiny_model: Callable[[str], str]) -> None:
+    path = write_jsonl("raw.jsonl", [{"label": 0}])
+    options = ["yes", "one two three four"]
+    fits = TemplateReader(tiny_model("t5"), "a film", options, max_answer_length=5)
+    assert len(list(fits.read(path))) == 1
+    with pytest.raises(ConfigurationError, match=r"raw\.jsonl:1: the option 'one two.*has 5 tokens.*max_answer_length"):
+        list(TemplateReader(tiny_model("t5"), "a film", options, max_answer_length=4).read(path))
