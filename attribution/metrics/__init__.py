@@ -1,0 +1,3 @@
+from attribution.metrics.rank_classification import RankClassification
+
+__all__ = ["RankClassification"]

@@ -1,0 +1,82 @@
+"""Hugging Face models from a hub id, a local folder, or a configuration alone; weights without pickles."""
+
+from pathlib import Path
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import cached_path
+from allennlp.common.port import load_tensors
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedModel
+
+
+def load_transformer(model_name: str, encoder_decoder: bool, random_weights: bool = False) -> PreTrainedModel:
+    """
+    A language model in float32.
+
+    # Parameters
+
+    model_name : `str`
+        A hub id or a local folder.
+    encoder_decoder : `bool`
+        The family that the caller can use.
+    random_weights : `bool`, optional (default = `False`)
+        Build it from its configuration alone, untrained.
+
+    # Raises
+
+    `ConfigurationError` if there is no such model, it is of the other family, or its files cannot be read.
+    """
+    try:
+        config = AutoConfig.from_pretrained(model_name)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"model_name {model_name}: no model configuration there ({error})") from error
+    if bool(config.is_encoder_decoder) != encoder_decoder:
+        found, other = ("an encoder-decoder", "seq2seq") if config.is_encoder_decoder else ("decoder-only", "causal_lm")
+        raise ConfigurationError(
+            f"model_name {model_name}: a {config.model_type} model is {found}; use the model type {other!r} for it"
+        )
+    auto_class = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
+    if random_weights:
+        return auto_class.from_config(config).float()
+    try:
+        return auto_class.from_pretrained(model_name, dtype=torch.float32)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigurationError(f"model_name {model_name}: the weights cannot be loaded ({error})") from error
+
+
+def load_weights(module: torch.nn.Module, path: str, setting: str) -> None:
+    """
+    Loads a state dict (`.th`, `.pt`, `.bin`: read without executing anything; or `.safetensors`) into a module. Names
+    are the module's own, or its transformer's, as `save_pretrained` writes them.
+
+    # Raises
+
+    `ConfigurationError`, naming the file and the first names, where names or shapes differ.
+    """
+    state = load_tensors(_existing(path, setting), map_location="cpu")
+    own = module.state_dict(keep_vars=True)
+    if not any(name.startswith("transformer.") for name in state):
+        state = {f"transformer.{name}": tensor for name, tensor in state.items()}
+    other_shape = [
+        f"{name} {tuple(tensor.shape)} instead of {tuple(own[name].shape)}"
+        for name, tensor in state.items()
+        if name in own and own[name].shape != tensor.shape
+    ]
+    given = {own[name].data_ptr() for name in state if name in own}
+    missing = [name for name, tensor in own.items() if name not in state and tensor.data_ptr() not in given]
+    unknown = [name for name in state if name not in own]
+    for problem, names in (("have another shape", other_shape), ("are missing", missing), ("are unknown", unknown)):
+        if names:
+            raise ConfigurationError(
+                f"{setting} {path}: {len(names)} of its tensors {problem}, the first: {', '.join(names[:3])}. "
+                "The file must hold the weights of this very architecture."
+            )
+    module.load_state_dict(state, strict=False)
+
+
+def _existing(path: str, setting: str) -> Path:
+    try:
+        return Path(cached_path(path))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{setting} {path}: no such file") from error
+

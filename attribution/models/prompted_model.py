@@ -1,0 +1,266 @@
+"""What every model of prompts and answer options does, whatever its architecture."""
+
+from abc import abstractmethod
+from contextlib import nullcontext
+from typing import Any, ContextManager, Dict, List, Optional
+
+import torch
+import torch.nn.functional as F
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Vocabulary
+from allennlp.models.model import Model
+from torch.nn.utils.rnn import pad_sequence
+
+from attribution.data.fields import TokenIds, pad_token_ids
+from attribution.data.prompt_tokenizer import PromptTokenizer
+from attribution.metrics import RankClassification
+from attribution.models.option_scoring import ReadPrompts, option_log_probs
+from attribution.models.pretrained import load_transformer, load_weights
+from attribution.modules.delta import DeltaModule
+
+OutputDict = Dict[str, Any]
+
+_OPTION_SCORES = ("sum", "mean", "calibrated")
+_LOSSES = ("mean", "sum")
+
+
+class PromptedModel(Model):
+    """
+    Base of the models that are trained on the right option of each prompt and, in evaluation, rank all of them.
+
+    The training loss is the cross-entropy of the right option's tokens. In evaluation mode the `loss` is the same, and
+    `response` holds each row's best option: the one with the highest log-likelihood, the first of equals.
+
+    # Parameters
+
+    vocab : `Vocabulary`
+        Not used: tokens are the pretrained tokenizer's.
+    model_name : `str`
+        A hub id or a local folder.
+    relevant_label_index : `int`, optional (default = `0`)
+        The option that the metrics `precision` and `recall` are about.
+    gradient_checkpointing : `bool`, optional (default = `False`)
+        Recompute activations in the backward pass: less memory, more time.
+    fake_training : `bool`, optional (default = `False`)
+        Multiplies the loss by zero: an archive of the untrained model.
+    checkpoint_for_initialization, weights_file : `str`, optional
+        A state dict (`.th` or `.safetensors`) to start from; both names are DEFT's.
+    random_weights : `bool`, optional (default = `False`)
+        Build the model from its configuration alone, untrained.
+    delta : `DeltaModule`, optional
+        Train this instead of all weights. Checkpoints and archives then hold what is trained and nothing else.
+    loss : `str`, optional (default = `"mean"`)
+        `mean` over the batch's target tokens, as published, or their `sum`.
+    label_smoothing : `float`, optional (default = `0.0`)
+        Share of the probability spread evenly over the vocabulary, in training.
+    option_score : `str`, optional (default = `"sum"`)
+        `sum` of an option's token log-likelihoods, as published; their `mean`; or `calibrated`: the sum less that of
+        the same option after `calibration_prompt` (Holtzman et al., 2021, https://arxiv.org/abs/2104.08315).
+    calibration_prompt : `str`, optional (default = `""`)
+        The prompt that says nothing.
+    max_scored_tokens : `int`, optional (default = `65536`)
+        Positions (options x (prompt + option)) that one decoder pass may attend to: what bounds the memory of rows
+        with many options.
+    generation : `Dict[str, Any]`, optional
+        If given, evaluation also writes an answer: arguments of `transformers`' `generate`, such as
+        `{ num_beams: 4, max_new_tokens: 64 }`.
+    bf16 : `bool`, optional (default = `False`)
+        Compute in bfloat16 where there is a GPU. On a CPU it would be slower, and is not done.
+    """
+
+    encoder_decoder: bool
+    uneven_validation = True  # Metrics are added up at the end: ranks may have different numbers of batches.
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        model_name: str,
+        relevant_label_index: int = 0,
+        gradient_checkpointing: bool = False,
+        fake_training: bool = False,
+        checkpoint_for_initialization: Optional[str] = None,
+        weights_file: Optional[str] = None,
+        random_weights: bool = False,
+        delta: Optional[DeltaModule] = None,
+        loss: str = "mean",
+        label_smoothing: float = 0.0,
+        option_score: str = "sum",
+        calibration_prompt: str = "",
+        max_scored_tokens: int = 65536,
+        generation: Optional[Dict[str, Any]] = None,
+        bf16: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vocab, **kwargs)
+        _check_choice("loss", loss, _LOSSES)
+        _check_choice("option_score", option_score, _OPTION_SCORES)
+        self.model_name = model_name
+        self.fake_training = fake_training
+        self.loss_reduction = loss
+        self.label_smoothing = label_smoothing
+        self.option_score = option_score
+        self.calibration_prompt = calibration_prompt
+        self.max_scored_tokens = max_scored_tokens
+        self.generation = generation
+        self.bf16 = bf16
+        self.transformer = load_transformer(model_name, self.encoder_decoder, random_weights)
+        for setting, path in (
+            ("checkpoint_for_initialization", checkpoint_for_initialization),
+            ("weights_file", weights_file),
+        ):
+            if path is not None:
+                load_weights(self, path, setting)
+        if delta is not None:
+            self._inject(delta)
+        if gradient_checkpointing:
+            self.transformer.gradient_checkpointing_enable({"use_reentrant": False})
+            self.transformer.enable_input_require_grads()
+        self._metric = RankClassification(relevant_label_index)
+        self._tokenizer: Optional[PromptTokenizer] = None
+
+    def forward(  # type: ignore[override]
+        self,
+        prompt_and_input: TokenIds,
+        answer_options: TokenIds,
+        correct_answer_index: Optional[torch.Tensor] = None,
+        row: Optional[List[int]] = None,
+        metadata: Optional[List[Any]] = None,
+        task: Optional[List[str]] = None,
+    ) -> OutputDict:
+        """
+        # Parameters
+
+        prompt_and_input : `TokenIds`
+            From a `TokenIdsField`. Shape: (batch, prompt length).
+        answer_options : `TokenIds`
+            From an `AnswerOptionsField`. Shape: (options of all rows, option length), with `num_options` (batch,).
+        correct_answer_index : `torch.Tensor`, optional
+            Shape: (batch,). Without it there is no loss.
+        row, metadata, task : `List`, optional
+            Handed through to the output.
+
+        # Returns
+
+        In training `{"loss"}`. In evaluation `loss` (with labels), `response` (the best option's index, one a row),
+        `scores` (each row's list of option scores) and, where `generation` is set, `generated` token ids.
+        """
+        num_options = answer_options["num_options"]
+        gold = None if correct_answer_index is None else num_options.cumsum(0) - num_options + correct_answer_index
+        with self._precision(num_options.device):
+            if self.training:
+                if gold is None:
+                    raise ConfigurationError("training needs labelled rows: there is no correct_answer_index")
+                return {"loss": self._training_loss(prompt_and_input, _take(answer_options, gold))}
+            output = self._rank(prompt_and_input, answer_options, gold)
+            if self.generation is not None:
+                output["generated"] = self._generate(prompt_and_input).tolist()
+        if correct_answer_index is not None:
+            predictions = torch.tensor(output["response"])
+            self._metric(predictions, correct_answer_index.cpu(), num_options.cpu())
+        for name, values in (("row", row), ("metadata", metadata), ("task", task)):
+            if values is not None:
+                output[name] = values
+        return output
+
+    def make_output_human_readable(self, output_dict: OutputDict) -> OutputDict:
+        """Adds `generated_text` where answers were generated."""
+        if "generated" in output_dict:
+            if self._tokenizer is None:
+                self._tokenizer = PromptTokenizer(self.model_name)
+            output_dict["generated_text"] = [self._tokenizer.decode(ids) for ids in output_dict["generated"]]
+        return output_dict
+
+    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
+        return {} if self.training else self._metric.get_metric(reset)
+
+    @abstractmethod
+    def read(self, prompts: TokenIds) -> ReadPrompts:
+        """One pass over each prompt, shared by its options."""
+
+    @abstractmethod
+    def target_logits(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
+        """
+        Teacher-forced logits of one target per prompt, at the targets' tokens only. Shape: (target tokens, vocabulary).
+        """
+
+    @abstractmethod
+    def _generate(self, prompts: TokenIds) -> torch.Tensor:
+        """Generated token ids, the prompt left out. Shape: (batch, length)."""
+
+    def _training_loss(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
+        logits = self.target_logits(prompts, targets)
+        loss = F.cross_entropy(
+            logits.float(),
+            targets["token_ids"][targets["mask"]],
+            reduction=self.loss_reduction,
+            label_smoothing=self.label_smoothing,
+        )
+        return loss * 0.0 if self.fake_training else loss
+
+    def _rank(self, prompts: TokenIds, options: TokenIds, gold: Optional[torch.Tensor]) -> OutputDict:
+        num_options = options["num_options"]
+        # Shape: (options, length)
+        log_probs = option_log_probs(self.read(prompts), options, num_options, self.max_scored_tokens)
+        scores = self._option_scores(log_probs, options).split(num_options.tolist())
+        best = pad_sequence(list(scores), batch_first=True, padding_value=-torch.inf).argmax(1)
+        output: OutputDict = {"response": best.tolist(), "scores": [row.tolist() for row in scores]}
+        if gold is not None:
+            total = -log_probs[gold].sum()
+            output["loss"] = total / options["mask"][gold].sum() if self.loss_reduction == "mean" else total
+        return output
+
+    def _option_scores(self, log_probs: torch.Tensor, options: TokenIds) -> torch.Tensor:
+        """Shape: (options,)."""
+        scores = log_probs.sum(1)
+        if self.option_score == "mean":
+            scores = scores / options["mask"].sum(1)
+        elif self.option_score == "calibrated":
+            all_of_it = torch.tensor([len(scores)], device=scores.device)
+            null = self.read(self._null_prompt(scores.device))
+            prior = option_log_probs(null, options, all_of_it, self.max_scored_tokens)
+            scores = scores - prior.sum(1)
+        return scores
+
+    def _null_prompt(self, device: torch.device) -> TokenIds:
+        if self._tokenizer is None:
+            self._tokenizer = PromptTokenizer(self.model_name)
+        [ids] = self._tokenizer.prompts([self.calibration_prompt], 512)
+        if not ids:
+            raise ConfigurationError(
+                f"calibration_prompt {self.calibration_prompt!r} has no tokens for this model; give it some text"
+            )
+        return {name: tensor.to(device) for name, tensor in pad_token_ids([torch.tensor(ids)], 0).items()}
+
+    def _inject(self, delta: DeltaModule) -> None:
+        delta.inject(self.transformer)
+        self._frozen = {
+            name for name, weight in self.named_parameters(remove_duplicate=False) if not weight.requires_grad
+        }
+        self.register_state_dict_post_hook(_drop_frozen)
+        self.register_load_state_dict_post_hook(_allow_frozen_to_miss)
+
+    def _precision(self, device: torch.device) -> ContextManager[Any]:
+        if self.bf16 and device.type == "cuda":
+            return torch.autocast("cuda", dtype=torch.bfloat16)
+        return nullcontext()
+
+
+def _drop_frozen(model: Any, state: Dict[str, torch.Tensor], prefix: str, _metadata: Any) -> None:
+    for name in model._frozen:
+        del state[prefix + name]
+
+
+def _allow_frozen_to_miss(model: Any, incompatible: Any) -> None:
+    incompatible.missing_keys[:] = [name for name in incompatible.missing_keys if name not in model._frozen]
+
+
+def _take(options: TokenIds, rows: torch.Tensor) -> TokenIds:
+    """The given options, padded no further than the longest of them."""
+    mask = options["mask"][rows]
+    longest = int(mask.sum(1).max())
+    return {"token_ids": options["token_ids"][rows, :longest], "mask": mask[:, :longest]}
+
+
+def _check_choice(setting: str, value: str, choices: Any) -> None:
+    if value not in choices:
+        raise ConfigurationError(f"{setting}: {value!r} is none of {', '.join(choices)}")

@@ -1,0 +1,3 @@
+from attribution.modules import delta
+
+__all__ = ["delta"]

@@ -1,0 +1,91 @@
+"""
+Rank classification: this package's way against the reference's, same model and rows, paired in one run.
+
+The reference (DEFT's model.py) runs the whole encoder-decoder once for the loss and then, row by row, once more with
+the input repeated for every option. Run: `python benchmarks/rank_classification.py`.
+"""
+
+import argparse
+import time
+from statistics import median
+from typing import Any, Callable, Dict, List, Tuple
+
+import torch
+import torch.nn.functional as F
+from transformers import T5Config, T5ForConditionalGeneration
+
+from attribution.models.option_scoring import option_log_probs, read_seq2seq
+
+PROMPT_TOKENS, OPTION_TOKENS = 256, 4
+
+
+def t5_v1_1_small() -> T5ForConditionalGeneration:
+    torch.manual_seed(0)
+    config = T5Config(
+        d_model=512, d_kv=64, d_ff=1024, num_layers=8, num_heads=6, vocab_size=32128,
+        feed_forward_proj="gated-gelu", tie_word_embeddings=False, decoder_start_token_id=0,
+    )  # fmt: skip
+    model = T5ForConditionalGeneration(config).eval()
+    model.lm_head.weight.data.mul_(512**-0.5)  # Logits of unit scale: at initialisation T5's are 22 times that.
+    return model
+
+
+def reference(model: Any, prompts: Any, options: Any, num_options: int) -> Tuple[torch.Tensor, torch.Tensor]:
+    """The loss of each row's first option, then one full pass per option."""
+    token_ids, mask = prompts["token_ids"], prompts["mask"].long()
+    rows = options["token_ids"].view(len(token_ids), num_options, -1)
+    loss = model(input_ids=token_ids, attention_mask=mask, labels=rows[:, 0].contiguous()).loss
+    scores = []
+    for prompt, prompt_mask, row in zip(token_ids, mask, rows):
+        logits = model(
+            input_ids=prompt.expand(num_options, -1), attention_mask=prompt_mask.expand(num_options, -1), labels=row
+        ).logits
+        scores.append(-F.cross_entropy(logits.transpose(1, 2), row, reduction="none").sum(1))
+    return torch.cat(scores), loss
+
+
+def ours(model: Any, prompts: Any, options: Any, num_options: int) -> Tuple[torch.Tensor, torch.Tensor]:
+    counts = torch.full((len(prompts["token_ids"]),), num_options)
+    log_probs = option_log_probs(read_seq2seq(model, prompts), options, counts, max_tokens=65536)
+    return log_probs.sum(1), -log_probs[::num_options].mean()
+
+
+def timed(function: Callable[..., Any], *arguments: Any) -> Tuple[float, Any]:
+    start = time.perf_counter()
+    result = function(*arguments)
+    return time.perf_counter() - start, result
+
+
+@torch.inference_mode()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    model = t5_v1_1_small()
+    print(f"T5-v1.1-small shape, {PROMPT_TOKENS}-token inputs, {OPTION_TOKENS}-token options, CPU,"
+          f" {torch.get_num_threads()} threads, {arguments.rows} rows, {arguments.repeats} pairs")  # fmt: skip
+    for num_options in (2, 4, 10):
+        prompt_ids = torch.randint(2, 32000, (arguments.rows, PROMPT_TOKENS))
+        option_ids = torch.randint(2, 32000, (arguments.rows * num_options, OPTION_TOKENS))
+        prompts, options = ({"token_ids": ids, "mask": torch.ones_like(ids, dtype=torch.bool)} for ids in (prompt_ids, option_ids))
+        work: Tuple[Any, ...] = (model, prompts, options, num_options)
+        _, slow = timed(reference, *work)
+        _, fast = timed(ours, *work)
+        ratios: List[float] = []
+        seconds: Dict[str, List[float]] = {"reference": [], "ours": []}
+        for _ in range(arguments.repeats):
+            seconds["reference"].append(timed(reference, *work)[0])
+            seconds["ours"].append(timed(ours, *work)[0])
+            ratios.append(seconds["reference"][-1] / seconds["ours"][-1])
+        difference = max(float((a - b).abs().max()) for a, b in zip(slow, fast))
+        relative = float(((slow[0] - fast[0]) / slow[0]).abs().max())
+        print(
+            f"{num_options:2d} options: {median(ratios):.2f}x (min {min(ratios):.2f}, max {max(ratios):.2f}), "
+            f"{median(seconds['reference']):.2f} s -> {median(seconds['ours']):.2f} s; "
+            f"largest difference {difference:.1e} (relative {relative:.1e})"
+        )
+
+
+if __name__ == "__main__":
+    main()
