@@ -1,0 +1,3 @@
+from attribution.commands.retrieve import Retrieve
+
+__all__ = ["Retrieve"]

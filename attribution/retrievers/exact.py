@@ -1,0 +1,45 @@
+"""Exact nearest neighbours, kept while the pool is encoded: no index, no stored vectors."""
+
+from itertools import tee
+from typing import Sequence
+
+import numpy as np
+import torch
+from allennlp.common.tqdm import Tqdm
+
+from attribution.encoders import Encoder
+from attribution.retrievers.pool import Pool
+from attribution.retrievers.retriever import Retrieved, Retriever
+
+
+@Retriever.register("exact")
+class ExactRetriever(Retriever):
+    """
+    Encodes the queries, then the pool, and keeps each query's best rows by inner product as the pool goes by.
+
+    Registered as a `Retriever` with name "exact".
+
+    # Parameters
+
+    encoder : `Encoder`
+        Used for queries and pool alike.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+
+    def retrieve(self, pool: Pool, queries: Sequence[str], k: int) -> Retrieved:
+        # Shape: (queries, dimension)
+        wanted = torch.from_numpy(self.encoder.encode(queries))
+        scores = torch.full((len(queries), k), -torch.inf)
+        ids = torch.full((len(queries), k), -1)
+        rows = Tqdm.tqdm(pool.texts(), desc="encoding the pool", unit="row", total=len(pool.rows))
+        for_ids, for_texts = tee(rows)
+        numbers = (row.id for row in for_ids)
+        for vectors in self.encoder.encode_blocks(row.text for row in for_texts):
+            block_ids = torch.from_numpy(np.fromiter(numbers, dtype=np.int64, count=len(vectors)))
+            candidates = torch.cat([scores, wanted @ torch.from_numpy(vectors).T], dim=1)
+            # A stable sort: of equal scores the earlier row stays ahead.
+            scores, order = (best[:, :k] for best in candidates.sort(dim=1, descending=True, stable=True))
+            ids = torch.cat([ids, block_ids.expand(len(queries), -1)], dim=1).gather(1, order)
+        return Retrieved(ids.numpy(), scores.numpy())

@@ -1,0 +1,65 @@
+"""The prompted examples that training rows are retrieved from."""
+
+from collections import Counter
+from typing import Any, Iterator, List, NamedTuple, Optional
+
+from allennlp.common import FromParams
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.rows import Row, Rows, open_rows
+
+
+class PoolText(NamedTuple):
+    """What a retriever sees of a pool row."""
+
+    id: int
+    """The row's number in the pool's file."""
+    text: str
+    """Its prompt."""
+
+
+class Pool(FromParams):
+    """
+    A file of prompted rows `{"input": str, "target": str, "task": str, ...}`. A row's number is its id.
+
+    # Parameters
+
+    path : `str`
+        A JSONL, JSONL.gz or Parquet file.
+    exclude_tasks : `List[str]`, optional
+        Rows whose `task` is one of these are never retrieved: the target's own data, say.
+    """
+
+    def __init__(self, path: str, exclude_tasks: Optional[List[str]] = None) -> None:
+        self.path = path
+        self.exclude_tasks = frozenset(exclude_tasks or ())
+        self.rows: Rows = open_rows(path)
+
+    def texts(self) -> Iterator[PoolText]:
+        """
+        The rows that may be retrieved, in file order.
+
+        # Raises
+
+        `ConfigurationError` if a row has no `input`, an excluded task is in no row, or no row is left.
+        """
+        tasks: "Counter[Any]" = Counter()
+        left = 0
+        for row in self.rows:
+            tasks[row.content.get("task")] += 1
+            if row.content.get("task") not in self.exclude_tasks:
+                left += 1
+                yield PoolText(row.number, _input(row))
+        unknown = sorted(self.exclude_tasks - set(tasks))
+        if unknown:
+            known = sorted(str(task) for task in tasks)
+            raise ConfigurationError(f"{self.path}: exclude_tasks names {unknown}; the tasks there are {known}")
+        if not left:
+            raise ConfigurationError(f"{self.path}: no row is left after exclude_tasks {sorted(self.exclude_tasks)}")
+
+
+def _input(row: Row) -> str:
+    text = row.content.get("input")
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{row.where}: a pool row needs a text under 'input'; there are {sorted(row.content)}")
+    return text
