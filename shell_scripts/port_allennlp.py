@@ -1,0 +1,408 @@
+"""
+Builds AllenNLP for today's libraries: `python shell_scripts/port_allennlp.py WHEELHOUSE`.
+
+AllenNLP 2.10.1 was archived in 2022 and pins torch<1.13. Its code runs on current libraries once the lines below are
+changed. This script takes the published wheel from the package index, checks its hash, applies the edits, each of which
+must match exactly as often as it says, and writes `allennlp-2.10.1+attribution.1` into WHEELHOUSE: the same bytes each
+time. Where the wheel is there already it does nothing.
+"""
+
+import argparse
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional
+
+PUBLISHED = "allennlp-2.10.1-py3-none-any.whl"
+PUBLISHED_SHA256 = "d840f2cb285ded77f48fbe5c8f52fe955dc48d4462cae2baf4668eca10dd42fb"
+VERSION = "2.10.1+attribution.1"
+PORTED = f"allennlp-{VERSION}-py3-none-any.whl"
+
+# What the code imports, with the bounds that were tried; torchvision, matplotlib, wandb and checklist are optional.
+REQUIREMENTS = (
+    "torch>=2.6",
+    "transformers>=4.57,<6",
+    "base58>=2.1",
+    "cached-path>=1.6",
+    "dill>=0.3.4",
+    "filelock>=3.3",
+    "h5py>=3.6",
+    "huggingface-hub>=0.30",
+    'jsonnet>=0.20; sys_platform != "win32"',
+    "lmdb>=1.2.1",
+    "more-itertools>=8.12",
+    "nltk>=3.6.5",
+    "numpy>=1.26",
+    "requests>=2.28",
+    "safetensors>=0.4.5",
+    "scikit-learn>=1.3",
+    "scipy>=1.11",
+    "sentencepiece>=0.2",
+    "spacy>=3.7",
+    "tensorboardX>=2.6",
+    "termcolor>=1.1",
+    "tqdm>=4.62",
+    "traitlets>5.1.1",
+    "typer>=0.4.1",
+)
+
+REMOVED = (
+    "allennlp/commands/push_to_hf.py",  # Its hub client's classes are gone.
+    "allennlp/common/push_to_hf.py",
+    "allennlp/nn/checkpoint/fairscale_checkpoint_wrapper.py",  # fairscale is no longer maintained.
+    "allennlp/nn/parallel/fairscale_fsdp_accelerator.py",
+)
+
+ADDED = {"allennlp/common/port.py": Path(__file__).parent / "allennlp_port" / "port.py"}
+
+
+class Edit(NamedTuple):
+    """One replacement."""
+
+    file: str
+    """In the wheel."""
+    old: str
+    new: str
+    count: int = 1
+    """How often `old` stands there, exactly."""
+
+
+_TRAINER = "allennlp/training/gradient_descent_trainer.py"
+_TOKENIZER = "allennlp/data/tokenizers/pretrained_transformer_tokenizer.py"
+_TORCHVISION = 'from allennlp.common.port import LazyModule\n\ntorchvision = LazyModule("torchvision")'
+
+EDITS = (
+    # Removed modules.
+    Edit("allennlp/common/__init__.py", "from allennlp.common.push_to_hf import push_to_hf\n", ""),
+    Edit("allennlp/commands/__init__.py", "from allennlp.commands.push_to_hf import PushToHf\n", ""),
+    Edit(
+        "allennlp/nn/checkpoint/__init__.py",
+        "from allennlp.nn.checkpoint.fairscale_checkpoint_wrapper import FairScaleCheckpointWrapper\n",
+        "",
+    ),
+    Edit(
+        "allennlp/nn/parallel/__init__.py",
+        "from allennlp.nn.parallel.fairscale_fsdp_accelerator import (\n"
+        "    FairScaleFsdpAccelerator,\n    FairScaleFsdpWrappedModel,\n)\n",
+        "",
+    ),
+    # torchvision where it is used.
+    Edit("allennlp/data/image_loader.py", "import torchvision\n", f"{_TORCHVISION}\n"),
+    Edit("allennlp/modules/vision/grid_embedder.py", "import torchvision\n", f"{_TORCHVISION}\n"),
+    Edit(
+        "allennlp/modules/vision/region_detector.py",
+        "import torchvision\nimport torchvision.ops.boxes as box_ops\n",
+        f'{_TORCHVISION}\nbox_ops = LazyModule("torchvision.ops.boxes")\n',
+    ),
+    # What transformers and torch renamed or dropped.
+    Edit("allennlp/training/optimizers.py", "(Optimizer, transformers.AdamW)", "(Optimizer, torch.optim.AdamW)"),
+    Edit(
+        "allennlp/training/optimizers.py",
+        "        correct_bias: bool = True,\n    ):\n        super().__init__(",
+        "        correct_bias: bool = True,\n    ):\n"
+        "        if not correct_bias:\n"
+        '            raise ConfigurationError("huggingface_adamw: torch\'s AdamW always corrects the bias")\n'
+        "        super().__init__(",
+    ),
+    Edit("allennlp/training/optimizers.py", "            correct_bias=correct_bias,\n", ""),
+    Edit(
+        "allennlp/training/learning_rate_schedulers/pytorch_lr_schedulers.py",
+        "            verbose=verbose,\n",
+        "",
+    ),
+    Edit(_TOKENIZER, "self._model_name, add_special_tokens=False, **", "self._model_name, **"),
+    Edit(_TOKENIZER, "model_name, add_special_tokens=True, **", "model_name, **"),
+    Edit(_TOKENIZER, "tokenizer_with_special_tokens.encode_plus(", "tokenizer_with_special_tokens(", 2),
+    Edit(_TOKENIZER, "self.tokenizer.encode_plus(", "self.tokenizer(", 2),
+    Edit("allennlp/nn/parallel/ddp_accelerator.py", "from torch.cuda import amp", "from torch import amp"),
+    Edit("allennlp/nn/parallel/ddp_accelerator.py", "return amp.GradScaler()", 'return amp.GradScaler("cuda")'),
+    Edit(_TRAINER, "from torch.cuda import amp\n", "from torch import amp\n"),
+    Edit(_TRAINER, "from torch.cuda.amp.grad_scaler", "from torch.amp.grad_scaler"),
+    Edit(_TRAINER, "self._scaler = amp.GradScaler()", 'self._scaler = amp.GradScaler("cuda")'),
+    Edit(_TRAINER, "amp.autocast(self._use_amp)", 'amp.autocast("cuda", enabled=self._use_amp)', 2),
+    Edit(
+        "allennlp/common/file_utils.py",
+        "tensor.storage().size()",
+        "tensor.untyped_storage().nbytes() // tensor.element_size()",
+        2,
+    ),
+    # Nothing that is loaded is executed.
+    Edit("allennlp/nn/initializers.py", "self.weights = torch.load(", "self.weights = load_tensors(", 2),
+    Edit(
+        "allennlp/nn/initializers.py",
+        "from allennlp.common.checks import ConfigurationError\n",
+        "from allennlp.common.checks import ConfigurationError\nfrom allennlp.common.port import load_tensors\n",
+    ),
+    Edit("allennlp/nn/util.py", "state = torch.load(path", "state = load_tensors(path"),
+    Edit(
+        "allennlp/nn/util.py",
+        "from allennlp.common.checks import ConfigurationError",
+        "from allennlp.common.port import load_tensors\nfrom allennlp.common.checks import ConfigurationError",
+    ),
+    Edit("allennlp/common/cached_transformers.py", "torch.load(override_weights_file)", "load_tensors(override_weights_file)"),
+    Edit(
+        "allennlp/common/cached_transformers.py",
+        "            import torch\n            from allennlp.common.file_utils import cached_path\n",
+        "            from allennlp.common.file_utils import cached_path\n"
+        "            from allennlp.common.port import load_tensors\n",
+    ),
+    Edit(
+        "allennlp/common/file_utils.py",
+        'torch.load(io.BytesIO(buffer), map_location="cpu")',
+        'torch.load(io.BytesIO(buffer), map_location="cpu", weights_only=True)',
+    ),
+    Edit("allennlp/training/checkpointer.py", "_state = torch.load(", "_state = load_tensors(", 2),
+    Edit(_TRAINER, "load_state_dict(torch.load(path, map_location=device))", "load_state_dict(load_tensors(path, device))", 2),
+    Edit(
+        "allennlp/models/archival.py",
+        '        with tarfile.open(resolved_archive_file, "r:gz") as archive:\n            archive.extractall(tempdir)\n',
+        "        extract_tar(resolved_archive_file, tempdir)\n",
+    ),
+    Edit(
+        "allennlp/tools/archive_surgery.py",
+        '    with tarfile.open(archive_file, "r:gz") as archive:\n        archive.extractall(tempdir)\n',
+        "    extract_tar(archive_file, tempdir)\n",
+    ),
+    Edit(
+        "allennlp/tools/archive_surgery.py",
+        "from allennlp.common.file_utils import cached_path\n",
+        "from allennlp.common.file_utils import cached_path\nfrom allennlp.common.port import extract_tar\n",
+    ),
+    # Files appear whole.
+    Edit(
+        "allennlp/models/archival.py",
+        'with tarfile.open(archive_file, "w:gz") as archive:',
+        "with writing_tar(archive_file) as archive:",
+    ),
+    Edit("allennlp/models/archival.py", "import tarfile\n", ""),
+    Edit(
+        "allennlp/models/archival.py",
+        "from allennlp.common.meta import Meta, META_NAME\n",
+        "from allennlp.common.meta import Meta, META_NAME\n"
+        "from allennlp.common.port import extract_tar, writing_tar\n",
+    ),
+    Edit("allennlp/training/checkpointer.py", "            torch.save(", "            save_tensors(", 2),
+    Edit(
+        "allennlp/training/checkpointer.py",
+        "from allennlp.common import Registrable\n",
+        "from allennlp.common import Registrable\nfrom allennlp.common.port import load_tensors, save_tensors\n",
+    ),
+    Edit(
+        "allennlp/training/checkpointer.py",
+        "            if point_in_time is None:\n                continue\n",
+        "            if point_in_time is None or not os.path.isfile(self._training_state_path(*point_in_time)):\n"
+        "                continue\n",
+    ),
+    Edit(_TRAINER, "            torch.save(", "            save_tensors(", 3),
+    # Interrupted and continued as if it had not been.
+    Edit(
+        _TRAINER,
+        "from allennlp.common.checks import ConfigurationError, check_for_gpu\n",
+        "from allennlp.common.checks import ConfigurationError, check_for_gpu\n"
+        "from allennlp.common.port import Continuation, evaluates_unevenly, load_tensors, save_tensors\n",
+    ),
+    Edit(
+        _TRAINER,
+        "        # training state management\n",
+        "        # training state management\n        self._continuation = Continuation()\n",
+    ),
+    Edit(
+        _TRAINER,
+        "        train_loss = 0.0\n        train_reg_loss",
+        "        self._continuation.begin_epoch(self)\n        train_loss = 0.0\n        train_reg_loss",
+    ),
+    Edit(
+        _TRAINER,
+        "                continue\n\n            self.optimizer.zero_grad()\n",
+        "                continue\n\n"
+        "            train_loss = self._continuation.first_batch()\n"
+        "            self.optimizer.zero_grad()\n",
+    ),
+    Edit(
+        _TRAINER,
+        "            train_loss += batch_loss\n",
+        "            train_loss += batch_loss\n            self._continuation.train_loss = train_loss\n",
+    ),
+    Edit(
+        _TRAINER,
+        "                    self, self._epochs_completed, self._batches_in_epoch_completed\n"
+        "                )\n\n        if self._distributed and not done_early:",
+        "                    self, self._epochs_completed, self._batches_in_epoch_completed\n"
+        "                )\n            self._continuation.stop_if_requested(self)\n\n"
+        "        if self._distributed and not done_early:",
+    ),
+    Edit(
+        _TRAINER,
+        "            metrics, epoch = self._try_train()\n",
+        "            with self._continuation.stopping_at_a_batch():\n"
+        "                metrics, epoch = self._try_train()\n",
+    ),
+    Edit(
+        _TRAINER,
+        "    def get_checkpoint_state(self) -> Optional[TrainerCheckpoint]:\n",
+        "    def get_checkpoint_state(self) -> Optional[TrainerCheckpoint]:\n"
+        "        continuation = self._continuation.state(self)\n",
+    ),
+    Edit(
+        _TRAINER,
+        '            "best_model_filename": self._best_model_filename,\n',
+        '            "best_model_filename": self._best_model_filename,\n            "continuation": continuation,\n',
+    ),
+    Edit(
+        _TRAINER,
+        '        self._start_after_epochs_completed = training_state["epochs_completed"]\n',
+        '        self._continuation.restore(training_state.get("continuation"))\n'
+        '        self._start_after_epochs_completed = training_state["epochs_completed"]\n',
+    ),
+    # Every process evaluates all its rows, where the model's metrics allow it.
+    Edit(
+        _TRAINER,
+        "        output_dict = self._pytorch_model(**batch)\n",
+        "        uneven = not for_training and evaluates_unevenly(self.model)\n"
+        "        output_dict = (self.model if uneven else self._pytorch_model)(**batch)\n",
+    ),
+    Edit(
+        _TRAINER,
+        "            for batch in val_generator_tqdm:\n                if self._distributed:\n",
+        "            uneven = evaluates_unevenly(self.model)\n"
+        "            for batch in val_generator_tqdm:\n                if self._distributed and not uneven:\n",
+    ),
+    Edit(
+        _TRAINER,
+        "            if self._distributed and not done_early:\n                logger.warning(\n",
+        "            if self._distributed and not done_early and not uneven:\n                logger.warning(\n",
+    ),
+    # Commands.
+    Edit("allennlp/__main__.py", '    main(prog="allennlp")\n', '    run_command(lambda: main(prog="allennlp"))\n'),
+    Edit(
+        "allennlp/__main__.py",
+        "    from allennlp.commands import main  # noqa\n",
+        "    from allennlp.commands import main  # noqa\n    from allennlp.common.port import run as run_command\n",
+    ),
+    Edit(
+        "allennlp/commands/train.py",
+        "\ndef train_model(\n",
+        "\n@keeping_what_was_there\ndef train_model(\n",
+    ),
+    Edit(
+        "allennlp/commands/train.py",
+        "from allennlp.common import util as common_util\n",
+        "from allennlp.common import util as common_util\nfrom allennlp.common.port import keeping_what_was_there\n",
+    ),
+    Edit(
+        "allennlp/common/params.py",
+        "ext_vars=ext_vars))",
+        "ext_vars=ext_vars, native_callbacks=NATIVE_CALLBACKS))",
+        2,
+    ),
+    Edit(
+        "allennlp/common/params.py",
+        "from allennlp.common.file_utils import cached_path\n",
+        "from allennlp.common.file_utils import cached_path\nfrom allennlp.common.port import NATIVE_CALLBACKS\n",
+    ),
+    Edit(
+        "allennlp/common/plugins.py",
+        'DEFAULT_PLUGINS = ("allennlp_models", ',
+        'DEFAULT_PLUGINS = ("attribution", "allennlp_models", ',
+    ),
+)
+
+
+def port(published: Path) -> Dict[str, bytes]:
+    """The ported wheel's files, RECORD left out."""
+    with zipfile.ZipFile(published) as wheel:
+        files = {name: wheel.read(name) for name in wheel.namelist() if not name.endswith("/RECORD")}
+    for name in REMOVED:
+        del files[name]
+    for edit in EDITS:
+        files[edit.file] = apply(edit, files[edit.file].decode("utf-8")).encode("utf-8")
+    for name, source in ADDED.items():
+        files[name] = source.read_bytes()
+    renamed = {name.replace("allennlp-2.10.1.", f"allennlp-{VERSION}."): content for name, content in files.items()}
+    metadata = f"allennlp-{VERSION}.dist-info/METADATA"
+    renamed[metadata] = honest_metadata(renamed[metadata].decode("utf-8")).encode("utf-8")
+    return renamed
+
+
+def apply(edit: Edit, text: str) -> str:
+    """
+    # Raises
+
+    `SystemExit` if the edit does not match as often as it says.
+    """
+    found = text.count(edit.old)
+    if found != edit.count:
+        sys.exit(f"port_allennlp: in {edit.file} this stands {found} times, not {edit.count}:\n{edit.old}")
+    return text.replace(edit.old, edit.new)
+
+
+def honest_metadata(metadata: str) -> str:
+    """Its own version and requirements in place of the published ones."""
+    header, _, description = metadata.partition("\n\n")
+    replaced = ("Version:", "Requires-Dist:", "Requires-Python:", "Provides-Extra:")
+    lines = [line for line in header.split("\n") if not line.startswith(replaced)]
+    lines += [f"Version: {VERSION}", "Requires-Python: >=3.10"]
+    lines += [f"Requires-Dist: {requirement}" for requirement in REQUIREMENTS]
+    return "\n".join(lines) + "\n\n" + description
+
+
+def write_wheel(files: Dict[str, bytes], target: Path) -> None:
+    """The same files give the same bytes. Written beside `target` and renamed into place."""
+    record_name = f"allennlp-{VERSION}.dist-info/RECORD"
+    record: List[str] = []
+    for name in sorted(files):
+        digest = base64.urlsafe_b64encode(hashlib.sha256(files[name]).digest()).rstrip(b"=").decode()
+        record.append(f"{name},sha256={digest},{len(files[name])}\n")
+    contents = {**files, record_name: "".join([*record, f"{record_name},,\n"]).encode()}
+    beside = target.with_suffix(".part")
+    with zipfile.ZipFile(beside, "w") as wheel:
+        for name in sorted(contents):
+            info = zipfile.ZipInfo(name, date_time=(2022, 10, 18, 0, 0, 0))
+            info.external_attr = 0o644 << 16
+            wheel.writestr(info, contents[name], compress_type=zipfile.ZIP_STORED)
+    os.replace(beside, target)
+
+
+def fetch(folder: Path) -> Path:
+    """Downloads the published wheel with pip."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), "allennlp==2.10.1"]
+    subprocess.run(command, check=True)
+    return folder / PUBLISHED
+
+
+def check_hash(published: Path) -> None:
+    digest = hashlib.sha256(published.read_bytes()).hexdigest()
+    if digest != PUBLISHED_SHA256:
+        sys.exit(f"port_allennlp: {published} has sha256 {digest}, the published wheel {PUBLISHED_SHA256}")
+
+
+def recipe() -> str:
+    """Changes whenever this script or a file that it adds does."""
+    sources = [Path(__file__), *ADDED.values()]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("wheelhouse", type=Path)
+    parser.add_argument("--published", type=Path, help=f"a local {PUBLISHED}, instead of downloading it")
+    options = parser.parse_args(arguments)
+    options.wheelhouse.mkdir(parents=True, exist_ok=True)
+    target, mark = options.wheelhouse / PORTED, options.wheelhouse / f"{PORTED}.recipe"
+    if target.exists() and mark.exists() and mark.read_text() == recipe():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        published = options.published or fetch(Path(folder))
+        check_hash(published)
+        write_wheel(port(published), target)
+    mark.write_text(recipe())
+    print(f"{target}: {len(EDITS)} edits")
+
+
+if __name__ == "__main__":
+    main()
