@@ -220,7 +220,7 @@ EDITS = (
         _TRAINER,
         "                continue\n\n            self.optimizer.zero_grad()\n",
         "                continue\n\n"
-        "            train_loss = self._continuation.first_batch()\n"
+        "            train_loss = self._continuation.go_on()\n"
         "            self.optimizer.zero_grad()\n",
     ),
     Edit(
@@ -234,6 +234,8 @@ EDITS = (
         "                )\n\n        if self._distributed and not done_early:",
         "                    self, self._epochs_completed, self._batches_in_epoch_completed\n"
         "                )\n            self._continuation.stop_if_requested(self)\n\n"
+        "        if self._epochs_completed >= self._start_after_epochs_completed:\n"
+        "            train_loss = self._continuation.go_on()\n"
         "        if self._distributed and not done_early:",
     ),
     Edit(

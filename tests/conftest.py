@@ -1,9 +1,11 @@
 """Tiny random models of each architecture, saved as Hugging Face folders: no hub, no network."""
 
 import json
+import logging
 import os
+import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import pytest
 import torch
@@ -85,6 +87,7 @@ def _bert2bert() -> EncoderDecoderConfig:
 _CONFIGS: Dict[str, Callable[[], Any]] = {
     "t5": lambda: T5Config(**_T5),
     "t5_gated": lambda: T5Config(**_T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
+    "t5_without_dropout": lambda: T5Config(**_T5, dropout_rate=0.0),
     "bart": lambda: BartConfig(**_BART, decoder_start_token_id=2),
     "marian": lambda: MarianConfig(**_BART, decoder_start_token_id=0),
     "bert2bert": _bert2bert,
@@ -102,14 +105,14 @@ def build_model(name: str, folder: Path) -> Path:
 
     torch.manual_seed(13)
     config = _CONFIGS[name]()
-    auto = AutoModel if name == "bert" else AutoModelForSeq2SeqLM if name in SEQ2SEQ else AutoModelForCausalLM
+    auto = AutoModel if name == "bert" else AutoModelForSeq2SeqLM if name.startswith(tuple(SEQ2SEQ)) else AutoModelForCausalLM
     model = auto.from_config(config)
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)  # Otherwise T5's and BERT's logits are all but uniform.
     model.save_pretrained(folder)
     prefix = ["<s>"] if name in ("bart", "bert2bert", "bert", "llama") else []
-    suffix = ["</s>"] if name in [*SEQ2SEQ, "bert"] else []
+    suffix = ["</s>"] if name.startswith((*SEQ2SEQ, "bert")) else []
     _tokenizer(prefix, suffix).save_pretrained(folder)
     return folder
 
@@ -146,3 +149,77 @@ def shared_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("ATTRIBUTION_SHARED_DATA does not name a folder")
     return Path(folder)
+
+
+class CommandResult(NamedTuple):
+    """What a command did."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def allennlp(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., CommandResult]:
+    """Runs `allennlp ARGUMENTS` in this process, as the console script does."""
+    from allennlp.commands import main
+    from allennlp.common.port import run
+
+    def command(*arguments: str) -> CommandResult:
+        monkeypatch.setattr(sys, "argv", ["allennlp", *map(str, arguments)])
+        capsys.readouterr()
+        handlers, level = logging.root.handlers[:], logging.root.level
+        try:
+            run(lambda: main(prog="allennlp"))
+            status = 0
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        finally:
+            logging.root.handlers[:] = handlers
+            logging.root.setLevel(level)
+        return CommandResult(status, *capsys.readouterr())
+
+    return command
+
+
+ROWS = [
+    {
+        "input": " ".join(WORDS[10 + (7 * number + step) % 25] for step in range(3 + number % 5)) + f" {sign} ?",
+        "target": "yes" if sign == "good" else "no",
+        "answer_choices": ["yes", "no"],
+    }
+    for number, sign in enumerate(["good", "bad", "bad", "good", "good", "bad"] * 4)
+]
+
+
+@pytest.fixture
+def train_config(tiny_model: Callable[[str], str], write_jsonl: Callable[..., str], tmp_path: Path) -> Callable[..., str]:
+    """(changes, model) -> path of a small configuration that trains and validates on `ROWS`."""
+
+    def make(changes: Optional[Dict[str, Any]] = None, model: str = "t5") -> str:
+        rows = write_jsonl("rows.jsonl", ROWS)
+        config: Dict[str, Any] = {
+            "dataset_reader": {"type": "p3_jsonl", "model_name": tiny_model(model)},
+            "train_data_path": rows,
+            "validation_data_path": rows,
+            "vocabulary": {"type": "empty"},
+            "model": {"type": "causal_lm" if model in CAUSAL else "seq2seq", "model_name": tiny_model(model)},
+            "data_loader": {"batch_size": 4, "shuffle": True},
+            "trainer": {
+                "num_epochs": 2,
+                "optimizer": {"type": "adam", "lr": 0.01},
+                "cuda_device": -1,
+                "enable_default_callbacks": False,
+            },
+        }
+        for key, value in (changes or {}).items():
+            *outer, last = key.split(".")
+            block = config
+            for name in outer:
+                block = block.setdefault(name, {})
+            block[last] = value
+        path = tmp_path / "config.jsonnet"
+        path.write_text(json.dumps(config))
+        return str(path)
+
+    return make

@@ -44,6 +44,14 @@ def load_transformer(model_name: str, encoder_decoder: bool, random_weights: boo
         raise ConfigurationError(f"model_name {model_name}: the weights cannot be loaded ({error})") from error
 
 
+def enable_checkpointing(transformer: PreTrainedModel) -> None:
+    """Recomputes activations in the backward pass, also where the weights below are frozen."""
+    # transformers 5 renamed it.
+    newer = getattr(transformer, "activation_checkpointing_enable", None)
+    (newer or transformer.gradient_checkpointing_enable)({"use_reentrant": False})
+    transformer.enable_input_require_grads()
+
+
 def load_weights(module: torch.nn.Module, path: str, setting: str) -> None:
     """
     Loads a state dict (`.th`, `.pt`, `.bin`: read without executing anything; or `.safetensors`) into a module. Names

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any, ContextManager, Dict, List, Optional
 
 import torch
@@ -15,7 +16,7 @@ from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.metrics import RankClassification
 from attribution.models.option_scoring import ReadPrompts, option_log_probs
-from attribution.models.pretrained import load_transformer, load_weights
+from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights
 from attribution.modules.delta import DeltaModule
 
 OutputDict = Dict[str, Any]
@@ -69,6 +70,7 @@ class PromptedModel(Model):
     """
 
     encoder_decoder: bool
+    default_predictor = "prompted"
     uneven_validation = True  # Metrics are added up at the end: ranks may have different numbers of batches.
 
     def __init__(
@@ -113,10 +115,8 @@ class PromptedModel(Model):
         if delta is not None:
             self._inject(delta)
         if gradient_checkpointing:
-            self.transformer.gradient_checkpointing_enable({"use_reentrant": False})
-            self.transformer.enable_input_require_grads()
+            enable_checkpointing(self.transformer)
         self._metric = RankClassification(relevant_label_index)
-        self._tokenizer: Optional[PromptTokenizer] = None
 
     def forward(  # type: ignore[override]
         self,
@@ -142,7 +142,8 @@ class PromptedModel(Model):
         # Returns
 
         In training `{"loss"}`. In evaluation `loss` (with labels), `response` (the best option's index, one a row),
-        `scores` (each row's list of option scores) and, where `generation` is set, `generated` token ids.
+        `answer_ids` (its token ids), `scores` (each row's list of option scores) and, where `generation` is set,
+        `generated` token ids.
         """
         num_options = answer_options["num_options"]
         gold = None if correct_answer_index is None else num_options.cumsum(0) - num_options + correct_answer_index
@@ -163,12 +164,15 @@ class PromptedModel(Model):
         return output
 
     def make_output_human_readable(self, output_dict: OutputDict) -> OutputDict:
-        """Adds `generated_text` where answers were generated."""
-        if "generated" in output_dict:
-            if self._tokenizer is None:
-                self._tokenizer = PromptTokenizer(self.model_name)
-            output_dict["generated_text"] = [self._tokenizer.decode(ids) for ids in output_dict["generated"]]
+        """Adds the texts: `answer`, the best option, and `generated_text` where answers were generated."""
+        for ids, text in (("answer_ids", "answer"), ("generated", "generated_text")):
+            if ids in output_dict:
+                output_dict[text] = [self.tokenizer.decode(answer) for answer in output_dict.pop(ids)]
         return output_dict
+
+    @cached_property
+    def tokenizer(self) -> PromptTokenizer:
+        return PromptTokenizer(self.model_name)
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return {} if self.training else self._metric.get_metric(reset)
@@ -203,7 +207,12 @@ class PromptedModel(Model):
         log_probs = option_log_probs(self.read(prompts), options, num_options, self.max_scored_tokens)
         scores = self._option_scores(log_probs, options).split(num_options.tolist())
         best = pad_sequence(list(scores), batch_first=True, padding_value=-torch.inf).argmax(1)
-        output: OutputDict = {"response": best.tolist(), "scores": [row.tolist() for row in scores]}
+        chosen = num_options.cumsum(0) - num_options + best
+        output: OutputDict = {
+            "response": best.tolist(),
+            "scores": [row.tolist() for row in scores],
+            "answer_ids": [ids[mask].tolist() for ids, mask in zip(options["token_ids"][chosen], options["mask"][chosen])],
+        }
         if gold is not None:
             total = -log_probs[gold].sum()
             output["loss"] = total / options["mask"][gold].sum() if self.loss_reduction == "mean" else total
@@ -222,9 +231,7 @@ class PromptedModel(Model):
         return scores
 
     def _null_prompt(self, device: torch.device) -> TokenIds:
-        if self._tokenizer is None:
-            self._tokenizer = PromptTokenizer(self.model_name)
-        [ids] = self._tokenizer.prompts([self.calibration_prompt], 512)
+        [ids] = self.tokenizer.prompts([self.calibration_prompt], 512)
         if not ids:
             raise ConfigurationError(
                 f"calibration_prompt {self.calibration_prompt!r} has no tokens for this model; give it some text"

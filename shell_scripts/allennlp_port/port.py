@@ -186,12 +186,15 @@ class Continuation:
         else:
             self._epoch_start = RandomState.get()
 
-    def first_batch(self) -> float:
-        """Before the first batch that is trained on after a restart; returns the epoch's loss up to there."""
+    def go_on(self) -> float:
+        """
+        Before each batch that is trained on, and after the last. The first call after a restart sets the random states;
+        all return the epoch's loss up to there.
+        """
         restored, self._restored = self._restored, None
         if restored is not None:
             RandomState.set(restored["now"])
-            return restored["train_loss"]
+            self.train_loss = restored["train_loss"]
         return self.train_loss
 
     def state(self, trainer: Any) -> Dict[str, Any]:
@@ -290,7 +293,8 @@ def _environment(name: str, default: Any) -> Any:
     return os.environ.get(name, default)
 
 
-NATIVE_CALLBACKS = {"env": (("name", "default"), _environment)}
+# One-letter parameter names: the binding of jsonnet 0.22 mixes up longer ones.
+NATIVE_CALLBACKS = {"env": (("n", "d"), _environment)}
 """In a configuration, `std.native('env')('NAME', 'default')` is the environment variable NAME, or the default."""
 
 
