@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, Optional
 
 PUBLISHED = "allennlp-2.10.1-py3-none-any.whl"
 PUBLISHED_SHA256 = "d840f2cb285ded77f48fbe5c8f52fe955dc48d4462cae2baf4668eca10dd42fb"
@@ -61,7 +62,8 @@ REMOVED = (
 ADDED = {"allennlp/common/port.py": Path(__file__).parent / "allennlp_port" / "port.py"}
 
 
-class Edit(NamedTuple):
+@dataclass(frozen=True)
+class Edit:
     """One replacement."""
 
     file: str
@@ -144,7 +146,11 @@ EDITS = (
         "from allennlp.common.checks import ConfigurationError",
         "from allennlp.common.port import load_tensors\nfrom allennlp.common.checks import ConfigurationError",
     ),
-    Edit("allennlp/common/cached_transformers.py", "torch.load(override_weights_file)", "load_tensors(override_weights_file)"),
+    Edit(
+        "allennlp/common/cached_transformers.py",
+        "torch.load(override_weights_file)",
+        "load_tensors(override_weights_file)",
+    ),
     Edit(
         "allennlp/common/cached_transformers.py",
         "            import torch\n            from allennlp.common.file_utils import cached_path\n",
@@ -157,10 +163,16 @@ EDITS = (
         'torch.load(io.BytesIO(buffer), map_location="cpu", weights_only=True)',
     ),
     Edit("allennlp/training/checkpointer.py", "_state = torch.load(", "_state = load_tensors(", 2),
-    Edit(_TRAINER, "load_state_dict(torch.load(path, map_location=device))", "load_state_dict(load_tensors(path, device))", 2),
+    Edit(
+        _TRAINER,
+        "load_state_dict(torch.load(path, map_location=device))",
+        "load_state_dict(load_tensors(path, device))",
+        2,
+    ),
     Edit(
         "allennlp/models/archival.py",
-        '        with tarfile.open(resolved_archive_file, "r:gz") as archive:\n            archive.extractall(tempdir)\n',
+        '        with tarfile.open(resolved_archive_file, "r:gz") as archive:\n'
+        "            archive.extractall(tempdir)\n",
         "        extract_tar(resolved_archive_file, tempdir)\n",
     ),
     Edit(
@@ -183,8 +195,7 @@ EDITS = (
     Edit(
         "allennlp/models/archival.py",
         "from allennlp.common.meta import Meta, META_NAME\n",
-        "from allennlp.common.meta import Meta, META_NAME\n"
-        "from allennlp.common.port import extract_tar, writing_tar\n",
+        "from allennlp.common.meta import Meta, META_NAME\nfrom allennlp.common.port import extract_tar, writing_tar\n",
     ),
     Edit("allennlp/training/checkpointer.py", "            torch.save(", "            save_tensors(", 2),
     Edit(
@@ -372,7 +383,17 @@ def write_wheel(files: Dict[str, bytes], target: Path) -> None:
 
 def fetch(folder: Path) -> Path:
     """Downloads the published wheel with pip."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), "allennlp==2.10.1"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(folder),
+        "allennlp==2.10.1",
+    ]
     subprocess.run(command, check=True)
     return folder / PUBLISHED
 

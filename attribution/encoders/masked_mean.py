@@ -115,7 +115,7 @@ def _load_encoder(model_name: str) -> Any:
         config = AutoConfig.from_pretrained(model_name)
         if not config.is_encoder_decoder:
             return AutoModel.from_pretrained(model_name, dtype=torch.float32)
-        if type(config) in AutoModelForTextEncoding._model_mapping.keys():
+        if type(config) in AutoModelForTextEncoding._model_mapping:
             return AutoModelForTextEncoding.from_pretrained(model_name, dtype=torch.float32)
         return AutoModel.from_pretrained(model_name, dtype=torch.float32).get_encoder()
     except (OSError, ValueError) as error:

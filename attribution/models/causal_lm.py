@@ -44,10 +44,9 @@ class CausalLM(PromptedModel):
         texts = [ids[mask] for ids, mask in zip(prompts["token_ids"], prompts["mask"])]
         token_ids = pad_sequence(texts, batch_first=True, padding_side="left")
         mask = pad_sequence([torch.ones_like(ids) for ids in texts], batch_first=True, padding_side="left")
-        generated = self.transformer.generate(
+        generated = self.generate(
             input_ids=token_ids,
             attention_mask=mask,
-            **{"pad_token_id": self.transformer.config.eos_token_id, **(self.generation or {})},
         )
         return generated[:, token_ids.size(1) :]
 

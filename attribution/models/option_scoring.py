@@ -1,5 +1,6 @@
 """
-The log-likelihood of every answer option given its prompt (DEFT, Ivison et al., 2023, section 3; T0, Sanh et al., 2022).
+The log-likelihood of every answer option given its prompt (DEFT, Ivison et al., 2023, section 3; T0, Sanh et al.,
+2022).
 
 A prompt is read once, whatever the number of its options: its encoder pass, its keys and values and the prediction of
 the first option token are shared. An option then costs its own tokens and nothing else, and logits are computed at
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 
 from attribution.data.fields import TokenIds
-from attribution.models.shared_keys_attention import shares_keys, shared_keys
+from attribution.models.shared_keys_attention import shared_keys, shares_keys
 
 
 class ReadPrompts(NamedTuple):
@@ -31,7 +32,9 @@ class ReadPrompts(NamedTuple):
     """
 
 
-def option_log_probs(prompts: ReadPrompts, options: TokenIds, num_options: torch.Tensor, max_tokens: int) -> torch.Tensor:
+def option_log_probs(
+    prompts: ReadPrompts, options: TokenIds, num_options: torch.Tensor, max_tokens: int
+) -> torch.Tensor:
     """
     log p(token | prompt, the option's tokens before it), for every token of every option.
 
@@ -171,7 +174,7 @@ def decoder_start_id(transformer: PreTrainedModel) -> int:
     raise ValueError("the model's configuration has no decoder_start_token_id")
 
 
-def _select(cache: DynamicCache, rows: torch.Tensor) -> DynamicCache:
+def _select(cache: Any, rows: torch.Tensor) -> DynamicCache:
     """A cache with the given rows of the batch, in that order, each as often as it is named."""
     selected = DynamicCache()
     for number, layer in enumerate(cache.layers):

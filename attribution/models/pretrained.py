@@ -87,4 +87,3 @@ def _existing(path: str, setting: str) -> Path:
         return Path(cached_path(path))
     except FileNotFoundError as error:
         raise ConfigurationError(f"{setting} {path}: no such file") from error
-

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from contextlib import nullcontext
 from functools import cached_property
-from typing import Any, ContextManager, Dict, List, Optional
+from typing import Any, ContextManager, Dict, List, Optional, cast
 
 import torch
 import torch.nn.functional as F
@@ -191,6 +191,11 @@ class PromptedModel(Model):
     def _generate(self, prompts: TokenIds) -> torch.Tensor:
         """Generated token ids, the prompt left out. Shape: (batch, length)."""
 
+    def generate(self, **inputs: torch.Tensor) -> torch.Tensor:
+        """`transformers`' generation with the settings in `generation`."""
+        settings = {"pad_token_id": self.tokenizer.pad_id, **(self.generation or {})}
+        return cast(Any, self.transformer).generate(**inputs, **settings)
+
     def _training_loss(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
         logits = self.target_logits(prompts, targets)
         loss = F.cross_entropy(
@@ -211,7 +216,7 @@ class PromptedModel(Model):
         output: OutputDict = {
             "response": best.tolist(),
             "scores": [row.tolist() for row in scores],
-            "answer_ids": [ids[mask].tolist() for ids, mask in zip(options["token_ids"][chosen], options["mask"][chosen])],
+            "answer_ids": _lists(_take(options, chosen)),
         }
         if gold is not None:
             total = -log_probs[gold].sum()
@@ -259,6 +264,10 @@ def _drop_frozen(model: Any, state: Dict[str, torch.Tensor], prefix: str, _metad
 
 def _allow_frozen_to_miss(model: Any, incompatible: Any) -> None:
     incompatible.missing_keys[:] = [name for name in incompatible.missing_keys if name not in model._frozen]
+
+
+def _lists(texts: TokenIds) -> List[List[int]]:
+    return [ids[mask].tolist() for ids, mask in zip(texts["token_ids"], texts["mask"])]
 
 
 def _take(options: TokenIds, rows: torch.Tensor) -> TokenIds:

@@ -48,11 +48,10 @@ class Seq2Seq(PromptedModel):
             ).logits
 
     def _generate(self, prompts: TokenIds) -> torch.Tensor:
-        return self.transformer.generate(
+        return self.generate(
             input_ids=prompts["token_ids"],
             attention_mask=prompts["mask"].long(),
             decoder_start_token_id=decoder_start_id(self.transformer),
-            **self.generation,
         )
 
 

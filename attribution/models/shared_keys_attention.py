@@ -6,7 +6,7 @@ for every option; here the options' queries are laid side by side instead, and t
 """
 
 from contextlib import contextmanager
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -28,7 +28,9 @@ def shared_keys(decoder: PreTrainedModel, active: bool = True) -> Iterator[None]
     Within it the decoder's cross-attention accepts a cache with fewer rows than its queries have: row i of the cache
     serves the i-th group of as many queries each.
     """
-    configurations = {id(module.config): module.config for module in decoder.modules() if hasattr(module, "config")}
+    configurations: Dict[int, Any] = {
+        id(module.config): module.config for module in decoder.modules() if hasattr(module, "config")
+    }
     before = [(config, config._attn_implementation) for config in configurations.values()] if active else []
     try:
         for config, _ in before:

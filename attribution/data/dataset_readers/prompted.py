@@ -5,7 +5,8 @@ import os
 from abc import abstractmethod
 from collections import Counter
 from functools import cached_property
-from typing import Any, Counter as CounterType, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Counter as CounterType
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import lazy_groups_of

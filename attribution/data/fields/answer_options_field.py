@@ -14,7 +14,7 @@ class AnswerOptionsField(Field[torch.Tensor]):
     The options of one prompt, stored end to end. A batch of them is flat: no option is made up to fill a row that has
     fewer than its neighbours.
 
-        {"token_ids": int64 (total options, length), "mask": bool (total options, length), "num_options": int64 (batch,)}
+        {"token_ids": int64 (options, length), "mask": bool (options, length), "num_options": int64 (batch,)}
 
     # Parameters
 

@@ -39,7 +39,9 @@ def test_one_row(row: Dict[str, Any], options: List[str], answer: int, write_jso
     assert (example.input, example.options, example.answer, example.row) == ("question", options, answer, 0)
 
 
-def test_unusable_rows_are_skipped_and_counted(write_jsonl: Callable[..., str], tiny_model: Callable[[str], str]) -> None:
+def test_unusable_rows_are_skipped_and_counted(
+    write_jsonl: Callable[..., str], tiny_model: Callable[[str], str]
+) -> None:
     rows = [{"target": "yes"}, {"input": "a"}, {"input": "a", "target": 3}, {"input": "a film", "target": "good"}]
     reader = P3JsonlReader(tiny_model("t5"))
     [instance] = reader.read(write_jsonl("rows.jsonl", rows))

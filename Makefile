@@ -1,0 +1,51 @@
+# Each target does the set-up that it needs, in .venv, and nothing twice.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+CACHE ?= .cache
+WHEELHOUSE := $(CACHE)/wheelhouse
+DEMO_RUNS ?= runs/demo
+TARGETS ?= tweets
+SEEDS ?= 1
+BIN := $(VENV)/bin
+PORT_SOURCES := $(wildcard shell_scripts/port_allennlp.py shell_scripts/allennlp_port/*.py)
+
+# Real prompted rows for the tests and benchmarks that want them; those skip where the folder is missing.
+ifneq ($(wildcard ../shared/data/p3),)
+export ATTRIBUTION_SHARED_DATA ?= $(abspath ../shared/data)
+endif
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: install demo test lint types bench clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: requirements.lock setup.py $(PORT_SOURCES)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (some minutes the first time)"
+	@$(BIN)/python shell_scripts/port_allennlp.py $(WHEELHOUSE)
+	@$(BIN)/pip install --quiet --find-links $(WHEELHOUSE) -r requirements.lock
+	@$(BIN)/pip install --quiet --force-reinstall --no-deps --no-index --find-links $(WHEELHOUSE) allennlp
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip check
+	@touch $@
+
+demo: install
+	@$(BIN)/python shell_scripts/demo/prepare.py $(CACHE)/demo
+	@PATH="$(abspath $(BIN)):$$PATH" TARGETS="$(TARGETS)" SEEDS=$(SEEDS) \
+	  shell_scripts/demo/demo.sh $(CACHE)/demo $(DEMO_RUNS)
+
+test: install
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: install
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: install
+	@$(BIN)/mypy
+
+bench: install
+	@for benchmark in rank_classification reading training; do $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
