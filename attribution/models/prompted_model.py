@@ -191,7 +191,7 @@ class PromptedModel(Model):
     def _generate(self, prompts: TokenIds) -> torch.Tensor:
         """Generated token ids, the prompt left out. Shape: (batch, length)."""
 
-    def generate(self, **inputs: torch.Tensor) -> torch.Tensor:
+    def generate(self, **inputs: Any) -> torch.Tensor:
         """`transformers`' generation with the settings in `generation`."""
         settings = {"pad_token_id": self.tokenizer.pad_id, **(self.generation or {})}
         return cast(Any, self.transformer).generate(**inputs, **settings)

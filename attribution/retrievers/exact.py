@@ -5,7 +5,6 @@ from typing import Sequence
 
 import numpy as np
 import torch
-from allennlp.common.tqdm import Tqdm
 
 from attribution.encoders import Encoder
 from attribution.retrievers.pool import Pool
@@ -33,8 +32,7 @@ class ExactRetriever(Retriever):
         wanted = torch.from_numpy(self.encoder.encode(queries))
         scores = torch.full((len(queries), k), -torch.inf)
         ids = torch.full((len(queries), k), -1)
-        rows = Tqdm.tqdm(pool.texts(), desc="encoding the pool", unit="row", total=len(pool.rows))
-        for_ids, for_texts = tee(rows)
+        for_ids, for_texts = tee(pool.texts("encoding the pool"))
         numbers = (row.id for row in for_ids)
         for vectors in self.encoder.encode_blocks(row.text for row in for_texts):
             block_ids = torch.from_numpy(np.fromiter(numbers, dtype=np.int64, count=len(vectors)))

@@ -5,6 +5,7 @@ from typing import Any, Iterator, List, NamedTuple, Optional
 
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.tqdm import Tqdm
 
 from attribution.common.rows import Row, Rows, open_rows
 
@@ -35,9 +36,9 @@ class Pool(FromParams):
         self.exclude_tasks = frozenset(exclude_tasks or ())
         self.rows: Rows = open_rows(path)
 
-    def texts(self) -> Iterator[PoolText]:
+    def texts(self, progress: str) -> Iterator[PoolText]:
         """
-        The rows that may be retrieved, in file order.
+        The rows that may be retrieved, in file order, with a progress bar that says what is being done.
 
         # Raises
 
@@ -45,7 +46,7 @@ class Pool(FromParams):
         """
         tasks: "Counter[Any]" = Counter()
         left = 0
-        for row in self.rows:
+        for row in Tqdm.tqdm(self.rows, desc=progress, unit="row", total=len(self.rows)):
             tasks[row.content.get("task")] += 1
             if row.content.get("task") not in self.exclude_tasks:
                 left += 1

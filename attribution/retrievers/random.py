@@ -26,7 +26,7 @@ class RandomRetriever(Retriever):
 
     def retrieve(self, pool: Pool, queries: Sequence[str], k: int) -> Retrieved:
         generator = np.random.default_rng(self.seed)
-        allowed = np.fromiter((row.id for row in pool.texts()), dtype=np.int64)
+        allowed = np.fromiter((row.id for row in pool.texts("reading the pool")), dtype=np.int64)
         found = min(k, len(allowed))
         ids = np.full((len(queries), k), -1, dtype=np.int64)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
