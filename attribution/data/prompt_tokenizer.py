@@ -1,6 +1,7 @@
 """Prompts and answer options to token ids, as the model's family expects them."""
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, List, Sequence
 
 from allennlp.common.checks import ConfigurationError
@@ -74,7 +75,11 @@ def _load(model_name: str) -> Any:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"model_name {model_name}: no model configuration there ({error})") from error
     try:
-        return config.is_encoder_decoder, AutoTokenizer.from_pretrained(model_name)
+        tokenizer = AutoTokenizer.from_pretrained(model_name)
+        files = [*type(tokenizer).vocab_files_names.values(), "tokenizer.json"]
+        if Path(model_name).is_dir() and not any((Path(model_name) / name).exists() for name in files):
+            raise OSError(f"none of {', '.join(sorted(set(files)))}")  # transformers 5 makes one without a vocabulary.
+        return config.is_encoder_decoder, tokenizer
     except (OSError, ValueError, TypeError, ImportError) as error:
         raise ConfigurationError(
             f"model_name {model_name}: there is no tokenizer in it ({error}). "

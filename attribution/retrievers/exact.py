@@ -5,6 +5,7 @@ from typing import Sequence
 
 import numpy as np
 import torch
+from allennlp.common.checks import ConfigurationError
 
 from attribution.encoders import Encoder
 from attribution.retrievers.pool import Pool
@@ -14,7 +15,7 @@ from attribution.retrievers.retriever import Retrieved, Retriever
 @Retriever.register("exact")
 class ExactRetriever(Retriever):
     """
-    Encodes the queries, then the pool, and keeps each query's best rows by inner product as the pool goes by.
+    Encodes the queries, then the pool, and keeps each query's best rows as the pool goes by.
 
     Registered as a `Retriever` with name "exact".
 
@@ -22,10 +23,15 @@ class ExactRetriever(Retriever):
 
     encoder : `Encoder`
         Used for queries and pool alike.
+    metric : `str`, optional (default = `"inner_product"`)
+        `inner_product` (the cosine, if the encoder normalizes) or `l2`, the negative squared distance, as DEFT's index.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, metric: str = "inner_product") -> None:
+        if metric not in ("inner_product", "l2"):
+            raise ConfigurationError(f"exact: metric {metric!r} is none of inner_product, l2")
         self.encoder = encoder
+        self.metric = metric
 
     def retrieve(self, pool: Pool, queries: Sequence[str], k: int) -> Retrieved:
         # Shape: (queries, dimension)
@@ -36,8 +42,15 @@ class ExactRetriever(Retriever):
         numbers = (row.id for row in for_ids)
         for vectors in self.encoder.encode_blocks(row.text for row in for_texts):
             block_ids = torch.from_numpy(np.fromiter(numbers, dtype=np.int64, count=len(vectors)))
-            candidates = torch.cat([scores, wanted @ torch.from_numpy(vectors).T], dim=1)
+            candidates = torch.cat([scores, self._scores(wanted, torch.from_numpy(vectors))], dim=1)
             # A stable sort: of equal scores the earlier row stays ahead.
             scores, order = (best[:, :k] for best in candidates.sort(dim=1, descending=True, stable=True))
             ids = torch.cat([ids, block_ids.expand(len(queries), -1)], dim=1).gather(1, order)
         return Retrieved(ids.numpy(), scores.numpy())
+
+    def _scores(self, queries: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Shape: (queries, rows)."""
+        products = queries @ rows.T
+        if self.metric == "inner_product":
+            return products
+        return 2 * products - rows.square().sum(1) - queries.square().sum(1, keepdim=True)

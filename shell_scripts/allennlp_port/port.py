@@ -354,7 +354,7 @@ def _jsonnet_message(text: str) -> str:
 
 
 def _while_constructing(error: BaseException) -> bool:
-    frames = traceback.extract_tb(error.__traceback__)
-    return any(frame.filename.endswith(os.path.join("common", "from_params.py")) for frame in frames) and not any(
-        frame.name in ("train", "_train_epoch", "run") for frame in frames
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return any(file.endswith(os.path.join("common", "from_params.py")) for file in files) and not any(
+        file.endswith("gradient_descent_trainer.py") for file in files
     )

@@ -35,7 +35,7 @@ class TemplateReader(PromptedReader):
         Whose tokenizer to use: a hub id or a local folder.
     template : `str`
         The prompt, over the row's fields. Rendered in a sandbox; a field that a row lacks is an error.
-    options : `Union[List[str], str]`
+    options : `Union[str, List[str]]`
         The texts to rank: templates over the row's fields (fixed texts are templates too), or the name of a field
         that holds a list of them.
     label : `str`, optional (default = `"label"`)
@@ -60,7 +60,7 @@ class TemplateReader(PromptedReader):
         self,
         model_name: str,
         template: str,
-        options: Union[List[str], str],
+        options: Union[str, List[str]],
         label: str = "label",
         label_map: Optional[Dict[str, int]] = None,
         max_query_length: int = 512,

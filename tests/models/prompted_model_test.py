@@ -1,0 +1,92 @@
+"""Ranking by hand, and what does not depend on the architecture."""
+
+from typing import Any, Callable, List
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from attribution.data.dataset_readers import P3JsonlReader
+from tests.models.conftest import EXAMPLES, make_batch, make_model
+
+
+def _slow_scores(model: Any, folder: str, prompt: str, options: List[str]) -> List[torch.Tensor]:
+    tokenizer = P3JsonlReader(folder).tokenizer
+    [prompt_ids] = tokenizer.prompts([prompt], 512)
+    scores = []
+    for option in tokenizer.options(options, 64):
+        decoder_ids = torch.tensor([[0, *option[:-1]]])
+        logits = model.transformer(input_ids=torch.tensor([prompt_ids]), decoder_input_ids=decoder_ids).logits
+        scores.append(logits[0].log_softmax(-1)[range(len(option)), option])
+    return scores
+
+
+@pytest.mark.parametrize("option_score", ["sum", "mean", "calibrated"])
+def test_ranking_equals_one_pass_per_option(option_score: str, tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model("t5")
+    model = make_model(folder, option_score=option_score, calibration_prompt="answer :", max_scored_tokens=40).eval()
+    with torch.no_grad():
+        output = model(**make_batch(folder))
+        for (prompt, options, _), scores, response in zip(EXAMPLES, output["scores"], output["response"]):
+            expected = []
+            null = _slow_scores(model, folder, "answer :", options)
+            for tokens, without in zip(_slow_scores(model, folder, prompt, options), null):
+                by_name = {"sum": tokens.sum(), "mean": tokens.mean(), "calibrated": tokens.sum() - without.sum()}
+                expected.append(by_name[option_score].item())
+            assert scores == pytest.approx(expected, abs=1e-4)
+            assert response == expected.index(max(expected))
+    accuracy = sum(r == gold for r, (_, _, gold) in zip(output["response"], EXAMPLES)) / 3
+    assert model.get_metrics(reset=True)["accuracy"] == pytest.approx(accuracy)
+
+
+def test_scores_do_not_depend_on_the_neighbours_in_themake_batch(tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model("t5")
+    model = make_model(folder).eval()
+    with torch.no_grad():
+        together = model(**make_batch(folder))["scores"]
+        alone = [model(**make_batch(folder, [example]))["scores"][0] for example in EXAMPLES]
+    for one, other in zip(together, alone):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_the_first_of_equal_options_wins(tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model("t5")
+    batch = make_batch(folder, [("a film", ["red", "red", "red"], 2)])
+    assert make_model(folder).eval()(**batch)["response"] == [0]
+
+
+def test_gradient_checkpointing_gives_the_same_gradients(tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model("t5_without_dropout")
+    gradients = []
+    for setting in (False, True):
+        torch.manual_seed(0)
+        settings = {"gradient_checkpointing": setting, "delta": {"type": "lora", "r": 2}}
+        model = make_model(folder, **settings).train()
+        model(**make_batch(folder))["loss"].backward()
+        gradients.append([weight.grad for weight in model.parameters() if weight.requires_grad])
+    for one, other in zip(*gradients):
+        torch.testing.assert_close(one, other)
+
+
+def test_fake_training_changes_nothing(tiny_model: Callable[[str], str]) -> None:
+    model = make_model(tiny_model("t5"), fake_training=True).train()
+    loss = model(**make_batch(tiny_model("t5")))["loss"]
+    loss.backward()
+    assert loss.item() == 0 and not model.transformer.shared.weight.grad.any()
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"model_name": "/nowhere/at/all"}, "/nowhere/at/all: no model configuration there"),
+        ({"loss": "median"}, "loss: 'median' is none of mean, sum"),
+        ({"option_score": "best"}, "option_score: 'best' is none of sum"),
+        ({"delta": {"type": "lora", "target_modules": ["nothing"]}}, "lora: .*nothing"),
+        ({"delta": {"type": "lora", "target_modules": []}}, "`target_modules` is empty"),
+    ],
+)
+def test_bad_settings(settings: Any, message: str, tiny_model: Callable[[str], str]) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        make_model(**{"folder": tiny_model("t5"), **settings}) if "model_name" not in settings else make_model(
+            settings["model_name"]
+        )

@@ -1,0 +1,27 @@
+from typing import Any, Callable
+
+import pytest
+from allennlp.common.checks import ConfigurationError
+
+from attribution.data.dataset_readers import P3JsonlReader
+from attribution.predictors import PromptedPredictor
+from tests.models.conftest import make_model
+
+ROW = {"input": "a good movie ?", "answer_choices": ["yes", "no"]}
+
+
+@pytest.fixture
+def predictor(tiny_model: Callable[[str], str]) -> Any:
+    return PromptedPredictor(make_model(tiny_model("t5")), P3JsonlReader(tiny_model("t5")))
+
+
+def test_with_and_without_a_label(predictor: Any) -> None:
+    output = predictor.predict_json(ROW)
+    assert output["answer"] == ROW["answer_choices"][output["response"]]
+    assert output["scores"][output["response"]] == max(output["scores"])
+    assert "loss" in predictor.predict_json({**ROW, "target": "no"})
+
+
+def test_a_row_that_the_reader_skips(predictor: Any) -> None:
+    with pytest.raises(ConfigurationError, match="the reader skips this row"):
+        predictor.predict_json({"text": "x"})

@@ -1,0 +1,142 @@
+"""Every shipped configuration resolves and its parts are built; DEFT's own runs on a tiny model."""
+
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional
+
+import pytest
+from allennlp.common import Params
+from allennlp.data import DatasetReader
+
+from attribution.common.rows import Row
+from attribution.data.dataset_readers import PromptedExample, PromptedReader
+from tests.conftest import ROWS
+
+CONFIGS = Path(__file__).parents[2] / "training_config"
+
+# DEFT's published main configuration, key for key (its type names, keys and environment variables).
+PUBLISHED = """
+local transformer_model = "%s";
+local epochs = 5;
+local batch_size = 1;
+local num_gradient_accumulation_steps = 8;
+local train_data_path = std.extVar("TRAIN_DATA_PATH");
+local dev_reader_name = std.extVar("VALIDATION_DATASET_READER_NAME");
+{
+    "dataset_reader": {"type": "p3_jsonl", "model_name": transformer_model, "max_answer_length": 256},
+    "validation_dataset_reader": {
+        "type": dev_reader_name, "model_name": transformer_model, "split_name": "validation", "use_val_split": false
+    },
+    "train_data_path": train_data_path,
+    "validation_data_path": "dummy",
+    "vocabulary": {"type": "empty"},
+    "model": {"type": "seq2seq", "model_name": transformer_model},
+    "data_loader": {"batch_size": batch_size},
+    "trainer": {
+        "optimizer": {"type": "adam", "lr": 5e-5},
+        "learning_rate_scheduler": {"type": "slanted_triangular", "cut_frac": 0.1},
+        "callbacks": [{"type": "tensorboard"}],
+        "enable_default_callbacks": false,
+        "checkpointer": {"keep_most_recent_by_count": 1},
+        "grad_clipping": 1.0,
+        "num_epochs": epochs,
+        "num_gradient_accumulation_steps": num_gradient_accumulation_steps,
+        "patience": epochs,
+        "use_amp": false,
+        "cuda_device": -1
+    }
+}
+"""
+
+
+@DatasetReader.register("tests_task_reader")
+class TaskReader(PromptedReader):
+    """A task reader with DEFT's constructor arguments, which knows its own data."""
+
+    def __init__(self, model_name: str, split_name: str, use_val_split: bool = True, **kwargs: Any) -> None:
+        super().__init__(model_name, **kwargs)
+        self.split_name = split_name
+
+    def examples(self, file_path: str, labelled: bool = True) -> Any:
+        assert file_path == "dummy"
+        for number, row in enumerate(ROWS[:6]):
+            yield self.row_to_example(Row(number, row, "here"))
+
+    def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
+        choices: List[str] = row.content["answer_choices"]
+        return PromptedExample(row.content["input"], choices, choices.index(row.content["target"]), row.number)
+
+
+@pytest.fixture
+def environment(
+    tiny_model: Callable[[str], str], write_jsonl: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Dict[str, str]:
+    rows = write_jsonl("rows.jsonl", ROWS)
+    variables = {
+        "MODEL_NAME": tiny_model("t5"),
+        "ENCODER_NAME": tiny_model("t5"),
+        "EPOCHS": "2",
+        "TRAIN_DATA_PATH": rows,
+        "P3_TRAIN_DATA_PATH": rows,
+        "VALIDATION_DATASET_READER_NAME": "tests_task_reader",
+        "TRAIN_DATASET_READER_NAME": "tests_task_reader",
+        "INSTANCES_PER_EPOCH": "12",
+        "POOL_PATH": rows,
+        "QUERIES_PATH": rows,
+        "NEIGHBOURS": "3",
+        "DEMO_CACHE": "/nowhere",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.jsonnet")), ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_resolves(path: Path, environment: Dict[str, str]) -> None:
+    assert Params.from_file(path).as_dict()
+
+
+@pytest.mark.parametrize("name", ["task_retrieved_only", "task_specific_train", "task_multitask_train"])
+def test_deft_trains(name: str, environment: Dict[str, str], allennlp: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    result = allennlp("train", CONFIGS / "deft" / f"{name}.jsonnet", "-s", folder, "--include-package", "attribution")
+    assert result.status == 0, result.stderr
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["epoch"] == 1
+    if name == "task_retrieved_only":
+        assert {"validation_accuracy", "best_validation_accuracy"} <= set(metrics)
+        predictions = folder / "predictions.jsonl"
+        archive = folder / "model.tar.gz"
+        assert allennlp("evaluate", archive, "dummy", "--predictions-output-file", predictions).status == 0
+        assert len(predictions.read_text().splitlines()) == 6
+
+
+def test_validation_may_be_a_file_or_left_out(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    config = CONFIGS / "deft" / "task_retrieved_only.jsonnet"
+    monkeypatch.delenv("VALIDATION_DATASET_READER_NAME")
+    assert "validation_data_path" not in Params.from_file(config).as_dict()
+    monkeypatch.setenv("VALIDATION_DATA_PATH", environment["TRAIN_DATA_PATH"])
+    assert Params.from_file(config).as_dict()["validation_dataset_reader"]["type"] == "p3_jsonl"
+
+
+def test_a_configuration_written_for_the_published_code_trains(
+    environment: Dict[str, str], allennlp: Any, tmp_path: Path
+) -> None:
+    config = tmp_path / "published.jsonnet"
+    config.write_text(PUBLISHED % environment["MODEL_NAME"])
+    result = allennlp("train", config, "-s", tmp_path / "run", "--include-package", "attribution")
+    assert result.status == 0, result.stderr
+    # 24 rows, 3 steps an epoch of 8 accumulated batches: the published file names of every epoch.
+    assert sorted(path.name for path in (tmp_path / "run").glob("metrics_epoch_*.json")) == [
+        f"metrics_epoch_{epoch}.json" for epoch in range(5)
+    ]
+
+
+def test_deft_retrieves(environment: Dict[str, str], allennlp: Any, tmp_path: Path) -> None:
+    result = allennlp("retrieve", CONFIGS / "deft" / "retrieve.jsonnet", "-s", tmp_path / "retrieved")
+    assert result.status == 0, result.stderr
+    rows = [json.loads(line) for line in (tmp_path / "retrieved" / "train.jsonl").read_text().splitlines()]
+    assert [row["index_id"] for row in rows] == list(range(len(ROWS)))  # Each query finds at least itself.
+    assert all(row["attribution_frequency"] >= 1 for row in rows)

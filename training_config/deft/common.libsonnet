@@ -1,0 +1,21 @@
+// What DEFT's recipes share: 5 epochs, Adam 5e-5, slanted triangular, element-wise clipping at 1, fp32.
+local env = import '../common/env.libsonnet';
+{
+  epochs:: env.integer('EPOCHS', 5),
+  cuda_device:: env.integer('CUDA_DEVICE', -1),
+  model_name:: env.optional('MODEL_NAME', 'google/t5-xl-lm-adapt'),
+
+  vocabulary: { type: 'empty' },
+  evaluation: { batch_serializer: { type: 'rows' } },
+  trainer: {
+    num_epochs: $.epochs,
+    patience: $.epochs,
+    optimizer: { type: 'adam', lr: 5e-5 },
+    learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.1 },
+    grad_clipping: 1.0,
+    use_amp: false,
+    cuda_device: $.cuda_device,
+    callbacks: ['tensorboard'],
+    enable_default_callbacks: false,
+  },
+}

@@ -1,0 +1,21 @@
+// Fully supervised in-task training: no retrieval, no validation.
+//
+// TRAIN_DATASET_READER_NAME  a task's reader
+// MODEL_NAME, EPOCHS, CUDA_DEVICE
+local env = import '../common/env.libsonnet';
+local common = import 'common.libsonnet';
+common {
+  dataset_reader: {
+    type: env.required('TRAIN_DATASET_READER_NAME'),
+    model_name: common.model_name,
+    split_name: 'train',
+  },
+  train_data_path: 'dummy',
+  model: { type: 'seq2seq', model_name: common.model_name },
+  data_loader: { batch_size: 4 },
+  trainer+: {
+    num_gradient_accumulation_steps: 2,
+    learning_rate_scheduler+: { cut_frac: 0.01 },
+    checkpointer: { keep_most_recent_by_count: 1 },
+  },
+}
