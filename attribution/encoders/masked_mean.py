@@ -9,6 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import lazy_groups_of
 
 from attribution.data.fields import pad_token_ids
+from attribution.data.prompt_tokenizer import TokenIdLists
 from attribution.encoders.encoder import Encoder
 
 _WINDOW = 2048  # Texts sorted by length together; also the block that is given out at once.
@@ -66,7 +67,7 @@ class MaskedMeanEncoder(Encoder):
             if waiting is not None:
                 yield self._encode_window(waiting.result())
 
-    def _tokenize(self, texts: List[str]) -> List[torch.Tensor]:
+    def _tokenize(self, texts: List[str]) -> TokenIdLists:
         encoded = self._tokenizer(
             texts,
             truncation=True,
@@ -74,10 +75,10 @@ class MaskedMeanEncoder(Encoder):
             return_attention_mask=False,
             return_token_type_ids=False,
         )
-        return [torch.tensor(ids) for ids in encoded["input_ids"]]
+        return encoded["input_ids"]
 
     @torch.inference_mode()
-    def _encode_window(self, texts: List[torch.Tensor]) -> np.ndarray:
+    def _encode_window(self, texts: TokenIdLists) -> np.ndarray:
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         vectors: Optional[np.ndarray] = None
         for batch in self._batches(order, texts):
@@ -97,7 +98,7 @@ class MaskedMeanEncoder(Encoder):
         assert vectors is not None
         return vectors
 
-    def _batches(self, order: List[int], texts: List[torch.Tensor]) -> Iterator[List[int]]:
+    def _batches(self, order: List[int], texts: TokenIdLists) -> Iterator[List[int]]:
         batch: List[int] = []
         for index in order:
             if batch and len(texts[index]) * (len(batch) + 1) > self.max_tokens:

@@ -241,7 +241,7 @@ class PromptedModel(Model):
             raise ConfigurationError(
                 f"calibration_prompt {self.calibration_prompt!r} has no tokens for this model; give it some text"
             )
-        return {name: tensor.to(device) for name, tensor in pad_token_ids([torch.tensor(ids)], 0).items()}
+        return {name: tensor.to(device) for name, tensor in pad_token_ids([ids], 0).items()}
 
     def _inject(self, delta: DeltaModule) -> None:
         delta.inject(self.transformer)

@@ -4,8 +4,9 @@ import logging
 import os
 from abc import abstractmethod
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 from typing import Counter as CounterType
 
 from allennlp.common.checks import ConfigurationError
@@ -16,11 +17,14 @@ from allennlp.data.instance import Instance
 
 from attribution.common.rows import Row, open_rows
 from attribution.data.fields import AnswerOptionsField, TokenIdsField
-from attribution.data.prompt_tokenizer import PromptTokenizer
+from attribution.data.prompt_tokenizer import PromptTokenizer, TokenIdLists
 
 logger = logging.getLogger(__name__)
 
-ROWS_PER_BLOCK = 1024
+ROWS_PER_BLOCK = 512
+
+TokenizedBlock = Tuple[TokenIdLists, TokenIdLists]
+"""The ids of a block's prompts, and of all its options, row by row."""
 
 
 class PromptedExample(NamedTuple):
@@ -105,23 +109,34 @@ class PromptedReader(DatasetReader):
         self, input: str, options: List[str], answer: Optional[int] = None, row: int = 0
     ) -> Instance:
         """An instance of one prompt: what a predictor needs. `answer` is the index of the right option, if known."""
-        return next(self._block_to_instances([PromptedExample(input, options, answer, row)]))
+        block = [PromptedExample(input, options, answer, row)]
+        return next(self._block_to_instances(block, self._tokenize(block)))
 
     def _read(self, file_path: str) -> Iterable[Instance]:
         self.counts.clear()
-        for block in lazy_groups_of(self.examples(file_path), ROWS_PER_BLOCK):
-            yield from self._block_to_instances(block)
+        with ThreadPoolExecutor(1) as beside:  # Tokenises the next block while this one becomes instances.
+            waiting: Optional[Tuple[List[PromptedExample], "Future[TokenizedBlock]"]] = None
+            for block in lazy_groups_of(self.examples(file_path), ROWS_PER_BLOCK):
+                tokenized = beside.submit(self._tokenize, block)
+                if waiting is not None:
+                    yield from self._block_to_instances(waiting[0], waiting[1].result())
+                waiting = block, tokenized
+            if waiting is not None:
+                yield from self._block_to_instances(waiting[0], waiting[1].result())
         for reason, count in sorted(self.counts.items()):
             logger.info("%s: %d %s", file_path, count, reason)
         if not self.counts["rows read"] and self._shard() == (0, 1):
             raise ConfigurationError(f"{file_path}: no usable row; {dict(self.counts)}")
 
-    def _block_to_instances(self, block: List[PromptedExample]) -> Iterator[Instance]:
-        pad_id = self.tokenizer.pad_id
+    def _tokenize(self, block: List[PromptedExample]) -> TokenizedBlock:
         prompts = self.tokenizer.prompts([example.input for example in block], self.max_query_length)
         texts = [option for example in block for option in example.options]
-        options = iter(self.tokenizer.options(texts, self.max_answer_length))
-        for example, prompt in zip(block, prompts):
+        return prompts, self.tokenizer.options(texts, self.max_answer_length)
+
+    def _block_to_instances(self, block: List[PromptedExample], tokenized: TokenizedBlock) -> Iterator[Instance]:
+        pad_id = self.tokenizer.pad_id
+        options = iter(tokenized[1])
+        for example, prompt in zip(block, tokenized[0]):
             self.counts["rows read"] += 1
             self.counts["prompts as long as max_query_length, cut if longer"] += len(prompt) == self.max_query_length
             fields: Any = {

@@ -1,14 +1,15 @@
 """A new task from a configuration alone: a file of raw rows, a Jinja template, options and a label map."""
 
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, Iterator, List, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
+from allennlp.data.instance import Instance
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from attribution.common.rows import Row
-from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader, TokenizedBlock
 
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
@@ -117,8 +118,8 @@ class TemplateReader(PromptedReader):
             return options.index(label.strip())
         raise ConfigurationError(f"{row.where}: the target {label!r} is none of the options {options}")
 
-    def _block_to_instances(self, block: List[PromptedExample]) -> Any:
-        for instance, example in zip(super()._block_to_instances(block), block):
+    def _block_to_instances(self, block: List[PromptedExample], tokenized: TokenizedBlock) -> Iterator[Instance]:
+        for instance, example in zip(super()._block_to_instances(block, tokenized), block):
             for text, length in zip(example.options, instance["answer_options"].lengths):  # type: ignore[attr-defined]
                 if length >= self.max_answer_length:
                     self._check_length(text, example.where)

@@ -1,12 +1,13 @@
 """The answer options of one prompt: any number of them, each of any length."""
 
+from itertools import chain
 from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import torch
 from allennlp.data.fields.field import Field
 
-from attribution.data.fields.token_ids_field import TokenIds, pad_token_ids
+from attribution.data.fields.token_ids_field import TokenIds, pad_flat_token_ids
 
 
 class AnswerOptionsField(Field[torch.Tensor]):
@@ -27,7 +28,7 @@ class AnswerOptionsField(Field[torch.Tensor]):
     __slots__ = ["ids", "lengths", "pad_id"]
 
     def __init__(self, options: Sequence[Sequence[int]], pad_id: int) -> None:
-        self.ids = np.fromiter((token for option in options for token in option), dtype=np.int32)
+        self.ids = np.array(options[0] if len(options) == 1 else list(chain.from_iterable(options)), dtype=np.int32)
         self.lengths: Tuple[int, ...] = tuple(len(option) for option in options)
         self.pad_id = pad_id
 
@@ -37,12 +38,14 @@ class AnswerOptionsField(Field[torch.Tensor]):
     def get_padding_lengths(self) -> Dict[str, int]:
         return {"num_options": len(self.lengths), "num_option_tokens": max(self.lengths)}
 
-    def as_tensor(self, padding_lengths: Dict[str, int]) -> Tuple[torch.Tensor, ...]:  # type: ignore[override]
+    def as_tensor(self, padding_lengths: Dict[str, int]) -> "AnswerOptionsField":  # type: ignore[override]
         """The options as they are: padding happens once, for the whole batch."""
-        return torch.from_numpy(self.ids).split(self.lengths)
+        return self
 
-    def batch_tensors(self, tensor_list: List[Tuple[torch.Tensor, ...]]) -> TokenIds:  # type: ignore[override]
-        batch = pad_token_ids([option for options in tensor_list for option in options], self.pad_id)
+    def batch_tensors(self, tensor_list: List["AnswerOptionsField"]) -> TokenIds:  # type: ignore[override]
+        flat = np.concatenate([options.ids for options in tensor_list])
+        lengths = np.fromiter((length for options in tensor_list for length in options.lengths), dtype=np.int64)
+        batch = pad_flat_token_ids(flat, lengths, self.pad_id)
         batch["num_options"] = torch.tensor([len(options) for options in tensor_list])
         return batch
 

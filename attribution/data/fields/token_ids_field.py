@@ -5,7 +5,6 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 import torch
 from allennlp.data.fields.field import Field
-from torch.nn.utils.rnn import pad_sequence
 
 TokenIds = Dict[str, torch.Tensor]
 """`{"token_ids": int64 (batch, length), "mask": bool (batch, length)}`, padded on the right."""
@@ -35,11 +34,11 @@ class TokenIdsField(Field[torch.Tensor]):
     def get_padding_lengths(self) -> Dict[str, int]:
         return {"num_tokens": len(self.ids)}
 
-    def as_tensor(self, padding_lengths: Dict[str, int]) -> torch.Tensor:
-        """The ids as they are, int32: padding happens once, for the whole batch."""
-        return torch.from_numpy(self.ids)
+    def as_tensor(self, padding_lengths: Dict[str, int]) -> np.ndarray:  # type: ignore[override]
+        """The ids as they are: padding happens once, for the whole batch."""
+        return self.ids
 
-    def batch_tensors(self, tensor_list: List[torch.Tensor]) -> TokenIds:  # type: ignore[override]
+    def batch_tensors(self, tensor_list: List[np.ndarray]) -> TokenIds:  # type: ignore[override]
         return pad_token_ids(tensor_list, self.pad_id)
 
     def empty_field(self) -> "TokenIdsField":
@@ -49,12 +48,17 @@ class TokenIdsField(Field[torch.Tensor]):
         return self.ids.tolist()
 
 
-def pad_token_ids(texts: List[torch.Tensor], pad_id: int) -> TokenIds:
+def pad_token_ids(texts: Sequence[Any], pad_id: int) -> TokenIds:
     """
-    Texts of any length, each an integer tensor of shape (length,), as one `TokenIds`.
+    Texts of any length, each an array (or list) of token ids, as one `TokenIds`.
     """
-    # Shape: (batch,)
-    lengths = torch.tensor([len(ids) for ids in texts])
-    # Shape: (batch, length)
-    token_ids = pad_sequence(texts, batch_first=True, padding_value=pad_id).long()
-    return {"token_ids": token_ids, "mask": torch.arange(token_ids.size(1)) < lengths.unsqueeze(1)}
+    return pad_flat_token_ids(np.concatenate(texts), np.fromiter(map(len, texts), dtype=np.int64), pad_id)
+
+
+def pad_flat_token_ids(flat: np.ndarray, lengths: np.ndarray, pad_id: int) -> TokenIds:
+    """The same for texts that stand end to end in one array. Shapes: (tokens,), (texts,)."""
+    # Shape: (texts, length)
+    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    token_ids = np.full(mask.shape, pad_id, dtype=np.int64)
+    token_ids[mask] = flat
+    return {"token_ids": torch.from_numpy(token_ids), "mask": torch.from_numpy(mask)}
