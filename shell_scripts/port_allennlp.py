@@ -13,7 +13,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +161,8 @@ EDITS = (
         'torch.load(io.BytesIO(buffer), map_location="cpu")',
         'torch.load(io.BytesIO(buffer), map_location="cpu", weights_only=True)',
     ),
+    # The highest pickle protocol is more than such a load understands.
+    Edit("allennlp/common/file_utils.py", "buffer, pickle_protocol=pickle.HIGHEST_PROTOCOL)", "buffer)"),
     Edit("allennlp/training/checkpointer.py", "_state = torch.load(", "_state = load_tensors(", 2),
     Edit(
         _TRAINER,
@@ -382,7 +383,9 @@ def write_wheel(files: Dict[str, bytes], target: Path) -> None:
 
 
 def fetch(folder: Path) -> Path:
-    """Downloads the published wheel with pip."""
+    """Downloads the published wheel with pip, unless it is there."""
+    if (folder / PUBLISHED).exists():
+        return folder / PUBLISHED
     command = [
         sys.executable,
         "-m",
@@ -419,10 +422,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
     target, mark = options.wheelhouse / PORTED, options.wheelhouse / f"{PORTED}.recipe"
     if target.exists() and mark.exists() and mark.read_text() == recipe():
         return
-    with tempfile.TemporaryDirectory() as folder:
-        published = options.published or fetch(Path(folder))
-        check_hash(published)
-        write_wheel(port(published), target)
+    published = options.published or fetch(options.wheelhouse / "published")
+    check_hash(published)
+    write_wheel(port(published), target)
     mark.write_text(recipe())
     print(f"{target}: {len(EDITS)} edits")
 

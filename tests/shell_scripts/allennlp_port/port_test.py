@@ -1,0 +1,97 @@
+"""What the port adds to AllenNLP, and AllenNLP's own parts that it mends."""
+
+import random
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import TensorCache
+from allennlp.common.port import LazyModule, RandomState, load_tensors, save_tensors, users_mistake, writing_tar
+from allennlp.data.tokenizers import PretrainedTransformerTokenizer
+from allennlp.nn.initializers import PretrainedModelInitializer
+from allennlp.training.learning_rate_schedulers import LearningRateScheduler
+from allennlp.training.optimizers import Optimizer
+
+
+def test_environment_variables_with_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "c.jsonnet"
+    config.write_text("local env = std.native('env'); { a: env('TESTS_SET', 'x'), b: env('TESTS_NOT_SET', 'y') }")
+    monkeypatch.setenv("TESTS_SET", "value")
+    assert Params.from_file(config).as_dict() == {"a": "value", "b": "y"}
+
+
+def test_random_states_come_back_from_a_file(tmp_path: Path) -> None:
+    save_tensors({"state": RandomState.get()}, tmp_path / "state.th")
+
+    def draw() -> Any:
+        return random.random(), numpy.random.random(), torch.rand(1).item(), random.gauss(0, 1)
+
+    first = draw()
+    RandomState.set(load_tensors(tmp_path / "state.th")["state"])
+    assert draw() == first
+
+
+def test_files_appear_whole(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), writing_tar(tmp_path / "model.tar.gz") as tar:
+        assert isinstance(tar, tarfile.TarFile)
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tensor_cache(tmp_path: Path) -> None:
+    cache = TensorCache(tmp_path / "cache")
+    cache["a"] = torch.arange(6).view(2, 3)[:, :2]
+    del cache
+    assert torch.equal(TensorCache(tmp_path / "cache")["a"], torch.tensor([[0, 1], [3, 4]]))
+
+
+def test_pretrained_initializer_reads_tensors_only(tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(2)}, tmp_path / "weights.th")
+    parameter = torch.zeros(2)
+    PretrainedModelInitializer(str(tmp_path / "weights.th"))(parameter, parameter_name="weight")
+    assert parameter.tolist() == [1, 1]
+
+
+def test_transformer_tokenizer(tiny_model: Any) -> None:
+    tokenizer = PretrainedTransformerTokenizer(tiny_model("bert"), verification_tokens=("cat", "dog"), max_length=4)
+    assert [token.text for token in tokenizer.tokenize("the cat sat on")] == ["<s>", "the", "cat", "</s>"]
+    tokens, offsets = tokenizer.intra_word_tokenize(["cat", "dog"])
+    assert [token.text for token in tokens] == ["<s>", "cat", "dog", "</s>"]
+    assert offsets == [(1, 1), (2, 2)]
+
+
+def test_optimizers_and_plateau() -> None:
+    weight = torch.nn.Parameter(torch.ones(1))
+    for name, settings in (
+        ("huggingface_adamw", {}),
+        ("huggingface_adafactor", {"relative_step": False}),
+        ("adam", {}),
+    ):
+        params = Params({"type": name, "lr": 0.1, **settings})
+        optimizer = Optimizer.from_params(params, model_parameters=[("w", weight)])
+        weight.grad = torch.ones(1)
+        before = weight.item()
+        optimizer.step()
+        assert weight.item() < before, name
+    scheduler = LearningRateScheduler.from_params(
+        Params({"type": "reduce_on_plateau", "patience": 0, "factor": 0.5}), optimizer=optimizer
+    )
+    for _ in range(3):
+        scheduler.step(1.0)
+    assert optimizer.param_groups[0]["lr"] < 0.1
+
+
+def test_what_is_missing_says_so() -> None:
+    with pytest.raises(ConfigurationError, match="this needs surely_not_there"):
+        _ = LazyModule("surely_not_there").anything
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    assert users_mistake(KeyError("x")) is None
+    assert users_mistake(ValueError("x")) is None
+    assert users_mistake(ConfigurationError("say this")) == "say this"
