@@ -1,6 +1,5 @@
 """Prompts and answer options to token ids, as the model's family expects them."""
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, List, Sequence
 
@@ -71,8 +70,8 @@ class PromptTokenizer:
         return [encoding.ids for encoding in rust.encode_batch_fast(texts)]
 
 
-@lru_cache(maxsize=8)
 def _load(model_name: str) -> Any:
+    # Not cached: cutting is a state of the tokenizer, and readers work side by side with their own lengths.
     try:
         config = AutoConfig.from_pretrained(model_name)
     except (OSError, ValueError) as error:

@@ -136,7 +136,7 @@ def test_a_second_interruption_stops_at_once(train_config: Any, allennlp: Any, t
 
 
 def test_two_processes(train_config: Any, allennlp: Any, tmp_path: Path, write_jsonl: Callable[..., str]) -> None:
-    # 23 rows to validate on: one process has 12, the other 11, which are 3 batches of 4 and 3 of 4, 4, 3.
+    # 21 rows to validate on, with two options and three in turn: 3 batches in one process, 2 in the other.
     rows = [{**row, "answer_choices": ["yes", "no", "maybe"][: 2 + number % 2]} for number, row in enumerate(ROWS[:21])]
     changes = {
         "distributed": {"cuda_devices": [-1, -1]},
