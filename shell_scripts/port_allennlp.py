@@ -210,6 +210,18 @@ EDITS = (
         "            if point_in_time is None or not os.path.isfile(self._training_state_path(*point_in_time)):\n"
         "                continue\n",
     ),
+    # Half a checkpoint, of a training that was killed between its two files, is written again.
+    Edit(
+        "allennlp/training/checkpointer.py",
+        "        if not os.path.isfile(model_state_path):\n",
+        "        if not os.path.isfile(self._training_state_path(epochs_completed, batches_in_epoch_completed)):\n",
+    ),
+    # To remove batch 1 is not to remove batches 10 to 19.
+    Edit(
+        "allennlp/training/checkpointer.py",
+        '_b{batches_in_epoch_completed}*.th"',
+        '_b{batches_in_epoch_completed}[._]*"',
+    ),
     Edit(_TRAINER, "            torch.save(", "            save_tensors(", 3),
     # Interrupted and continued as if it had not been.
     Edit(

@@ -14,6 +14,7 @@ from allennlp.common.file_utils import TensorCache
 from allennlp.common.port import LazyModule, RandomState, load_tensors, save_tensors, users_mistake, writing_tar
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 from allennlp.nn.initializers import PretrainedModelInitializer
+from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 
@@ -41,6 +42,14 @@ def test_files_appear_whole(tmp_path: Path) -> None:
         assert isinstance(tar, tarfile.TarFile)
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_removing_a_checkpoint_leaves_the_others(tmp_path: Path) -> None:
+    names = ["model_state_e0_b1.th", "training_state_e0_b1.th", "model_state_e0_b10.th", "model_state_e0_b1_w0.th"]
+    for name in names:
+        (tmp_path / name).touch()
+    Checkpointer(str(tmp_path))._remove_checkpoint(0, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["model_state_e0_b10.th"]
 
 
 def test_tensor_cache(tmp_path: Path) -> None:
