@@ -58,7 +58,11 @@ REMOVED = (
     "allennlp/nn/parallel/fairscale_fsdp_accelerator.py",
 )
 
-ADDED = {"allennlp/common/port.py": Path(__file__).parent / "allennlp_port" / "port.py"}
+_OURS = Path(__file__).parent / "allennlp_port"
+ADDED = {
+    "allennlp/common/port.py": _OURS / "port.py",
+    "allennlp/training/continuation.py": _OURS / "continuation.py",
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class Edit:
 
 _TRAINER = "allennlp/training/gradient_descent_trainer.py"
 _TOKENIZER = "allennlp/data/tokenizers/pretrained_transformer_tokenizer.py"
+_CHECKPOINTER = "allennlp/training/checkpointer.py"
+_SPACY_TOKENIZER = "allennlp/data/tokenizers/spacy_tokenizer.py"
+_LAZY_SPACY = 'from allennlp.common.port import LazyModule\n\nspacy = LazyModule("spacy")\n'
 _TORCHVISION = 'from allennlp.common.port import LazyModule\n\ntorchvision = LazyModule("torchvision")'
 
 EDITS = (
@@ -163,7 +170,7 @@ EDITS = (
     ),
     # The highest pickle protocol is more than such a load understands.
     Edit("allennlp/common/file_utils.py", "buffer, pickle_protocol=pickle.HIGHEST_PROTOCOL)", "buffer)"),
-    Edit("allennlp/training/checkpointer.py", "_state = torch.load(", "_state = load_tensors(", 2),
+    Edit(_CHECKPOINTER, "_state = torch.load(", "_state = load_tensors(", 2),
     Edit(
         _TRAINER,
         "load_state_dict(torch.load(path, map_location=device))",
@@ -198,42 +205,63 @@ EDITS = (
         "from allennlp.common.meta import Meta, META_NAME\n",
         "from allennlp.common.meta import Meta, META_NAME\nfrom allennlp.common.port import extract_tar, writing_tar\n",
     ),
-    Edit("allennlp/training/checkpointer.py", "            torch.save(", "            save_tensors(", 2),
+    Edit(_CHECKPOINTER, "            torch.save(", "            save_tensors(", 2),
     Edit(
-        "allennlp/training/checkpointer.py",
+        _CHECKPOINTER,
         "from allennlp.common import Registrable\n",
         "from allennlp.common import Registrable\nfrom allennlp.common.port import load_tensors, save_tensors\n",
     ),
     Edit(
-        "allennlp/training/checkpointer.py",
+        _CHECKPOINTER,
         "            if point_in_time is None:\n                continue\n",
         "            if point_in_time is None or not os.path.isfile(self._training_state_path(*point_in_time)):\n"
         "                continue\n",
     ),
     # Half a checkpoint, of a training that was killed between its two files, is written again.
     Edit(
-        "allennlp/training/checkpointer.py",
+        _CHECKPOINTER,
         "        if not os.path.isfile(model_state_path):\n",
         "        if not os.path.isfile(self._training_state_path(epochs_completed, batches_in_epoch_completed)):\n",
     ),
     # To remove batch 1 is not to remove batches 10 to 19.
     Edit(
-        "allennlp/training/checkpointer.py",
+        _CHECKPOINTER,
         '_b{batches_in_epoch_completed}*.th"',
         '_b{batches_in_epoch_completed}[._]*"',
     ),
+    # The other processes count too, so that all save after the same batches.
+    Edit(
+        _CHECKPOINTER,
+        "            self.save_checkpoint(trainer)\n            return True\n",
+        "            self.save_checkpoint(trainer)\n"
+        "            self._last_save_num_epochs_completed = num_epochs_completed\n"
+        "            self._last_save_num_batches_in_epoch_completed = num_batches_in_epoch_completed\n"
+        "            return True\n",
+    ),
     Edit(_TRAINER, "            torch.save(", "            save_tensors(", 3),
+    Edit(
+        _TRAINER,
+        "                            if os.path.exists(self._best_model_filename):\n"
+        "                                os.remove(self._best_model_filename)\n"
+        "                            hardlink_or_copy(model_state_file, self._best_model_filename)\n",
+        "                            link_or_copy(model_state_file, self._best_model_filename)\n",
+    ),
     # Interrupted and continued as if it had not been.
     Edit(
         _TRAINER,
         "from allennlp.common.checks import ConfigurationError, check_for_gpu\n",
         "from allennlp.common.checks import ConfigurationError, check_for_gpu\n"
-        "from allennlp.common.port import Continuation, evaluates_unevenly, load_tensors, save_tensors\n",
+        "from allennlp.common.port import link_or_copy, load_tensors, plain, save_tensors\n",
+    ),
+    Edit(
+        _TRAINER,
+        "from allennlp.training import util as training_util\n",
+        "from allennlp.training import continuation, util as training_util\n",
     ),
     Edit(
         _TRAINER,
         "        # training state management\n",
-        "        # training state management\n        self._continuation = Continuation()\n",
+        "        # training state management\n        self._continuation = continuation.Continuation()\n",
     ),
     Edit(
         _TRAINER,
@@ -243,60 +271,111 @@ EDITS = (
     Edit(
         _TRAINER,
         "                continue\n\n            self.optimizer.zero_grad()\n",
+        "                train_loss, train_reg_loss = self._continuation.skipped(self, (train_loss, train_reg_loss))\n"
         "                continue\n\n"
-        "            train_loss = self._continuation.go_on()\n"
+        "            self._continuation.begin_step()\n"
         "            self.optimizer.zero_grad()\n",
     ),
     Edit(
         _TRAINER,
+        "torch.distributed.all_reduce(done, torch.distributed.ReduceOp.SUM)",
+        "self._continuation.all_reduce(done, self)",
+        4,
+    ),
+    Edit(
+        _TRAINER,
         "            train_loss += batch_loss\n",
-        "            train_loss += batch_loss\n            self._continuation.train_loss = train_loss\n",
+        "            train_loss += batch_loss\n            self._continuation.losses = (train_loss, train_reg_loss)\n",
     ),
     Edit(
         _TRAINER,
         "                    self, self._epochs_completed, self._batches_in_epoch_completed\n"
         "                )\n\n        if self._distributed and not done_early:",
         "                    self, self._epochs_completed, self._batches_in_epoch_completed\n"
-        "                )\n            self._continuation.stop_if_requested(self)\n\n"
-        "        if self._epochs_completed >= self._start_after_epochs_completed:\n"
-        "            train_loss = self._continuation.go_on()\n"
+        "                )\n            self._continuation.end_step(self)\n\n"
         "        if self._distributed and not done_early:",
     ),
     Edit(
         _TRAINER,
+        "            assert done.item()\n\n        # Let all workers finish",
+        "            assert done.item()\n        self._continuation.end_epoch(self)\n\n        # Let all workers finish",
+    ),
+    # An epoch of which all batches were skipped has its losses and metrics from the checkpoint.
+    Edit(
+        _TRAINER,
+        "self._batches_in_epoch_completed - 1 < self._start_after_batches_in_epoch_completed",
+        "self._batches_in_epoch_completed < self._start_after_batches_in_epoch_completed",
+    ),
+    Edit(
+        _TRAINER,
+        "            for batch in val_generator_tqdm:\n",
+        "            for batch in val_generator_tqdm:\n                self._continuation.stop_in_validation(self)\n",
+    ),
+    Edit(
+        _TRAINER,
         "            metrics, epoch = self._try_train()\n",
-        "            with self._continuation.stopping_at_a_batch():\n"
+        "            with self._continuation.stopping_at_a_batch(self):\n"
         "                metrics, epoch = self._try_train()\n",
+    ),
+    Edit(
+        _TRAINER,
+        "                self._batches_in_epoch_completed = 0\n                continue\n",
+        "                self._batches_in_epoch_completed = 0\n"
+        "                metrics.update(continuation.metrics_of_skipped_epoch(self, epoch))\n"
+        "                if continuation.has_stopped_early(self):\n"
+        "                    break\n"
+        "                continue\n",
     ),
     Edit(
         _TRAINER,
         "    def get_checkpoint_state(self) -> Optional[TrainerCheckpoint]:\n",
         "    def get_checkpoint_state(self) -> Optional[TrainerCheckpoint]:\n"
-        "        continuation = self._continuation.state(self)\n",
+        "        continuation_state = self._continuation.state(self)\n",
     ),
     Edit(
         _TRAINER,
         '            "best_model_filename": self._best_model_filename,\n',
-        '            "best_model_filename": self._best_model_filename,\n            "continuation": continuation,\n',
+        '            "best_model_filename": self._best_model_filename,\n'
+        '            "continuation": continuation_state,\n',
     ),
     Edit(
         _TRAINER,
-        '        self._start_after_epochs_completed = training_state["epochs_completed"]\n',
-        '        self._continuation.restore(training_state.get("continuation"))\n'
-        '        self._start_after_epochs_completed = training_state["epochs_completed"]\n',
+        "return TrainerCheckpoint(model_state, training_states)",
+        "return TrainerCheckpoint(model_state, plain(training_states))",
+    ),
+    Edit(
+        _TRAINER,
+        '        self._best_model_filename = training_state["best_model_filename"]\n',
+        '        self._best_model_filename = training_state["best_model_filename"]\n'
+        "        self._continuation.restore(self, training_state)\n"
+        "        continuation.mend_best_model(self)\n",
+    ),
+    # The loaded averages are of the model's parameters, and not of loaded copies that no training changes.
+    Edit("allennlp/training/moving_average.py", '"parameters": self._parameters, ', ""),
+    Edit("allennlp/training/moving_average.py", '        self._parameters = state_dict["parameters"]\n', ""),
+    Edit(
+        "allennlp/training/moving_average.py",
+        '        self._shadows = state_dict["shadows"]\n        self._backups = state_dict["backups"]\n',
+        "        for name, _ in self._parameters:\n"
+        '            self._shadows[name].copy_(state_dict["shadows"][name])\n'
+        '            self._backups[name].copy_(state_dict["backups"][name])\n',
     ),
     # Every process evaluates all its rows, where the model's metrics allow it.
     Edit(
         _TRAINER,
         "        output_dict = self._pytorch_model(**batch)\n",
-        "        uneven = not for_training and evaluates_unevenly(self.model)\n"
+        "        uneven = not for_training and continuation.evaluates_unevenly(self.model)\n"
         "        output_dict = (self.model if uneven else self._pytorch_model)(**batch)\n",
     ),
     Edit(
         _TRAINER,
-        "            for batch in val_generator_tqdm:\n                if self._distributed:\n",
-        "            uneven = evaluates_unevenly(self.model)\n"
-        "            for batch in val_generator_tqdm:\n                if self._distributed and not uneven:\n",
+        "                self._continuation.stop_in_validation(self)\n                if self._distributed:\n",
+        "                self._continuation.stop_in_validation(self)\n                if self._distributed and not uneven:\n",
+    ),
+    Edit(
+        _TRAINER,
+        "            for batch in val_generator_tqdm:\n",
+        "            uneven = continuation.evaluates_unevenly(self.model)\n            for batch in val_generator_tqdm:\n",
     ),
     Edit(
         _TRAINER,
@@ -318,8 +397,10 @@ EDITS = (
     Edit(
         "allennlp/commands/train.py",
         "from allennlp.common import util as common_util\n",
-        "from allennlp.common import util as common_util\nfrom allennlp.common.port import keeping_what_was_there\n",
+        "from allennlp.common import util as common_util\n"
+        "from allennlp.common.port import keeping_what_was_there, spawn\n",
     ),
+    Edit("allennlp/commands/train.py", "        mp.spawn(\n", "        spawn(\n"),
     Edit(
         "allennlp/common/params.py",
         "ext_vars=ext_vars))",
@@ -335,6 +416,73 @@ EDITS = (
         "allennlp/common/plugins.py",
         'DEFAULT_PLUGINS = ("allennlp_models", ',
         'DEFAULT_PLUGINS = ("attribution", "allennlp_models", ',
+    ),
+    # What is wrong in this plugin is said.
+    Edit(
+        "allennlp/common/plugins.py",
+        "            if e.name != module_name:\n",
+        '            if e.name != module_name and module_name == "attribution":\n                raise\n'
+        "            if e.name != module_name:\n",
+    ),
+    # Helpers for tests want pytest, which is not required.
+    Edit(
+        "allennlp/common/plugins.py",
+        '            "allennlp.sanity_checks",  # deprecated\n',
+        '            "allennlp.sanity_checks",  # deprecated\n            "allennlp.common.testing",\n',
+    ),
+    Edit(
+        "allennlp/commands/test_install.py",
+        'import_module_and_submodules("allennlp.common")',
+        'import_module_and_submodules("allennlp.common", exclude={"allennlp.common.testing"})',
+    ),
+    # A quicker start: spaCy and NLTK are imported where they are used.
+    Edit("allennlp/__init__.py", "import transformers, spacy, torch, numpy", "import transformers, torch, numpy"),
+    Edit("allennlp/common/util.py", "import spacy\n", ""),
+    Edit("allennlp/common/util.py", "from spacy.cli.download import download as spacy_download\n", ""),
+    Edit("allennlp/common/util.py", "from spacy.language import Language as SpacyModelType\n", ""),
+    Edit(
+        "allennlp/common/util.py",
+        "from allennlp.common.params import Params\n",
+        "from allennlp.common.params import Params\n" + _LAZY_SPACY + "SpacyModelType = Any\n",
+    ),
+    Edit(
+        "allennlp/common/util.py",
+        "isinstance(x, (spacy.tokens.Token, Token))",
+        'isinstance(x, Token) or ("spacy" in sys.modules and isinstance(x, spacy.tokens.Token))',
+    ),
+    Edit(
+        "allennlp/common/util.py",
+        "            spacy_download(spacy_model_name)\n",
+        "            from spacy.cli.download import download as spacy_download\n\n"
+        "            spacy_download(spacy_model_name)\n",
+    ),
+    Edit("allennlp/data/tokenizers/sentence_splitter.py", "import spacy\n", _LAZY_SPACY),
+    Edit(_SPACY_TOKENIZER, "import spacy\nfrom spacy.tokens import Doc\n", _LAZY_SPACY),
+    Edit(_SPACY_TOKENIZER, "List[spacy.tokens.Token]", 'List["spacy.tokens.Token"]', 3),
+    Edit(_SPACY_TOKENIZER, "        return Doc(", "        return spacy.tokens.Doc("),
+    Edit(
+        "allennlp/data/token_indexers/spacy_indexer.py",
+        "from spacy.tokens import Token as SpacyToken\n",
+        _LAZY_SPACY,
+    ),
+    Edit("allennlp/data/token_indexers/spacy_indexer.py", "List[SpacyToken]", 'List["spacy.tokens.Token"]'),
+    Edit("allennlp/data/token_indexers/spacy_indexer.py", "isinstance(x, SpacyToken)", "isinstance(x, spacy.tokens.Token)"),
+    Edit("allennlp/data/fields/text_field.py", "from spacy.tokens import Token as SpacyToken\n", _LAZY_SPACY),
+    Edit(
+        "allennlp/data/fields/text_field.py",
+        "isinstance(x, (Token, SpacyToken))",
+        "isinstance(x, Token) or isinstance(x, spacy.tokens.Token)",
+    ),
+    Edit(
+        "allennlp/training/metrics/evalb_bracketing_scorer.py",
+        "from nltk import Tree\n",
+        'from allennlp.common.port import LazyModule\n\nnltk = LazyModule("nltk")\n',
+    ),
+    Edit("allennlp/training/metrics/evalb_bracketing_scorer.py", ": List[Tree]", ': List["nltk.Tree"]', 2),
+    Edit(
+        "allennlp/modules/transformer/activation_layer.py",
+        "from transformers.models.bert.modeling_bert import ACT2FN",
+        "from transformers.activations import ACT2FN",
     ),
 )
 

@@ -6,10 +6,8 @@ into the wheel as `allennlp/common/port.py`.
 import functools
 import importlib
 import json
-import logging
 import os
 import pickle
-import random
 import re
 import shutil
 import signal
@@ -21,20 +19,18 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union, cast
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import numpy
 import torch
-import torch.distributed as dist
+import torch.multiprocessing as mp
 from allennlp.common.checks import ConfigurationError
-
-logger = logging.getLogger(__name__)
 
 PathOrStr = Union[str, "os.PathLike[str]"]
 
 
 class LazyModule:
-    """A module that is imported when something of it is used: for dependencies that are not required."""
+    """A module that is imported when something of it is used: not required, or slow to import."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -65,7 +61,8 @@ def load_tensors(path: PathOrStr, map_location: Any = None) -> Dict[str, Any]:
         if name.endswith(".safetensors"):
             from safetensors.torch import load_file
 
-            return load_file(name)
+            device = str(map_location) if isinstance(map_location, (str, torch.device)) else "cpu"
+            return load_file(name, device=device)
         return torch.load(name, map_location=map_location, weights_only=True)
     except FileNotFoundError:
         raise
@@ -86,6 +83,32 @@ def save_tensors(state: Any, path: PathOrStr) -> None:
     beside = f"{os.fspath(path)}.part"
     torch.save(state, beside)
     os.replace(beside, path)
+
+
+def link_or_copy(source: PathOrStr, target: PathOrStr) -> None:
+    """A second name for a file, or a copy where file systems differ; `target` is replaced in one step."""
+    from allennlp.common.file_utils import hardlink_or_copy
+
+    beside = f"{os.fspath(target)}.part"
+    Path(beside).unlink(missing_ok=True)
+    hardlink_or_copy(source, beside)
+    os.replace(beside, target)
+
+
+def plain(value: Any) -> Any:
+    """
+    `value` with numpy's numbers as Python's and special dictionaries as plain ones: what a checkpoint may hold and still
+    be read without executing anything.
+    """
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if type(value) in (list, tuple, set):
+        return type(value)(plain(item) for item in value)
+    if isinstance(value, numpy.generic):
+        return value.item()
+    if isinstance(value, numpy.ndarray):
+        return torch.from_numpy(value)
+    return value
 
 
 def extract_tar(archive: PathOrStr, folder: PathOrStr) -> None:
@@ -119,142 +142,13 @@ def writing_tar(archive: PathOrStr) -> Iterator[tarfile.TarFile]:
             os.remove(beside)
 
 
-# --- Exact continuation of an interrupted training
-
-
-class RandomState:
-    """The random generators of this process, or of each process of a distributed training."""
-
-    @staticmethod
-    def get() -> Dict[str, Any]:
-        """States that `torch.load(..., weights_only=True)` reads back."""
-        kind, keys, position, has_gauss, cached = cast(Tuple[Any, ...], numpy.random.get_state())
-        return {
-            "python": random.getstate(),
-            "numpy": [kind, keys.tolist(), position, has_gauss, cached],
-            "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        }
-
-    @staticmethod
-    def set(state: Dict[str, Any]) -> None:
-        random.setstate(state["python"])
-        kind, keys, position, has_gauss, cached = state["numpy"]
-        numpy.random.set_state((kind, numpy.array(keys, dtype=numpy.uint32), position, has_gauss, cached))
-        torch.set_rng_state(state["torch"].cpu())
-        if len(state["cuda"]) == torch.cuda.device_count() and state["cuda"]:
-            torch.cuda.set_rng_state_all([cuda.cpu() for cuda in state["cuda"]])
-
-
-class Continuation:
-    """
-    What a trainer needs besides AllenNLP's own checkpoint to go on as if it had not stopped: random states at the start
-    of the epoch (they make its order of rows) and at the moment (they make dropout), and the epoch's loss so far.
-    """
-
-    def __init__(self) -> None:
-        self.stop_requested = False
-        self.train_loss = 0.0
-        self._epoch_start: Dict[str, Any] = RandomState.get()
-        self._restored: Optional[Dict[str, Any]] = None
-
-    @contextmanager
-    def stopping_at_a_batch(self) -> Iterator[None]:
-        """Within it the first SIGINT or SIGTERM asks for a stop after the batch; the second one stops at once."""
-
-        def ask(number: int, _frame: Optional[FrameType]) -> None:
-            if self.stop_requested:
-                raise KeyboardInterrupt
-            self.stop_requested = True
-            logger.warning("%s: stopping after this batch; once more stops at once", signal.Signals(number).name)
-
-        try:
-            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # Not in the main thread: signals are someone else's.
-            before = {}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def begin_epoch(self, trainer: Any) -> None:
-        """At the start of each epoch, before the data loader draws any random number."""
-        self.train_loss = 0.0
-        if self._restored is not None and self._at_the_restored_epoch(trainer):
-            RandomState.set(self._restored["epoch_start"])
-            self._epoch_start = self._restored["epoch_start"]
-        else:
-            self._epoch_start = RandomState.get()
-
-    def go_on(self) -> float:
-        """
-        Before each batch that is trained on, and after the last. The first call after a restart sets the random states;
-        all return the epoch's loss up to there.
-        """
-        restored, self._restored = self._restored, None
-        if restored is not None:
-            RandomState.set(restored["now"])
-            self.train_loss = restored["train_loss"]
-        return self.train_loss
-
-    def state(self, trainer: Any) -> Dict[str, Any]:
-        """This process's share of a checkpoint; in distributed training that of all processes, by rank."""
-        now = RandomState.get()
-        # A checkpoint between two epochs: the next one starts here.
-        between = trainer._batches_in_epoch_completed == 0
-        state = {
-            "epoch_start": now if between else self._epoch_start,
-            "now": now,
-            "train_loss": 0.0 if between else self.train_loss,
-        }
-        if not trainer._distributed:
-            return {"ranks": [state]}
-        states: List[Any] = [None] * dist.get_world_size()
-        dist.all_gather_object(states, state)
-        return {"ranks": states}
-
-    def restore(self, state: Optional[Dict[str, Any]]) -> None:
-        """What `state` gave; None for a checkpoint that AllenNLP itself wrote."""
-        rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-        if state is not None and rank < len(state["ranks"]):
-            self._restored = state["ranks"][rank]
-
-    def stop_if_requested(self, trainer: Any) -> None:
-        """After each batch: if a stop was asked for (of any process), saves a checkpoint and interrupts."""
-        requested = torch.tensor(int(self.stop_requested), device=trainer.cuda_device)
-        if trainer._distributed:
-            dist.all_reduce(requested, dist.ReduceOp.MAX)
-        if not int(requested):
-            return
-        if trainer._checkpointer is None:
-            logger.warning("stopped without a checkpoint: the configuration has no checkpointer")
-        else:
-            trainer._checkpointer.save_checkpoint(trainer)
-            logger.warning("stopped; a checkpoint is in %s: go on with --recover", trainer._serialization_dir)
-        if trainer._distributed:
-            dist.barrier()
-        raise KeyboardInterrupt
-
-    def _at_the_restored_epoch(self, trainer: Any) -> bool:
-        return trainer._epochs_completed == trainer._start_after_epochs_completed
-
-
-def evaluates_unevenly(model: torch.nn.Module) -> bool:
-    """
-    Whether the model's metrics are added up over processes at the end of an evaluation, and not batch by batch: then
-    processes may have different numbers of batches, and none needs to be left out.
-    """
-    return getattr(model, "uneven_validation", False)
-
-
 # --- Serialization directories
 
 
 def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any]:
     """
-    A training that fails by a user's mistake, or is stopped, before it has written a checkpoint leaves no directory;
-    with `force`, what the directory held before comes back.
+    A training that fails by a user's mistake, or is stopped, before it has written a checkpoint leaves nothing behind;
+    with `force`, what the directory held before comes back, whatever the failure was.
     """
 
     @functools.wraps(train_model)
@@ -262,31 +156,89 @@ def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any
         params: Any, serialization_dir: PathOrStr, recover: bool = False, force: bool = False, **kwargs: Any
     ) -> Any:
         folder = Path(serialization_dir)
-        occupied = folder.is_dir() and any(folder.iterdir())
-        if recover or (occupied and not force):
+        existed = folder.is_dir()
+        occupied = existed and any(folder.iterdir())
+        if recover or (occupied and not force) or folder.is_symlink():
             return train_model(params, serialization_dir, recover, force, **kwargs)
         aside: Optional[Path] = None
         if occupied:
             aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent)) / folder.name
             folder.rename(aside)
         try:
-            model = train_model(params, serialization_dir, recover, force, **kwargs)
+            return train_model(params, serialization_dir, recover, force, **kwargs)
         except BaseException as error:
-            clean = users_mistake(error) is not None or isinstance(error, KeyboardInterrupt)
-            if clean and not any(folder.glob("*.th")):
+            if not any(folder.glob("*.th")) and (aside is not None or _leaves_nothing(error)):
                 shutil.rmtree(folder, ignore_errors=True)
                 if aside is not None:
                     aside.rename(folder)
-            elif aside is not None:
-                logger.warning("what %s held before is now in %s", folder, aside)
-                aside = None
+                elif existed:
+                    folder.mkdir(exist_ok=True)
             raise
         finally:
             if aside is not None:
                 shutil.rmtree(aside.parent, ignore_errors=True)
-        return model
 
     return guarded
+
+
+def _leaves_nothing(error: BaseException) -> bool:
+    return isinstance(error, KeyboardInterrupt) or _is_sigterm(error) or users_mistake(error) is not None
+
+
+# --- Several processes
+
+INTERRUPTION_FROM_PARENT = getattr(signal, "SIGUSR1", signal.SIGTERM)
+"""The signal by which an interruption reaches all processes of a distributed training, however it came."""
+
+
+def spawn(function: Callable[..., None], args: Tuple[Any, ...], nprocs: int) -> None:
+    """
+    `torch.multiprocessing.spawn`, which tells all processes of an interruption, waits until they have stopped, and
+    shows a user's mistake as what it was.
+    """
+    stopped = mp.get_context("spawn").Event()
+    context = mp.spawn(_in_a_spawned_process, args=(function, args, stopped), nprocs=nprocs, join=False)
+    interrupted = False
+
+    def tell(_number: int, _frame: Optional[FrameType]) -> None:
+        nonlocal interrupted
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted = True
+        for process in context.processes:
+            if process.is_alive():
+                os.kill(process.pid, INTERRUPTION_FROM_PARENT)
+
+    try:
+        before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # Not in the main thread: signals are someone else's.
+        before = {}
+    try:
+        while not context.join(timeout=1):
+            pass
+    except mp.ProcessExitedException:
+        if not interrupted:
+            raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for process in context.processes:
+            if process.is_alive():
+                process.terminate()
+    if interrupted or stopped.is_set():
+        raise KeyboardInterrupt
+
+
+def _in_a_spawned_process(rank: int, function: Callable[..., None], args: Tuple[Any, ...], stopped: Any) -> None:
+    try:
+        function(rank, *args)
+    except KeyboardInterrupt:
+        stopped.set()
+    except Exception as error:
+        message = users_mistake(error)
+        if message is None or os.environ.get("ALLENNLP_DEBUG"):
+            raise
+        raise ConfigurationError(message) from None
 
 
 # --- Configuration
@@ -303,24 +255,24 @@ NATIVE_CALLBACKS = {"env": (("n", "d"), _environment)}
 
 # --- Messages
 
+_MISTAKES = (ConfigurationError, OSError, tarfile.TarError, pickle.UnpicklingError)
+
 
 def users_mistake(error: BaseException) -> Optional[str]:
     """The one message that a user's mistake deserves; None if the error may be a bug, whose traceback is needed."""
     text = str(error)
-    name = type(error).__name__
-    if name in ("WorkerError", "ProcessRaisedException"):
-        found = re.search(r"ConfigurationError: (.+?)\s*\Z", text, re.DOTALL)
-        return found.group(1) if found else None
-    if isinstance(error, ConfigurationError):
-        return text
+    if type(error).__name__ in ("WorkerError", "ProcessRaisedException"):
+        return _mistake_in_another_process(text)
     if isinstance(error, RuntimeError) and text.startswith(("RUNTIME ERROR", "STATIC ERROR", "INTERNAL ERROR")):
         return _jsonnet_message(text)
     if isinstance(error, json.JSONDecodeError):
         return f"not valid JSON: {text}"
-    if isinstance(error, (OSError, tarfile.TarError, pickle.UnpicklingError, ModuleNotFoundError)):
+    if isinstance(error, _MISTAKES):
         return text
+    if isinstance(error, ModuleNotFoundError):
+        return _missing_package(error)
     # A value that a constructor does not take, met while objects were made from the configuration.
-    if isinstance(error, (TypeError, ValueError)) and _while_constructing(error):
+    if isinstance(error, (TypeError, ValueError)) and _refused_by_a_constructor(error):
         return text
     return None
 
@@ -333,11 +285,18 @@ def run(main: Callable[[], None]) -> None:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
+        if _is_sigterm(error):
+            print("terminated", file=sys.stderr)
+            sys.exit(143)
         message = users_mistake(error)
         if message is None or os.environ.get("ALLENNLP_DEBUG"):
             raise
         print(f"error: {message.strip()}\n(ALLENNLP_DEBUG=1 shows the traceback)", file=sys.stderr)
         sys.exit(1)
+
+
+def _is_sigterm(error: BaseException) -> bool:
+    return type(error).__name__ == "SigTermReceived"
 
 
 def _jsonnet_message(text: str) -> str:
@@ -353,8 +312,36 @@ def _jsonnet_message(text: str) -> str:
     )
 
 
-def _while_constructing(error: BaseException) -> bool:
-    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    return any(file.endswith(os.path.join("common", "from_params.py")) for file in files) and not any(
-        file.endswith("gradient_descent_trainer.py") for file in files
-    )
+def _mistake_in_another_process(text: str) -> Optional[str]:
+    """What its traceback ends with, if that is a user's mistake."""
+    after_frames = text[text.rfind('  File "') :]
+    ending = re.search(r"^ {0,2}((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: (.*))?\Z", after_frames, re.MULTILINE | re.DOTALL)
+    if ending is None:
+        return None
+    module, _, name = ending.group(1).rpartition(".")
+    kind = getattr(sys.modules.get(module or "builtins"), name, None)
+    if not (isinstance(kind, type) and issubclass(kind, _MISTAKES)):
+        return None
+    return re.sub(r"\n {2}", "\n", ending.group(2) or ending.group(1)).strip()
+
+
+def _missing_package(error: ModuleNotFoundError) -> Optional[str]:
+    """Asked for by its name (`--include-package`), and not by a line of code."""
+    files = [file for file in _files(error) if not file.startswith("<frozen")]
+    by_name = bool(files) and files[-1] == importlib.__file__
+    return f"there is no package or module {error.name}, in this folder or installed" if by_name else None
+
+
+def _refused_by_a_constructor(error: BaseException) -> bool:
+    """
+    Whether arguments did not fit a constructor, or it said no to their values: a ValueError raised in it, and not in
+    what it calls.
+    """
+    depth = 2 if isinstance(error, ValueError) else 1
+    from_params = os.path.join("allennlp", "common", "from_params.py")
+    return any(file.endswith(from_params) for file in _files(error)[-depth:])
+
+
+def _files(error: BaseException) -> List[str]:
+    """Where the error passed, the place that raised it last."""
+    return [frame.filename for frame in traceback.extract_tb(error.__traceback__)]

@@ -11,10 +11,11 @@ import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import TensorCache
-from allennlp.common.port import LazyModule, RandomState, load_tensors, save_tensors, users_mistake, writing_tar
+from allennlp.common.port import LazyModule, load_tensors, save_tensors, users_mistake, writing_tar
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 from allennlp.nn.initializers import PretrainedModelInitializer
 from allennlp.training.checkpointer import Checkpointer
+from allennlp.training.continuation import RandomState
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 
