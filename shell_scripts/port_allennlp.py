@@ -435,7 +435,17 @@ EDITS = (
         'import_module_and_submodules("allennlp.common")',
         'import_module_and_submodules("allennlp.common", exclude={"allennlp.common.testing"})',
     ),
-    # A quicker start: spaCy and NLTK are imported where they are used.
+    # A quicker start: spaCy, NLTK, scikit-learn and SciPy are imported where they are used.
+    Edit(
+        "allennlp/training/metrics/auc.py",
+        "from sklearn import metrics\n",
+        'from allennlp.common.port import LazyModule\n\nmetrics = LazyModule("sklearn.metrics")\n',
+    ),
+    Edit(
+        "allennlp/training/metrics/spearman_correlation.py",
+        "import scipy.stats as stats",
+        'from allennlp.common.port import LazyModule\n\nstats = LazyModule("scipy.stats")',
+    ),
     Edit("allennlp/__init__.py", "import transformers, spacy, torch, numpy", "import transformers, torch, numpy"),
     Edit("allennlp/common/util.py", "import spacy\n", ""),
     Edit("allennlp/common/util.py", "from spacy.cli.download import download as spacy_download\n", ""),
