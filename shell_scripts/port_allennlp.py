@@ -298,7 +298,8 @@ EDITS = (
     Edit(
         _TRAINER,
         "            assert done.item()\n\n        # Let all workers finish",
-        "            assert done.item()\n        self._continuation.end_epoch(self)\n\n        # Let all workers finish",
+        "            assert done.item()\n"
+        "        self._continuation.end_epoch(self)\n\n        # Let all workers finish",
     ),
     # An epoch of which all batches were skipped has its losses and metrics from the checkpoint.
     Edit(
@@ -370,12 +371,14 @@ EDITS = (
     Edit(
         _TRAINER,
         "                self._continuation.stop_in_validation(self)\n                if self._distributed:\n",
-        "                self._continuation.stop_in_validation(self)\n                if self._distributed and not uneven:\n",
+        "                self._continuation.stop_in_validation(self)\n"
+        "                if self._distributed and not uneven:\n",
     ),
     Edit(
         _TRAINER,
         "            for batch in val_generator_tqdm:\n",
-        "            uneven = continuation.evaluates_unevenly(self.model)\n            for batch in val_generator_tqdm:\n",
+        "            uneven = continuation.evaluates_unevenly(self.model)\n"
+        "            for batch in val_generator_tqdm:\n",
     ),
     Edit(
         _TRAINER,
@@ -476,7 +479,11 @@ EDITS = (
         _LAZY_SPACY,
     ),
     Edit("allennlp/data/token_indexers/spacy_indexer.py", "List[SpacyToken]", 'List["spacy.tokens.Token"]'),
-    Edit("allennlp/data/token_indexers/spacy_indexer.py", "isinstance(x, SpacyToken)", "isinstance(x, spacy.tokens.Token)"),
+    Edit(
+        "allennlp/data/token_indexers/spacy_indexer.py",
+        "isinstance(x, SpacyToken)",
+        "isinstance(x, spacy.tokens.Token)",
+    ),
     Edit("allennlp/data/fields/text_field.py", "from spacy.tokens import Token as SpacyToken\n", _LAZY_SPACY),
     Edit(
         "allennlp/data/fields/text_field.py",

@@ -39,7 +39,7 @@ class PromptTokenizer:
         # Some tokenizers (Marian's, mBART's) write targets in another way than inputs.
         kinds = (type(self._tokenizer), PreTrainedTokenizerFast)
         switches = {getattr(kind, "_switch_to_target_mode", None) for kind in kinds}
-        self._own_targets = len(switches) > 1
+        self._own_targets = self.encoder_decoder and len(switches) > 1
         pad_id = self._tokenizer.pad_token_id
         self.pad_id: int = self._tokenizer.eos_token_id if pad_id is None else pad_id
 
@@ -49,16 +49,21 @@ class PromptTokenizer:
 
     def options(self, texts: Sequence[str], max_length: int) -> TokenIdLists:
         """Each option's ids, at most `max_length`, the special tokens kept on truncation."""
-        if self.encoder_decoder:
-            if self._own_targets:
-                return self._tokenizer(text_target=list(texts), truncation=True, max_length=max_length)["input_ids"]
-            return self._encode(list(texts), max_length)
-        ending = [self._tokenizer.eos_token_id] if self.end_of_sequence else []
-        ids = self._tokenizer([" " + text for text in texts], add_special_tokens=False)["input_ids"]
-        return [option[: max_length - len(ending)] + ending for option in ids]
+        different = list(dict.fromkeys(texts))  # Rows of a task mostly share their options.
+        ids = dict(zip(different, self._encode_options(different, max_length)))
+        return [ids[text] for text in texts]
 
     def decode(self, token_ids: Sequence[int]) -> str:
         return self._tokenizer.decode(token_ids, skip_special_tokens=True).strip()
+
+    def _encode_options(self, texts: List[str], max_length: int) -> TokenIdLists:
+        if self._own_targets:
+            return self._tokenizer(text_target=texts, truncation=True, max_length=max_length)["input_ids"]
+        if self.encoder_decoder:
+            return self._encode(texts, max_length)
+        ending = [self._tokenizer.eos_token_id] if self.end_of_sequence else []
+        ids = self._tokenizer([" " + text for text in texts], add_special_tokens=False)["input_ids"]
+        return [option[: max_length - len(ending)] + ending for option in ids]
 
     def _encode(self, texts: List[str], max_length: int) -> TokenIdLists:
         if not self._tokenizer.is_fast:

@@ -295,7 +295,7 @@ class _StopInValidation(BaseException):
 
 
 def _as_a_worker(number: int) -> None:
-    """Ctrl-C reaches all processes: a worker lets the first one decide. Anything else ends it, as if nothing were set."""
+    """Ctrl-C reaches all processes: a worker lets the first one decide. Anything else ends it, as without a handler."""
     if number != signal.SIGINT:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

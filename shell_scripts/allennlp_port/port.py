@@ -97,8 +97,8 @@ def link_or_copy(source: PathOrStr, target: PathOrStr) -> None:
 
 def plain(value: Any) -> Any:
     """
-    `value` with numpy's numbers as Python's and special dictionaries as plain ones: what a checkpoint may hold and still
-    be read without executing anything.
+    `value` with numpy's numbers as Python's and special dictionaries as plain ones: what a checkpoint may hold and
+    still be read without executing anything.
     """
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items()}

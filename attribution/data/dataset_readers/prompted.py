@@ -12,11 +12,11 @@ from typing import Counter as CounterType
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import lazy_groups_of
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader, WorkerInfo
-from allennlp.data.fields import LabelField, MetadataField
+from allennlp.data.fields import MetadataField
 from allennlp.data.instance import Instance
 
 from attribution.common.rows import Row, open_rows
-from attribution.data.fields import AnswerOptionsField, TokenIdsField
+from attribution.data.fields import AnswerOptionsField, NumberField, TokenIdsField
 from attribution.data.prompt_tokenizer import PromptTokenizer, TokenIdLists
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class PromptedReader(DatasetReader):
     `row_to_example`.
 
     An `Instance` has the fields `prompt_and_input` (`TokenIdsField`), `answer_options` (`AnswerOptionsField`), `row`
-    (`MetadataField`, the row's number), `correct_answer_index` (`LabelField`) where the answer is known and, on
+    (`MetadataField`, the row's number), `correct_answer_index` (`NumberField`) where the answer is known and, on
     request, `metadata` (`MetadataField`, the texts).
 
     # Parameters
@@ -145,7 +145,7 @@ class PromptedReader(DatasetReader):
                 "row": MetadataField(example.row),
             }
             if example.answer is not None:
-                fields["correct_answer_index"] = LabelField(example.answer, skip_indexing=True)
+                fields["correct_answer_index"] = NumberField(example.answer)
             if self.return_original_input:
                 fields["metadata"] = MetadataField({"input": example.input, "options": example.options})
             yield Instance(fields)

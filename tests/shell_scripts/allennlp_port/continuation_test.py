@@ -13,10 +13,10 @@ import pytest
 import torch
 from allennlp.commands.train import train_model
 from allennlp.common import Params
+from allennlp.common.port import load_tensors, plain, save_tensors
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 
-from allennlp.common.port import load_tensors, plain, save_tensors
 from tests.shell_scripts.allennlp_port import tiny
 
 HERE = "tests.shell_scripts.allennlp_port.tiny"
@@ -24,7 +24,9 @@ MEASURED = ("training_loss", "training_error", "training_rows", "validation_erro
 
 
 def train(config: Dict[str, Any], folder: Path, recover: bool = False, **overrides: Any) -> None:
-    train_model(Params(json.loads(json.dumps(config))), str(folder), recover=recover, include_package=[HERE], **overrides)
+    train_model(
+        Params(json.loads(json.dumps(config))), str(folder), recover=recover, include_package=[HERE], **overrides
+    )
 
 
 def assert_same_end(one: Path, two: Path) -> None:
@@ -33,7 +35,9 @@ def assert_same_end(one: Path, two: Path) -> None:
         wanted, got = load_tensors(one / name), load_tensors(two / name)
         assert all(torch.equal(wanted[key], got[key]) for key in wanted), name
     wanted, got = (json.loads((folder / "metrics.json").read_text()) for folder in (one, two))
-    assert {key: wanted[key] for key in MEASURED} == pytest.approx({key: got[key] for key in MEASURED}, abs=0, rel=1e-12)
+    assert {key: wanted[key] for key in MEASURED} == pytest.approx(
+        {key: got[key] for key in MEASURED}, abs=0, rel=1e-12
+    )
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def test_interrupted(
 @pytest.mark.parametrize("at", ["e1_b0", "e2_b0", "e0_b2", "e2_b3", "e3_b1", "e4_b0"])
 @pytest.mark.parametrize("average", [None, {"type": "exponential", "decay": 0.9}], ids=["plain", "moving_average"])
 def test_killed_after_any_checkpoint(at: str, average: Optional[Dict[str, Any]], tmp_path: Path) -> None:
-    """As a kill leaves it: later files are missing, half of the next checkpoint is there, and the best weights are not."""
+    """As a kill leaves it: later files are missing, half of the next checkpoint and no best weights are there."""
     config = tiny.config(
         checkpointer={"save_every_num_batches": 1, "keep_most_recent_by_count": None},
         **({"moving_average": average} if average else {}),
@@ -122,7 +126,18 @@ def test_workers_of_a_data_loader_end_with_the_training(interruption: Any, tmp_p
 def _command(config: Dict[str, Any], folder: Path, *more: str, **environment: str) -> "subprocess.Popen[str]":
     file = folder.with_suffix(".json")
     file.write_text(json.dumps(config))
-    command = [sys.executable, "-m", "allennlp", "train", str(file), "-s", str(folder), "--include-package", HERE, *more]
+    command = [
+        sys.executable,
+        "-m",
+        "allennlp",
+        "train",
+        str(file),
+        "-s",
+        str(folder),
+        "--include-package",
+        HERE,
+        *more,
+    ]
     return subprocess.Popen(
         command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -131,8 +146,8 @@ def _command(config: Dict[str, Any], folder: Path, *more: str, **environment: st
 @pytest.mark.parametrize("rows", ["44", "42"], ids=["even", "uneven"])
 def test_two_processes(rows: str, tmp_path: Path) -> None:
     """
-    Only one of the two is told to stop: both do, after the same step. 42 rows: of the two the second has one batch less,
-    in the middle of a step. All 11 validation rows are evaluated.
+    Only one of the two is told to stop: both do, after the same step. 42 rows: the second has one batch less, in the
+    middle of a step. All 11 validation rows are evaluated.
     """
     stop = {"type": "tiny_interruption", "step": 4, "number": int(signal.SIGINT)}
     config = tiny.config(callbacks=[stop], checkpointer={"save_every_num_batches": 2})

@@ -1,4 +1,4 @@
-"""A model, a reader and a callback that are small enough to train ten times in a test, with all that needs continuing."""
+"""A model, a reader and a callback small enough to train ten times in a test, with all that needs continuing."""
 
 import os
 from pathlib import Path
@@ -57,7 +57,7 @@ class TinyModel(Model):
 
 @TrainerCallback.register("tiny_interruption")
 class TinyInterruption(TrainerCallback):
-    """Sends `number` to this process after a step, or in validation (`steps` done and not training), or dies at once."""
+    """Sends the signal `number` to this process after `step` batches were seen, or in the validation after them."""
 
     def __init__(self, serialization_dir: str, step: int, number: int, in_validation: bool = False) -> None:
         super().__init__(serialization_dir)
