@@ -2,13 +2,14 @@
 Rank classification: this package's way against the reference's, same model and rows, paired in one run.
 
 The reference (DEFT's model.py) runs the whole encoder-decoder once for the loss and then, row by row, once more with
-the input repeated for every option. Run: `python benchmarks/rank_classification.py`.
+the input repeated for every option. Run:
+`python -m benchmarks.rank_classification`.
 """
 
 import argparse
 import time
 from statistics import median
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -56,6 +57,11 @@ def timed(function: Callable[..., Any], *arguments: Any) -> Tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
+def difference(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
+    """The largest one of all scores and losses."""
+    return max(float((a - b).abs().max()) for a, b in zip(one, other))
+
+
 @torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -80,12 +86,13 @@ def main() -> None:
             seconds["reference"].append(timed(reference, *work)[0])
             seconds["ours"].append(timed(ours, *work)[0])
             ratios.append(seconds["reference"][-1] / seconds["ours"][-1])
-        difference = max(float((a - b).abs().max()) for a, b in zip(slow, fast))
-        relative = float(((slow[0] - fast[0]) / slow[0]).abs().max())
+        exact_slow, exact_fast = reference(model.double(), *work[1:]), ours(model, *work[1:])
+        model.float()
         print(
             f"{num_options:2d} options: {median(ratios):.2f}x (min {min(ratios):.2f}, max {max(ratios):.2f}), "
             f"{median(seconds['reference']):.2f} s -> {median(seconds['ours']):.2f} s; "
-            f"largest difference {difference:.1e} (relative {relative:.1e})"
+            f"largest difference {difference(slow, fast):.1e} in float32, "
+            f"{difference(exact_slow, exact_fast):.1e} in float64"
         )
 
 

@@ -26,7 +26,7 @@ def _rows() -> Iterator[Dict[str, Any]]:
                 row = json.loads(line)
                 yield {"input": row["input"], "target": row["target"]}
     else:
-        words = [f"word{number}" for number in range(5000)]
+        words = ["a", "b"] * 50 + [f"word{number}" for number in range(5000)]
         generator = random.Random(0)
         while True:
             length = int(generator.lognormvariate(4.3, 0.9)) + 3
