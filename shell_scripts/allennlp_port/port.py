@@ -255,6 +255,8 @@ NATIVE_CALLBACKS = {"env": (("n", "d"), _environment)}
 
 # --- Messages
 
+_PARAMS = os.path.join("allennlp", "common", "params.py")
+_FROM_PARAMS = os.path.join("allennlp", "common", "from_params.py")
 _MISTAKES = (ConfigurationError, OSError, tarfile.TarError, pickle.UnpicklingError)
 
 
@@ -269,6 +271,8 @@ def users_mistake(error: BaseException) -> Optional[str]:
         return f"not valid JSON: {text}"
     if isinstance(error, _MISTAKES):
         return text
+    if isinstance(error, KeyError) and any(file.endswith(_PARAMS) for file in _files(error)[-1:]):
+        return f"the configuration lacks the key {error}, or an override has replaced the block that held it"
     if isinstance(error, ModuleNotFoundError):
         return _missing_package(error)
     # A value that a constructor does not take, met while objects were made from the configuration.
@@ -334,12 +338,17 @@ def _missing_package(error: ModuleNotFoundError) -> Optional[str]:
 
 def _refused_by_a_constructor(error: BaseException) -> bool:
     """
-    Whether arguments did not fit a constructor, or it said no to their values: a ValueError raised in it, and not in
-    what it calls.
+    Whether arguments did not fit a constructor or one that it hands them on to, or it said no to their values: a
+    ValueError raised in it, and not in what it calls.
     """
-    depth = 2 if isinstance(error, ValueError) else 1
-    from_params = os.path.join("allennlp", "common", "from_params.py")
-    return any(file.endswith(from_params) for file in _files(error)[-depth:])
+    frames = traceback.extract_tb(error.__traceback__)
+    makes = [number for number, frame in enumerate(frames, 1) if frame.filename.endswith(_FROM_PARAMS)]
+    if not makes:
+        return False
+    made = frames[makes[-1] :]
+    if isinstance(error, ValueError):
+        return len(made) <= 1
+    return not made or ("__init__()" in str(error) and all(frame.name == "__init__" for frame in made))
 
 
 def _files(error: BaseException) -> List[str]:

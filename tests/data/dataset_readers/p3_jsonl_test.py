@@ -54,5 +54,5 @@ def test_reads_the_published_few_shot_files(tiny_model: Callable[[str], str], sh
     instances = list(P3JsonlReader(tiny_model("t5")).read(str(path)))
     assert len(instances) == 32
     assert [row["answer_choices"].index(row["target"]) for row in rows] == [
-        instance["correct_answer_index"].label for instance in instances
+        instance["correct_answer_index"].number for instance in instances
     ]

@@ -22,7 +22,7 @@ def test_instances_hold_ids_and_the_end_of_sequence_survives_the_cut(
     [instance] = reader.read(write_jsonl("rows.jsonl", rows))
     assert instance["prompt_and_input"].human_readable_repr() == [IDS["the"], IDS["cat"], IDS["sat"], IDS["</s>"]]
     assert instance["answer_options"].human_readable_repr() == [[IDS["bad"], IDS["</s>"]], [IDS["good"], IDS["</s>"]]]
-    assert instance["correct_answer_index"].label == 1
+    assert instance["correct_answer_index"].number == 1
     assert instance["metadata"].metadata == {"input": rows[0]["input"], "options": ["bad", "good movie"]}
     assert reader.counts["prompts as long as max_query_length, cut if longer"] == 1
 

@@ -101,6 +101,12 @@ def test_what_is_missing_says_so() -> None:
         _ = LazyModule("surely_not_there").anything
 
 
+def test_a_key_that_a_configuration_lacks() -> None:
+    with pytest.raises(KeyError) as raised:
+        Params({})["type"]
+    assert "the configuration lacks the key 'type'" in str(users_mistake(raised.value))
+
+
 def test_a_bug_keeps_its_traceback() -> None:
     assert users_mistake(KeyError("x")) is None
     assert users_mistake(ValueError("x")) is None
