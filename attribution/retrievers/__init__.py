@@ -1,17 +1,29 @@
 from attribution.retrievers.exact import ExactRetriever
 from attribution.retrievers.pool import Pool, PoolText
-from attribution.retrievers.query_aggregator import FrequencyAggregator, QueryAggregator, RankedRows
+from attribution.retrievers.query_aggregator import (
+    FrequencyAggregator,
+    MeanScoreAggregator,
+    QueryAggregator,
+    QuotaAggregator,
+    RankCutAggregator,
+    RankedRows,
+    RoundRobinAggregator,
+)
 from attribution.retrievers.random import RandomRetriever
 from attribution.retrievers.retriever import Retrieved, Retriever
 
 __all__ = [
     "ExactRetriever",
     "FrequencyAggregator",
+    "MeanScoreAggregator",
     "Pool",
     "PoolText",
     "QueryAggregator",
+    "QuotaAggregator",
+    "RankCutAggregator",
     "RandomRetriever",
     "RankedRows",
     "Retrieved",
     "Retriever",
+    "RoundRobinAggregator",
 ]

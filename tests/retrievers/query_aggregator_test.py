@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.retrievers import FrequencyAggregator, Retrieved
+from attribution.retrievers import (
+    FrequencyAggregator,
+    MeanScoreAggregator,
+    QueryAggregator,
+    QuotaAggregator,
+    RankCutAggregator,
+    Retrieved,
+    RoundRobinAggregator,
+)
 
 
 def test_frequency_by_hand() -> None:
@@ -18,3 +26,73 @@ def test_frequency_by_hand() -> None:
     assert FrequencyAggregator(2).aggregate(retrieved).ids.tolist() == [2, 9]
     with pytest.raises(ConfigurationError, match="size is 0"):
         FrequencyAggregator(0)
+
+
+FOUND = Retrieved(
+    np.array([[4, 2, 9], [2, 7, -1], [9, 2, 5]]),
+    np.array([[0.9, 0.5, 0.1], [0.8, 0.3, -np.inf], [0.7, 0.6, 0.9]], dtype=np.float32),
+)
+
+
+def test_bounds_by_neighbours_and_by_score() -> None:
+    ranked = FrequencyAggregator(neighbours=1).aggregate(FOUND)
+    assert ranked.ids.tolist() == [4, 2, 9] and ranked.frequencies.tolist() == [1, 1, 1]
+    assert FrequencyAggregator(min_score=0.6).aggregate(FOUND).ids.tolist() == [2, 4, 5, 9]
+
+
+def test_rank_cut_is_the_largest_union_within_the_size() -> None:
+    # One row each: 4, 2, 9. Two each: 4, 2, 7, 9. Three each: and 5.
+    for size, ids in ((3, [4, 2, 9]), (4, [2, 4, 9, 7]), (5, [2, 9, 4, 5, 7]), (9, [2, 9, 4, 5, 7])):
+        assert RankCutAggregator(size).aggregate(FOUND).ids.tolist() == ids
+    with pytest.raises(ConfigurationError, match="makes 3 already"):
+        RankCutAggregator(2).aggregate(FOUND)
+
+
+def test_rank_cut_against_lowering_the_cut_one_by_one() -> None:
+    generator = np.random.default_rng(0)
+    ids = np.stack([generator.choice(60, 20, replace=False) for _ in range(5)])
+    retrieved = Retrieved(ids, -np.sort(generator.random((5, 20), dtype=np.float32)))
+    for size in range(5, 61):
+        cut = 20
+        while len(np.unique(ids[:, :cut])) > size:
+            cut -= 1
+        assert sorted(RankCutAggregator(size).aggregate(retrieved).ids) == np.unique(ids[:, :cut]).tolist()
+
+
+def test_quota_by_hand() -> None:
+    # 6 rows of 3 queries: two each, in order of query, 2 once.
+    ranked = QuotaAggregator(6).aggregate(FOUND)
+    assert ranked.ids.tolist() == [4, 2, 7, 9]
+    assert ranked.frequencies.tolist() == [1, 3, 1, 1]
+    assert QuotaAggregator(4).aggregate(FOUND).ids.tolist() == [4, 2, 7, 9]
+    assert QuotaAggregator(2).aggregate(FOUND).ids.tolist() == [4, 2]
+
+
+def test_round_robin_by_hand() -> None:
+    # First turns: 4, 2, 9. Second: the first query's 2 and 9 are taken, the second gives 7, the third 5.
+    assert RoundRobinAggregator().aggregate(FOUND).ids.tolist() == [4, 2, 9, 7, 5]
+    assert RoundRobinAggregator(4).aggregate(FOUND).ids.tolist() == [4, 2, 9, 7]
+
+
+def test_mean_score_by_hand() -> None:
+    # 4 and 5: 0.9; 2: (0.5 + 0.8 + 0.6) / 3; 9: (0.1 + 0.7) / 2; 7: 0.3.
+    ranked = MeanScoreAggregator().aggregate(FOUND)
+    assert ranked.ids.tolist() == [4, 5, 2, 9, 7]
+    assert ranked.scores.tolist() == pytest.approx([0.9, 0.9, 0.8, 0.7, 0.3])
+
+
+@pytest.mark.parametrize("name", sorted(set(QueryAggregator.list_available())))
+def test_every_aggregator(name: str) -> None:
+    """Each row once, found by as many queries as said, with its best score; the same again; no row where none is found."""
+    aggregator = QueryAggregator.by_name(name)(size=40)
+    generator = np.random.default_rng(1)
+    ids = np.stack([generator.choice(90, 12, replace=False) for _ in range(6)])
+    ids[3:, 10:] = -1
+    scores = np.where(ids >= 0, -np.sort(generator.random((6, 12), dtype=np.float32)), -np.inf).astype(np.float32)
+    ranked = aggregator.aggregate(Retrieved(ids, scores))
+    assert 0 < len(ranked.ids) <= 40 and len(set(ranked.ids.tolist())) == len(ranked.ids) and min(ranked.ids) >= 0
+    for row, frequency, score in zip(*ranked):
+        assert score <= scores[ids == row].max() and 1 <= frequency <= (ids == row).sum()
+    assert all(np.array_equal(*pair) for pair in zip(ranked, aggregator.aggregate(Retrieved(ids, scores))))
+    nothing = aggregator.aggregate(Retrieved(np.full((2, 3), -1), np.full((2, 3), -np.inf, dtype=np.float32)))
+    assert len(nothing.ids) == 0
