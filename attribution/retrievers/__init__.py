@@ -1,3 +1,4 @@
+from attribution.retrievers.bm25 import Bm25Retriever
 from attribution.retrievers.exact import ExactRetriever
 from attribution.retrievers.pool import Pool, PoolText
 from attribution.retrievers.query_aggregator import (
@@ -13,6 +14,7 @@ from attribution.retrievers.random import RandomRetriever
 from attribution.retrievers.retriever import Retrieved, Retriever
 
 __all__ = [
+    "Bm25Retriever",
     "ExactRetriever",
     "FrequencyAggregator",
     "MeanScoreAggregator",

@@ -78,8 +78,10 @@ class FrequencyAggregator(QueryAggregator):
     def __init__(
         self, size: Optional[int] = None, neighbours: Optional[int] = None, min_score: Optional[float] = None
     ) -> None:
-        self.size = _at_least_one("frequency", "size", size)
-        self.neighbours = _at_least_one("frequency", "neighbours", neighbours)
+        _at_least_one("frequency", "size", size)
+        self.size = size
+        _at_least_one("frequency", "neighbours", neighbours)
+        self.neighbours = neighbours
         self.min_score = min_score
 
     def aggregate(self, retrieved: Retrieved) -> RankedRows:
@@ -106,7 +108,8 @@ class RankCutAggregator(QueryAggregator):
     """
 
     def __init__(self, size: int) -> None:
-        self.size = _at_least_one("rank_cut", "size", size)
+        _at_least_one("rank_cut", "size", size)
+        self.size = size
 
     def aggregate(self, retrieved: Retrieved) -> RankedRows:
         union = _union(retrieved)
@@ -137,7 +140,8 @@ class QuotaAggregator(QueryAggregator):
     """
 
     def __init__(self, size: int) -> None:
-        self.size = _at_least_one("quota", "size", size)
+        _at_least_one("quota", "size", size)
+        self.size = size
 
     def aggregate(self, retrieved: Retrieved) -> RankedRows:
         each = -(-self.size // len(retrieved.ids))
@@ -159,7 +163,8 @@ class RoundRobinAggregator(QueryAggregator):
     """
 
     def __init__(self, size: Optional[int] = None) -> None:
-        self.size = _at_least_one("round_robin", "size", size)
+        _at_least_one("round_robin", "size", size)
+        self.size = size
 
     def aggregate(self, retrieved: Retrieved) -> RankedRows:
         union = _union(retrieved)
@@ -190,7 +195,8 @@ class MeanScoreAggregator(QueryAggregator):
     """
 
     def __init__(self, size: Optional[int] = None) -> None:
-        self.size = _at_least_one("mean_score", "size", size)
+        _at_least_one("mean_score", "size", size)
+        self.size = size
 
     def aggregate(self, retrieved: Retrieved) -> RankedRows:
         union = _union(retrieved)
@@ -204,7 +210,6 @@ def _in_order_of_first(values: np.ndarray) -> np.ndarray:
     return different[np.argsort(first)]
 
 
-def _at_least_one(name: str, setting: str, value: Optional[int]) -> Optional[int]:
+def _at_least_one(name: str, setting: str, value: Optional[int]) -> None:
     if value is not None and value < 1:
         raise ConfigurationError(f"{name}: {setting} is {value}; at least one is needed")
-    return value

@@ -10,7 +10,7 @@ from tests.retrievers.conftest import NumberEncoder
 
 @pytest.mark.parametrize("metric", ["inner_product", "l2"])
 def test_exact_finds_the_nearest_and_of_equals_the_first(metric: str, pool_path: str) -> None:
-    found = ExactRetriever(NumberEncoder(), metric).retrieve(Pool(pool_path), ["3", "17"], 4)
+    found = ExactRetriever(NumberEncoder(), metric).retrieve(Pool(pool_path), ["number 3", "number 17"], 4)
     assert found.ids[0][:2].tolist() == [3, 33] and set(found.ids[0][2:]) <= {2, 4, 32, 34}
     assert found.ids[1][0] == 17 and set(found.ids[1][1:3]) == {16, 18}
     best = 1.0 if metric == "inner_product" else 0.0

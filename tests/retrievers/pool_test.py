@@ -8,7 +8,8 @@ from attribution.retrievers import Pool
 
 
 def test_texts_are_the_inputs_with_their_row_numbers(pool_path: str) -> None:
-    assert [(row.id, row.text) for row in Pool(pool_path, ["a"]).texts("test")] == [(30 + n, str(n)) for n in range(10)]
+    texts = [(row.id, row.text) for row in Pool(pool_path, ["a"]).texts("test")]
+    assert texts == [(30 + number, f"number {number}") for number in range(10)]
 
 
 def test_pool_errors(pool_path: str, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_mean_score_by_hand() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(QueryAggregator.list_available())))
 def test_every_aggregator(name: str) -> None:
-    """Each row once, found by as many queries as said, with its best score; the same again; no row where none is found."""
+    """Each row once, with no more queries and no better score than it had; the same again; nothing from nothing."""
     aggregator = QueryAggregator.by_name(name)(size=40)
     generator = np.random.default_rng(1)
     ids = np.stack([generator.choice(90, 12, replace=False) for _ in range(6)])

@@ -5,12 +5,13 @@ from typing import Callable, Dict
 import numpy as np
 import pytest
 
-from attribution.retrievers import ExactRetriever, Pool, RandomRetriever, Retriever
+from attribution.retrievers import Bm25Retriever, ExactRetriever, Pool, RandomRetriever, Retriever
 from tests.retrievers.conftest import NumberEncoder
 
-QUERIES = ["3", "17", "3"]
+QUERIES = ["number 3", "number 17", "number 3"]
 
 RETRIEVERS: Dict[str, Callable[[], Retriever]] = {
+    "bm25": lambda: Bm25Retriever(),
     "exact": lambda: ExactRetriever(NumberEncoder()),
     "exact l2": lambda: ExactRetriever(NumberEncoder(), metric="l2"),
     "random": lambda: RandomRetriever(seed=5),

@@ -1,0 +1,64 @@
+import math
+from typing import Any, Callable, List
+
+import numpy as np
+import pytest
+from allennlp.common.checks import ConfigurationError
+
+from attribution.retrievers import Bm25Retriever, Pool
+
+TEXTS = ["The cats sat on the mat", "a dog sat", "Dogs chase cats; cats run.", "", "the of and"]
+
+
+@pytest.fixture
+def pool(write_jsonl: Callable[..., str]) -> Pool:
+    return Pool(write_jsonl("pool.jsonl", [{"input": text, "target": "x"} for text in TEXTS]))
+
+
+def _stems(text: str) -> List[str]:
+    known = {"cats": "cat", "cat": "cat", "dogs": "dog", "dog": "dog", "sat": "sat", "mat": "mat", "run": "run"}
+    words = text.lower().replace(";", "").replace(".", "").split()
+    return [known.get(word, word) for word in words if word not in ("the", "on", "a", "of", "and")]
+
+
+def _by_hand(query: str, k1: float, b: float) -> List[float]:
+    """Lucene's BM25 (Kamphuis et al., 2020, table 1), word by word."""
+    documents = [_stems(text) for text in TEXTS]
+    mean = sum(map(len, documents)) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in _stems(query):
+            holders = sum(word in other for other in documents)
+            times = document.count(word)
+            idf = math.log(1 + (len(documents) - holders + 0.5) / (holders + 0.5))
+            score += idf * times / (times + k1 * (1 - b + b * len(document) / mean)) if times else 0
+        scores.append(score)
+    return scores
+
+
+@pytest.mark.parametrize("k1, b", [(0.9, 0.4), (1.5, 0.75)])
+@pytest.mark.parametrize("query", ["a cat sat", "dog dog cats", "the mat"])
+def test_scores_by_hand(query: str, k1: float, b: float, pool: Pool) -> None:
+    found = Bm25Retriever(k1, b).retrieve(pool, [query], 5)
+    wanted = _by_hand(query, k1, b)
+    order = sorted((row for row in range(5) if wanted[row] > 0), key=lambda row: -wanted[row])
+    assert found.ids[0].tolist() == order + [-1] * (5 - len(order))
+    assert found.scores[0, : len(order)] == pytest.approx([wanted[row] for row in order], rel=1e-5)
+
+
+def test_what_shares_no_word_is_not_found(pool: Pool) -> None:
+    assert (Bm25Retriever().retrieve(pool, ["the", "", "zebra"], 2).ids == -1).all()
+
+
+def test_equal_scores_in_pool_order_at_the_cut(write_jsonl: Any) -> None:
+    rows = [{"input": f"same words {'here' if number == 7 else 'there'}", "target": "x"} for number in range(9)]
+    found = Bm25Retriever().retrieve(Pool(write_jsonl("same.jsonl", rows)), ["same here"], 4)
+    assert found.ids.tolist() == [[7, 0, 1, 2]] and (np.diff(found.scores[0, 1:]) == 0).all()
+
+
+def test_wrong_settings(pool: Pool) -> None:
+    with pytest.raises(ConfigurationError, match="k1 is -1"):
+        Bm25Retriever(k1=-1)
+    with pytest.raises(ConfigurationError, match="klingon"):
+        Bm25Retriever(language="klingon").retrieve(pool, ["cat"], 1)
