@@ -10,10 +10,11 @@ from attribution.retrievers.query_aggregator import (
     RankedRows,
     RoundRobinAggregator,
 )
-from attribution.retrievers.random import RandomRetriever
+from attribution.retrievers.random import BalancedRandomRetriever, RandomRetriever
 from attribution.retrievers.retriever import Retrieved, Retriever
 
 __all__ = [
+    "BalancedRandomRetriever",
     "Bm25Retriever",
     "ExactRetriever",
     "FrequencyAggregator",

@@ -17,6 +17,10 @@ class PoolText(NamedTuple):
     """The row's number in the pool's file."""
     text: str
     """Its prompt."""
+    task: str
+    """Its data set; empty where the row does not say."""
+    template: str
+    """The wording of its prompt; empty where the row does not say."""
 
 
 class Pool(FromParams):
@@ -50,7 +54,8 @@ class Pool(FromParams):
             tasks[row.content.get("task")] += 1
             if row.content.get("task") not in self.exclude_tasks:
                 left += 1
-                yield PoolText(row.number, _input(row))
+                task, template = (str(row.content.get(key) or "") for key in ("task", "template"))
+                yield PoolText(row.number, _input(row), task, template)
         unknown = sorted(self.exclude_tasks - set(tasks))
         if unknown:
             known = sorted(str(task) for task in tasks)

@@ -5,12 +5,20 @@ from typing import Callable, Dict
 import numpy as np
 import pytest
 
-from attribution.retrievers import Bm25Retriever, ExactRetriever, Pool, RandomRetriever, Retriever
+from attribution.retrievers import (
+    BalancedRandomRetriever,
+    Bm25Retriever,
+    ExactRetriever,
+    Pool,
+    RandomRetriever,
+    Retriever,
+)
 from tests.retrievers.conftest import NumberEncoder
 
 QUERIES = ["number 3", "number 17", "number 3"]
 
 RETRIEVERS: Dict[str, Callable[[], Retriever]] = {
+    "balanced_random": lambda: BalancedRandomRetriever(seed=5),
     "bm25": lambda: Bm25Retriever(),
     "exact": lambda: ExactRetriever(NumberEncoder()),
     "exact l2": lambda: ExactRetriever(NumberEncoder(), metric="l2"),
