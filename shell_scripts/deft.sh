@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # DEFT: a target's prompted inputs -> nearest pool rows -> training -> evaluation.
-#   POOL_PATH=pool.jsonl QUERIES_PATH=queries.jsonl MODEL_NAME=google/t5-xl-lm-adapt shell_scripts/deft.sh RUNS TEST.jsonl
+#   POOL_PATH=pool.jsonl QUERY_PATH=queries.jsonl MODEL_NAME=google/t5-xl-lm-adapt shell_scripts/deft.sh RUNS TEST.jsonl
 set -euo pipefail
 runs=$1
 test=$2

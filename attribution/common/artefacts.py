@@ -37,7 +37,7 @@ def new_artefact(
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         yield scratch
-        write_json(scratch / MANIFEST, _manifest(command, inputs, configuration))
+        write_manifest(scratch, command, inputs, configuration)
         scratch.chmod(0o755)
         if target.exists():
             target.rmdir()
@@ -53,16 +53,21 @@ def write_json(path: Path, content: Any) -> None:
     os.replace(beside, path)
 
 
-def _manifest(command: str, inputs: Sequence[Union[str, Path]], configuration: Mapping[str, Any]) -> Dict[str, Any]:
-    return {
+def write_manifest(
+    directory: Path, command: str, inputs: Sequence[Union[str, Path]], configuration: Mapping[str, Any]
+) -> None:
+    """What the product in `directory` was made from; a directory is whole when it has one."""
+    manifest = {
         "command": command,
-        "inputs": [_fingerprint(Path(path)) for path in inputs],
+        "inputs": [fingerprint(Path(path)) for path in inputs],
         "configuration": configuration,
         "versions": {"python": sys.version.split()[0], **{name: _version(name) for name in _PACKAGES}},
     }
+    write_json(directory / MANIFEST, manifest)
 
 
-def _fingerprint(path: Path) -> Dict[str, Any]:
+def fingerprint(path: Path) -> Dict[str, Any]:
+    """`{"path", "bytes", "sha256"}` of a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256") if sys.version_info >= (3, 11) else hashlib.sha256(file.read())
     return {"path": str(path), "bytes": path.stat().st_size, "sha256": digest.hexdigest()}

@@ -1,4 +1,5 @@
 from attribution.encoders.encoder import Encoder
 from attribution.encoders.masked_mean import MaskedMeanEncoder
+from attribution.encoders.vectors import Vectors
 
-__all__ = ["Encoder", "MaskedMeanEncoder"]
+__all__ = ["Encoder", "MaskedMeanEncoder", "Vectors"]

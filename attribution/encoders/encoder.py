@@ -1,7 +1,7 @@
 """Texts to vectors."""
 
 from abc import abstractmethod
-from typing import Iterable, Iterator, Sequence
+from typing import Any, Dict, Iterable, Iterator, Sequence
 
 import numpy as np
 from allennlp.common import Registrable
@@ -12,6 +12,11 @@ class Encoder(Registrable):
     Base of what turns texts into vectors. A text's vector does not depend on its neighbours or on the batch size, up to
     rounding.
     """
+
+    @property
+    @abstractmethod
+    def identity(self) -> Dict[str, Any]:
+        """What a text's vector depends on, as plain JSON: stored vectors are used with an equal encoder only."""
 
     @abstractmethod
     def encode_blocks(self, texts: Iterable[str]) -> Iterator[np.ndarray]:

@@ -1,7 +1,7 @@
 """The mean of an encoder's last hidden states over a text's tokens."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import numpy as np
 import torch
@@ -47,6 +47,7 @@ class MaskedMeanEncoder(Encoder):
         max_tokens: int = 16384,
         bf16: bool = False,
     ) -> None:
+        self.model_name = model_name
         self.max_length = max_length
         self.normalize = normalize
         self.max_tokens = max_tokens
@@ -55,6 +56,15 @@ class MaskedMeanEncoder(Encoder):
         if bf16 and self._device.type == "cuda":
             self._model = self._model.bfloat16()
         self._tokenizer = _load_tokenizer(model_name)
+
+    @property
+    def identity(self) -> Dict[str, Any]:
+        return {
+            "type": "masked_mean",
+            "model_name": self.model_name,
+            "max_length": self.max_length,
+            "normalize": self.normalize,
+        }
 
     def encode_blocks(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
         with ThreadPoolExecutor(1) as beside_the_model:

@@ -1,4 +1,4 @@
-from typing import Callable, Iterable, Iterator, List
+from typing import Any, Callable, Dict, Iterable, Iterator, List
 
 import numpy as np
 import pytest
@@ -9,6 +9,10 @@ from attribution.encoders import Encoder
 @Encoder.register("tests_number")
 class NumberEncoder(Encoder):
     """The text "number n" is the point n on a circle of 40: nearest neighbours are known."""
+
+    @property
+    def identity(self) -> Dict[str, Any]:
+        return {"type": "tests_number"}
 
     def encode_blocks(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
         block: List[float] = []

@@ -82,8 +82,8 @@ def environment(
         "TRAIN_DATASET_READER_NAME": "tests_task_reader",
         "INSTANCES_PER_EPOCH": "12",
         "POOL_PATH": rows,
-        "QUERIES_PATH": rows,
-        "NEIGHBOURS": "3",
+        "QUERY_PATH": rows,
+        "NUM_NEIGHBORS": "3",
         "DEMO_CACHE": "/nowhere",
     }
     for name, value in variables.items():
@@ -140,3 +140,26 @@ def test_deft_retrieves(environment: Dict[str, str], allennlp: Any, tmp_path: Pa
     rows = [json.loads(line) for line in (tmp_path / "retrieved" / "train.jsonl").read_text().splitlines()]
     assert [row["index_id"] for row in rows] == list(range(len(ROWS)))  # Each query finds at least itself.
     assert all(row["attribution_frequency"] >= 1 for row in rows)
+
+
+@pytest.mark.parametrize("retriever", ["bm25", "random", "balanced_random"])
+def test_deft_retrieves_in_other_ways(
+    retriever: str, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RETRIEVER", retriever)
+    result = allennlp("retrieve", CONFIGS / "deft" / "retrieve.jsonnet", "-s", tmp_path / "retrieved")
+    assert result.status == 0, result.stderr
+    assert (tmp_path / "retrieved" / "train.jsonl").read_text()
+
+
+def test_deft_retrieves_from_stored_vectors(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    retrieve = ["retrieve", CONFIGS / "deft" / "retrieve.jsonnet", "-s"]
+    assert allennlp(*retrieve, tmp_path / "encoded").status == 0
+    result = allennlp("embed", CONFIGS / "deft" / "embed.jsonnet", "-s", tmp_path / "vectors")
+    assert result.status == 0, result.stderr
+    monkeypatch.setenv("VECTORS_PATH", str(tmp_path / "vectors"))
+    assert allennlp(*retrieve, tmp_path / "stored").status == 0
+    rows = [(tmp_path / name / "train.jsonl").read_text().count("\n") for name in ("encoded", "stored")]
+    assert rows[0] == rows[1]

@@ -1,0 +1,110 @@
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List
+
+import numpy as np
+import pytest
+
+from attribution.commands.embed import Embedding
+from attribution.encoders import Vectors
+from attribution.retrievers import ExactRetriever, Pool
+from tests.retrievers.conftest import NumberEncoder
+
+ROWS = [{"input": f"number {n % 30}", "target": "x", "task": "a" if n < 30 else "b"} for n in range(40)]
+
+
+@pytest.fixture
+def config(write_jsonl: Callable[..., str], tmp_path: Path) -> Callable[..., str]:
+    settings: Dict[str, Any] = {
+        "pool": {"path": write_jsonl("pool.jsonl", ROWS)},
+        "encoder": "tests_number",
+        "dtype": "float32",
+        "shard_rows": 16,
+    }
+
+    def make(**changes: Any) -> str:
+        path = tmp_path / "embed.jsonnet"
+        path.write_text(json.dumps({**settings, **changes}))
+        return str(path)
+
+    return make
+
+
+def _files(folder: Path) -> Dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+class Dies(NumberEncoder):
+    """After so many blocks."""
+
+    def __init__(self, blocks: int) -> None:
+        self.blocks = blocks
+
+    def encode_blocks(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
+        for block in super().encode_blocks(texts):
+            if not self.blocks:
+                raise KeyboardInterrupt
+            self.blocks -= 1
+            yield block
+
+
+def test_vectors_in_order_and_in_shards(config: Any, allennlp: Any, tmp_path: Path) -> None:
+    result = allennlp("embed", config(), "-s", tmp_path / "vectors")
+    assert result.status == 0, result.stderr
+    assert "40 vectors, 40 of them encoded now" in result.stdout
+    stored = list(Vectors(tmp_path / "vectors").blocks())
+    assert [len(block) for block in stored] == [16, 16, 8]
+    wanted = NumberEncoder().encode([row["input"] for row in ROWS])
+    np.testing.assert_array_equal(np.concatenate(stored), wanted)
+    assert "finished already" in allennlp("embed", config(), "-s", tmp_path / "vectors").stdout
+    assert allennlp("embed", config(dtype="float16"), "-s", tmp_path / "half").status == 0
+    half = np.concatenate(list(Vectors(tmp_path / "half").blocks()))
+    assert half.dtype == np.float16
+    np.testing.assert_allclose(half, wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("blocks", range(8))
+def test_stopped_anywhere_it_ends_with_the_same_bytes(blocks: int, config: Any, allennlp: Any, tmp_path: Path) -> None:
+    settings = json.loads(Path(config()).read_text())
+    assert allennlp("embed", config(), "-s", tmp_path / "whole").status == 0
+    embedding = Embedding(Pool(settings["pool"]["path"]), Dies(blocks), "float32", 16)
+    with pytest.raises(KeyboardInterrupt):
+        embedding.run(tmp_path / "parts")
+    result = allennlp("embed", config(), "-s", tmp_path / "parts")
+    # 3 blocks of 7, 7 and 2 rows a shard; the last has 2.
+    assert f"{40 - 16 * (blocks // 3)} of them encoded now" in result.stdout, result.stderr
+    assert _files(tmp_path / "parts") == _files(tmp_path / "whole")
+
+
+def test_exact_search_of_stored_vectors_is_exact_search(config: Any, allennlp: Any, tmp_path: Path) -> None:
+    allennlp("embed", config(), "-s", tmp_path / "vectors")
+    path = json.loads(Path(config()).read_text())["pool"]["path"]
+    for excluded in ([], ["a"], ["b"]):
+        retrievers = [ExactRetriever(NumberEncoder(), vectors=where) for where in (None, str(tmp_path / "vectors"))]
+        # Between whole numbers, where only rows with the same text are equally near.
+        queries = ["number 3.3", "number 17.3"]
+        encoded, stored = (retriever.retrieve(Pool(path, excluded), queries, 10) for retriever in retrievers)
+        np.testing.assert_array_equal(encoded.ids % 30, stored.ids % 30)
+        np.testing.assert_allclose(encoded.scores, stored.scores, rtol=1e-6)
+
+
+def test_vectors_of_something_else_are_refused(
+    config: Any, allennlp: Any, write_jsonl: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "vectors"
+    allennlp("embed", config(), "-s", folder)
+    before = _files(folder)
+
+    def refused(arguments: List[Any], *messages: str) -> None:
+        result = allennlp(*arguments)
+        assert result.status == 1 and "Traceback" not in result.stderr
+        assert all(message in result.stderr for message in messages), result.stderr
+        assert _files(folder) == before
+
+    refused(["embed", config(dtype="float16"), "-s", folder], "dtype is 'float32' there and 'float16' here")
+    other = write_jsonl("other.jsonl", [{**row, "target": "y"} for row in ROWS])
+    refused(["embed", config(pool={"path": other}), "-s", folder], "pool.sha256")
+    refused(["embed", config(dtype="int8"), "-s", tmp_path / "new"], "float16 and float32")
+    refused(["embed", config(pool={"path": other, "exclude_tasks": ["a"]}), "-s", tmp_path / "new"], "exclude_tasks")
+    with pytest.raises(Exception, match="pool.sha256"):
+        ExactRetriever(NumberEncoder(), vectors=str(folder)).retrieve(Pool(other), ["number 3"], 1)

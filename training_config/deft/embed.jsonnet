@@ -1,0 +1,6 @@
+// The vectors of a pool, stored for many retrievals (VECTORS_PATH of retrieve.jsonnet). POOL_PATH, ENCODER_NAME
+local env = import '../common/env.libsonnet';
+{
+  pool: { path: env.required('POOL_PATH') },
+  encoder: import 'encoder.libsonnet',
+}
