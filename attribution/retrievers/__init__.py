@@ -12,6 +12,7 @@ from attribution.retrievers.query_aggregator import (
 )
 from attribution.retrievers.random import BalancedRandomRetriever, RandomRetriever
 from attribution.retrievers.retriever import Retrieved, Retriever
+from attribution.retrievers.two_stage import TwoStageRetriever
 
 __all__ = [
     "BalancedRandomRetriever",
@@ -29,4 +30,5 @@ __all__ = [
     "Retrieved",
     "Retriever",
     "RoundRobinAggregator",
+    "TwoStageRetriever",
 ]

@@ -1,7 +1,8 @@
 """The prompted examples that training rows are retrieved from."""
 
 from collections import Counter
-from typing import Any, Iterator, List, NamedTuple, Optional
+from copy import copy
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence
 
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
@@ -39,6 +40,13 @@ class Pool(FromParams):
         self.path = path
         self.exclude_tasks = frozenset(exclude_tasks or ())
         self.rows: Rows = open_rows(path)
+        self._among: Optional[Sequence[int]] = None
+
+    def among(self, ids: Sequence[int]) -> "Pool":
+        """The same pool, of which only rows with these ids (different, in any order) may be retrieved."""
+        part = copy(self)
+        part._among = sorted(ids)
+        return part
 
     def texts(self, progress: str) -> Iterator[PoolText]:
         """
@@ -48,14 +56,17 @@ class Pool(FromParams):
 
         `ConfigurationError` if a row has no `input`, an excluded task is in no row, or no row is left.
         """
+        if self._among is not None:
+            for row in Tqdm.tqdm(self.rows.take(self._among), desc=progress, unit="row", total=len(self._among)):
+                yield _pool_text(row)
+            return
         tasks: "Counter[Any]" = Counter()
         left = 0
         for row in Tqdm.tqdm(self.rows, desc=progress, unit="row", total=len(self.rows)):
             tasks[row.content.get("task")] += 1
             if row.content.get("task") not in self.exclude_tasks:
                 left += 1
-                task, template = (str(row.content.get(key) or "") for key in ("task", "template"))
-                yield PoolText(row.number, _input(row), task, template)
+                yield _pool_text(row)
         unknown = sorted(self.exclude_tasks - set(tasks))
         if unknown:
             known = sorted(str(task) for task in tasks)
@@ -64,8 +75,9 @@ class Pool(FromParams):
             raise ConfigurationError(f"{self.path}: no row is left after exclude_tasks {sorted(self.exclude_tasks)}")
 
 
-def _input(row: Row) -> str:
+def _pool_text(row: Row) -> PoolText:
     text = row.content.get("input")
     if not isinstance(text, str):
         raise ConfigurationError(f"{row.where}: a pool row needs a text under 'input'; there are {sorted(row.content)}")
-    return text
+    task, template = (str(row.content.get(key) or "") for key in ("task", "template"))
+    return PoolText(row.number, text, task, template)

@@ -12,6 +12,7 @@ from attribution.retrievers import (
     Pool,
     RandomRetriever,
     Retriever,
+    TwoStageRetriever,
 )
 from tests.retrievers.conftest import NumberEncoder
 
@@ -23,6 +24,7 @@ RETRIEVERS: Dict[str, Callable[[], Retriever]] = {
     "exact": lambda: ExactRetriever(NumberEncoder()),
     "exact l2": lambda: ExactRetriever(NumberEncoder(), metric="l2"),
     "random": lambda: RandomRetriever(seed=5),
+    "two_stage": lambda: TwoStageRetriever(Bm25Retriever(), ExactRetriever(NumberEncoder()), candidates=40),
 }
 
 
