@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
@@ -20,11 +20,12 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from attribution.common.artefacts import new_artefact, write_json
 from attribution.common.rows import open_rows
 from attribution.data.dataset_readers import PromptedReader
-from attribution.retrievers import FrequencyAggregator, Pool, QueryAggregator, RankedRows, Retriever
+from attribution.retrievers import FrequencyAggregator, Pool, QueryAggregator, RankedRows, Retrieved, Retriever
 
 logger = logging.getLogger(__name__)
 
-TRAINING_ROWS = "train.jsonl"
+TRAINING_ROWS = "retrieved.jsonl"
+SEARCH_LOG = "search_log.jsonl"
 
 
 class Queries(FromParams):
@@ -91,39 +92,59 @@ class Retrieval(FromParams):
         self.aggregator = aggregator or FrequencyAggregator()
 
     def run(self, directory: Path) -> Dict[str, Any]:
-        """Writes `train.jsonl`, `retrieved.npz` and `composition.json` into `directory`; returns the composition."""
+        """Writes `retrieved.jsonl`, `search_log.jsonl` and `composition.json` into `directory`; returns the last."""
         retrieved = self.retriever.retrieve(self.pool, self.queries.texts, self.neighbours)
         ranked = self.aggregator.aggregate(retrieved)
-        np.savez(directory / "retrieved.npz", ids=retrieved.ids, scores=retrieved.scores)
+        write_search_log(self.queries.texts, retrieved, directory / SEARCH_LOG)
         composition = write_training_rows(self.pool, ranked, directory / TRAINING_ROWS)
         write_json(directory / "composition.json", composition)
         return composition
 
 
+def write_search_log(queries: Sequence[str], retrieved: Retrieved, path: Path) -> None:
+    """One line a query: its `input`, the `ids` of the rows that it found, best first, and their `scores`."""
+    with path.open("w", encoding="utf-8") as file:
+        for query, ids, scores in zip(queries, *retrieved):
+            found = ids >= 0
+            line = {"input": query, "ids": ids[found].tolist(), "scores": scores[found].tolist()}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
 def write_training_rows(pool: Pool, ranked: RankedRows, path: Path) -> Dict[str, Any]:
     """
     Writes the ranked rows in pool order, each once, as DEFT does: the pool's own object with `index_id` (its row in the
-    pool) and `attribution_frequency` (how many queries found it).
+    pool), `attribution_frequency` (how many queries found it) and `best_score` (over those queries).
 
     # Returns
 
-    How many rows there are, by `task`, most first.
+    `{"rows": int, "tasks": {task: {"rows", "share", "pool_rows", "pool_share"}}}`, most rows first: what the rows are
+    made of, and what the pool is.
     """
     tasks: "Counter[str]" = Counter()
     order = np.argsort(ranked.ids)
     with path.open("w", encoding="utf-8") as file:
-        for row, frequency in zip(pool.rows.take(ranked.ids[order].tolist()), ranked.frequencies[order].tolist()):
+        rows = pool.rows.take(ranked.ids[order].tolist())
+        for row, frequency, score in zip(rows, ranked.frequencies[order].tolist(), ranked.scores[order].tolist()):
             tasks[str(row.content.get("task"))] += 1
-            content = {**row.content, "index_id": row.number, "attribution_frequency": frequency}
-            file.write(json.dumps(content, ensure_ascii=False) + "\n")
-    return {"rows": len(order), "tasks": dict(tasks.most_common())}
+            found = {"index_id": row.number, "attribution_frequency": frequency, "best_score": score}
+            file.write(json.dumps({**row.content, **found}, ensure_ascii=False) + "\n")
+    shares = {
+        task: {
+            "rows": count,
+            "share": count / len(order),
+            "pool_rows": pool.tasks[task],
+            "pool_share": pool.tasks[task] / pool.tasks.total(),
+        }
+        for task, count in tasks.most_common()
+    }
+    return {"rows": len(order), "tasks": shares}
 
 
 @Subcommand.register("retrieve")
 class Retrieve(Subcommand):
     """
-    Retrieves training rows for a target: `allennlp retrieve CONFIG -s DIR`. DIR then holds `train.jsonl`, which
-    `TRAIN_DATA_PATH` can point at, what each query found (`retrieved.npz`), the rows by task (`composition.json`) and
+    Retrieves training rows for a target: `allennlp retrieve CONFIG -s DIR`. DIR then holds `retrieved.jsonl`, which
+    `TRAIN_DATA_PATH` can point at, what each query found (`search_log.jsonl`), the rows by task (`composition.json`) and
     `manifest.json`.
 
     Registered as a `Subcommand` with name "retrieve".
@@ -153,5 +174,5 @@ def _run(args: argparse.Namespace) -> None:
     with new_artefact(args.serialization_dir, "retrieve", inputs, configuration) as directory:
         composition = retrieval.run(directory)
     print(f"{args.serialization_dir}/{TRAINING_ROWS}: {composition['rows']} rows")
-    for task, rows in composition["tasks"].items():
-        print(f"  {rows:6d}  {task}")
+    for task, part in composition["tasks"].items():
+        print(f"  {part['rows']:6d}  {task} ({part['share']:.1%}; of the pool {part['pool_share']:.1%})")

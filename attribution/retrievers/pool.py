@@ -40,6 +40,8 @@ class Pool(FromParams):
         self.path = path
         self.exclude_tasks = frozenset(exclude_tasks or ())
         self.rows: Rows = open_rows(path)
+        self.tasks: "Counter[str]" = Counter()
+        """How many rows of each task may be retrieved: known once `texts` has gone by."""
         self._among: Optional[Sequence[int]] = None
 
     def among(self, ids: Sequence[int]) -> "Pool":
@@ -67,6 +69,7 @@ class Pool(FromParams):
             if row.content.get("task") not in self.exclude_tasks:
                 left += 1
                 yield _pool_text(row)
+        self.tasks = Counter({str(task): rows for task, rows in tasks.items() if task not in self.exclude_tasks})
         unknown = sorted(self.exclude_tasks - set(tasks))
         if unknown:
             known = sorted(str(task) for task in tasks)

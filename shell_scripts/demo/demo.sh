@@ -23,7 +23,7 @@ evaluate() { # evaluate ARM: accuracy on the target's test rows
 train() { # train CONFIG ARM ROWS
   # A run that was stopped goes on; one that had nothing to go on from starts again.
   [ -e "$folder/$2" ] && [ ! -e "$folder/$2/model.tar.gz" ] && rm -rf "${folder:?}/$2"
-  TRAIN_DATA_PATH=$3/train.jsonl step "$folder/$2" "$TARGET: train $2" allennlp train "$configs/$1.jsonnet" -s "$folder/$2"
+  TRAIN_DATA_PATH=$3/retrieved.jsonl step "$folder/$2" "$TARGET: train $2" allennlp train "$configs/$1.jsonnet" -s "$folder/$2"
   evaluate "$2"
 }
 

@@ -48,7 +48,8 @@ def plot(runs: Path, targets: List[str], path: Path) -> None:
     rows: Dict[str, Dict[str, Any]] = {}
     for target in targets:
         for name, folder in ((f"{target}: retrieved", "retrieved"), (f"{target}: random", "random_rows_0")):
-            rows[name] = json.loads((runs / target / folder / "composition.json").read_text())["tasks"]
+            found = json.loads((runs / target / folder / "composition.json").read_text())["tasks"]
+            rows[name] = {task: part["rows"] for task, part in found.items()}
     tasks = sorted(
         {task for row in rows.values() for task in row}, key=lambda task: -sum(r.get(task, 0) for r in rows.values())
     )

@@ -1,8 +1,7 @@
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
-import numpy as np
 import pytest
 
 from attribution.common.artefacts import MANIFEST
@@ -30,19 +29,31 @@ def config(write_jsonl: Callable[..., str], tmp_path: Path) -> Callable[..., str
     return make
 
 
+def _lines(path: Path) -> List[Dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def test_writes_rows_in_pool_order_with_their_provenance(config: Any, allennlp: Any, tmp_path: Path) -> None:
     folder = tmp_path / "retrieved"
     result = allennlp("retrieve", config(neighbours=1), "-s", folder)
     assert result.status == 0, result.stderr
     assert "3 rows" in result.stdout
-    rows = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    rows = _lines(folder / "retrieved.jsonl")
+    assert [row.pop("best_score") for row in rows] == pytest.approx([1, 1, 1])
     assert rows == [
         {"input": str(n), "target": f"t{n}", "task": task, "kept": n, "index_id": n, "attribution_frequency": 1}
         for n, task in ((3, "low"), (4, "low"), (15, "high"))
     ]
-    assert json.loads((folder / "composition.json").read_text()) == {"rows": 3, "tasks": {"low": 2, "high": 1}}
-    found = np.load(folder / "retrieved.npz")
-    assert found["ids"].tolist() == [[3], [4], [15]]
+    assert json.loads((folder / "composition.json").read_text()) == {
+        "rows": 3,
+        "tasks": {
+            "low": {"rows": 2, "share": 2 / 3, "pool_rows": 10, "pool_share": 0.5},
+            "high": {"rows": 1, "share": 1 / 3, "pool_rows": 10, "pool_share": 0.5},
+        },
+    }
+    log = _lines(folder / "search_log.jsonl")
+    assert [(line["input"], line["ids"]) for line in log] == [("3", [3]), ("4", [4]), ("15", [15])]
+    assert [line["scores"] for line in log] == [pytest.approx([1])] * 3
     manifest = json.loads((folder / MANIFEST).read_text())
     assert manifest["command"] == "retrieve"
     assert [Path(item["path"]).name for item in manifest["inputs"]] == ["pool.jsonl", "queries.jsonl"]
@@ -53,16 +64,16 @@ def test_the_same_configuration_gives_the_same_bytes(config: Any, allennlp: Any,
     settings = config(retriever={"type": "random", "seed": 3}, aggregator={"type": "frequency", "size": 5})
     for name in ("one", "two"):
         assert allennlp("retrieve", settings, "-s", tmp_path / name).status == 0
-    for product in ("train.jsonl", "composition.json", "retrieved.npz", MANIFEST):
+    for product in ("retrieved.jsonl", "composition.json", "search_log.jsonl", MANIFEST):
         assert (tmp_path / "one" / product).read_bytes() == (tmp_path / "two" / product).read_bytes()
-    assert len((tmp_path / "one" / "train.jsonl").read_text().splitlines()) == 5
+    assert len((tmp_path / "one" / "retrieved.jsonl").read_text().splitlines()) == 5
 
 
 def test_overrides_and_query_size(config: Any, allennlp: Any, tmp_path: Path) -> None:
     overrides = json.dumps({"queries.size": 1, "pool.exclude_tasks": ["low"]})
     assert allennlp("retrieve", config(), "-s", tmp_path / "out", "-o", overrides).status == 0
-    found = np.load(tmp_path / "out" / "retrieved.npz")["ids"]
-    assert found.shape == (1, 2) and found.min() >= 10
+    [line] = _lines(tmp_path / "out" / "search_log.jsonl")
+    assert len(line["ids"]) == 2 and min(line["ids"]) >= 10
 
 
 @pytest.mark.parametrize(

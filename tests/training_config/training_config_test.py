@@ -137,7 +137,7 @@ def test_a_configuration_written_for_the_published_code_trains(
 def test_deft_retrieves(environment: Dict[str, str], allennlp: Any, tmp_path: Path) -> None:
     result = allennlp("retrieve", CONFIGS / "deft" / "retrieve.jsonnet", "-s", tmp_path / "retrieved")
     assert result.status == 0, result.stderr
-    rows = [json.loads(line) for line in (tmp_path / "retrieved" / "train.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "retrieved" / "retrieved.jsonl").read_text().splitlines()]
     assert [row["index_id"] for row in rows] == list(range(len(ROWS)))  # Each query finds at least itself.
     assert all(row["attribution_frequency"] >= 1 for row in rows)
 
@@ -149,7 +149,7 @@ def test_deft_retrieves_in_other_ways(
     monkeypatch.setenv("RETRIEVER", retriever)
     result = allennlp("retrieve", CONFIGS / "deft" / "retrieve.jsonnet", "-s", tmp_path / "retrieved")
     assert result.status == 0, result.stderr
-    assert (tmp_path / "retrieved" / "train.jsonl").read_text()
+    assert (tmp_path / "retrieved" / "retrieved.jsonl").read_text()
 
 
 def test_deft_retrieves_from_stored_vectors(
@@ -161,5 +161,5 @@ def test_deft_retrieves_from_stored_vectors(
     assert result.status == 0, result.stderr
     monkeypatch.setenv("VECTORS_PATH", str(tmp_path / "vectors"))
     assert allennlp(*retrieve, tmp_path / "stored").status == 0
-    rows = [(tmp_path / name / "train.jsonl").read_text().count("\n") for name in ("encoded", "stored")]
+    rows = [(tmp_path / name / "retrieved.jsonl").read_text().count("\n") for name in ("encoded", "stored")]
     assert rows[0] == rows[1]
