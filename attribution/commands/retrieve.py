@@ -144,8 +144,8 @@ def write_training_rows(pool: Pool, ranked: RankedRows, path: Path) -> Dict[str,
 class Retrieve(Subcommand):
     """
     Retrieves training rows for a target: `allennlp retrieve CONFIG -s DIR`. DIR then holds `retrieved.jsonl`, which
-    `TRAIN_DATA_PATH` can point at, what each query found (`search_log.jsonl`), the rows by task (`composition.json`) and
-    `manifest.json`.
+    `TRAIN_DATA_PATH` can point at, what each query found (`search_log.jsonl`), the rows by task beside the pool's
+    (`composition.json`) and `manifest.json`.
 
     Registered as a `Subcommand` with name "retrieve".
     """
