@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import pytest
 import torch
@@ -205,6 +205,17 @@ def shared_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("ATTRIBUTION_SHARED_DATA does not name a folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[Any]:
+    """A real Ray on this machine, started once a session."""
+    ray = pytest.importorskip("ray")
+    # Workers find the classes of the tests, too.
+    environment = {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[1])}}
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    yield ray
+    ray.shutdown()
 
 
 class CommandResult(NamedTuple):

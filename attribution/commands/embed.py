@@ -2,21 +2,23 @@
 `allennlp embed`: the vectors of a pool's rows, stored once so that retrieval need not encode again.
 """
 
-import argparse
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator, List, Sequence
 
+import numpy as np
 from allennlp.commands.subcommand import Subcommand
-from allennlp.common import FromParams, Params
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import MANIFEST, write_manifest
+from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.common.artefacts import Identity
+from attribution.common.engines import Engine
 from attribution.encoders import Encoder, vectors
-from attribution.retrievers import Pool
+from attribution.encoders.vectors import Shard
+from attribution.retrievers.pool import ROWS_PER_PART, Pool
 
 
-class Embedding(FromParams):
+class Embedding(ArtefactJob):
     """
     The configuration of `allennlp embed`.
 
@@ -44,31 +46,55 @@ class Embedding(FromParams):
         self.dtype = dtype
         self.shard_rows = shard_rows
 
-    def plan(self) -> Dict[str, Any]:
+    def inputs(self) -> List[Path]:
+        return [self.pool.rows.path]
+
+    def identity(self, configuration: Dict[str, Any]) -> Identity:
         return {
-            **vectors.source(self.pool.rows.path, self.encoder),
+            **vectors.source(self.pool.identity(), self.encoder),
             "rows": len(self.pool.rows),
             "dtype": self.dtype,
             "shard_rows": self.shard_rows,
         }
 
-    def run(self, directory: Path) -> int:
-        """Writes what is missing in `directory`; returns how many rows were encoded."""
-        plan = self.plan()
-        missing = vectors.begin(directory, plan)
+    def run(self, directory: Path, engine: Engine) -> str:
+        """Writes the shards that are not in `directory` yet."""
+        every = vectors.shards(len(self.pool.rows), self.shard_rows)
+        missing = [shard for shard in every if not (directory / shard.file).is_file()]
+        encoded = engine.map(_Encode(self.encoder, self.dtype), self._parts(missing))
+        for shard in missing:
+            parts = islice(encoded, len(_starts(shard)))
+            vectors.write_shard(directory, shard, np.concatenate(list(parts)))
+        now = sum(shard.end - shard.first for shard in missing)
+        return f"{len(self.pool.rows)} vectors, {now} of them encoded now"
+
+    def _parts(self, missing: Sequence[Shard]) -> Iterator[List[str]]:
         texts = (row.text for row in self.pool.texts("encoding the pool"))
         place = 0
         for shard in missing:
-            for _done in islice(texts, shard.first - place):
+            for _ in islice(texts, shard.first - place):  # In shards that are there.
                 pass
-            blocks = self.encoder.encode_blocks(islice(texts, shard.end - shard.first))
-            vectors.write_shard(directory, shard, blocks, self.dtype)
+            for start in _starts(shard):
+                yield list(islice(texts, min(ROWS_PER_PART, shard.end - start)))
             place = shard.end
-        return sum(shard.end - shard.first for shard in missing)
+
+
+def _starts(shard: Shard) -> range:
+    return range(shard.first, shard.end, ROWS_PER_PART)
+
+
+class _Encode:
+    def __init__(self, encoder: Encoder, dtype: str) -> None:
+        self.encoder = encoder
+        self.dtype = dtype
+
+    def __call__(self, texts: List[str]) -> np.ndarray:
+        with np.errstate(over="ignore"):  # What overflows is refused with its shard.
+            return self.encoder.encode(texts).astype(self.dtype)
 
 
 @Subcommand.register("embed")
-class Embed(Subcommand):
+class Embed(ArtefactCommand):
     """
     Stores the vectors of a pool: `allennlp embed CONFIG -s DIR`. If it is stopped at any moment, the same command goes
     on after the last whole shard, and ends with the same bytes.
@@ -76,29 +102,5 @@ class Embed(Subcommand):
     Registered as a `Subcommand` with name "embed".
     """
 
-    requires_plugins = True
-
-    def add_subparser(self, parser: Any) -> argparse.ArgumentParser:
-        description = "Encode a pool's rows and store their vectors. The same command goes on where it was stopped."
-        subparser = parser.add_parser(self.name, description=description, help="Store the vectors of a pool.")
-        subparser.add_argument("param_path", type=str, help="the embedding's configuration (jsonnet)")
-        subparser.add_argument("-s", "--serialization-dir", required=True, type=str, help="the directory to write")
-        subparser.add_argument(
-            "-o", "--overrides", type=str, default="", help="a JSON object whose (dotted) keys override settings"
-        )
-        subparser.set_defaults(func=_run)
-        return subparser
-
-
-def _run(args: argparse.Namespace) -> None:
-    params = Params.from_file(args.param_path, args.overrides)
-    configuration = params.duplicate().as_dict(quiet=True)
-    embedding = Embedding.from_params(params)
-    directory = Path(args.serialization_dir)
-    if (directory / MANIFEST).is_file():
-        vectors.begin(directory, embedding.plan())
-        print(f"{directory}: finished already")
-        return
-    encoded = embedding.run(directory)
-    write_manifest(directory, "embed", [embedding.pool.rows.path], configuration)
-    print(f"{directory}: {len(embedding.pool.rows)} vectors, {encoded} of them encoded now")
+    job = Embedding
+    summary = "Encode a pool's rows and store their vectors."

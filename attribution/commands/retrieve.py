@@ -4,57 +4,51 @@
 
 import argparse
 import json
-import logging
 from collections import Counter
-from itertools import islice
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
-from allennlp.common import FromParams, Params
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.util import prepare_environment
-from allennlp.data.dataset_readers.dataset_reader import DatasetReader
+from allennlp.common.tqdm import Tqdm
 
-from attribution.common.artefacts import new_artefact, write_json
+from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.common.artefacts import write_json
+from attribution.common.engines import Engine
 from attribution.common.rows import open_rows
-from attribution.data.dataset_readers import PromptedReader
-from attribution.retrievers import FrequencyAggregator, Pool, QueryAggregator, RankedRows, Retrieved, Retriever
-
-logger = logging.getLogger(__name__)
+from attribution.retrievers import (
+    Coreset,
+    FrequencyAggregator,
+    OverlapFilter,
+    Pool,
+    Queries,
+    QueryAggregator,
+    RankedRows,
+    Retrieved,
+    Retriever,
+)
+from attribution.retrievers.overlap import without
+from attribution.similarity import SimilarityMatrix
 
 TRAINING_ROWS = "retrieved.jsonl"
 SEARCH_LOG = "search_log.jsonl"
+COMPOSITION = "composition.json"
 
 
-class Queries(FromParams):
-    """
-    A target's unlabelled inputs.
+class Target(NamedTuple):
+    """What one target's queries found."""
 
-    # Parameters
-
-    path : `str`
-        The file of the target's rows; labels in it are not looked at.
-    reader : `DatasetReader`
-        A reader of prompted rows (`prompted_reader`, `p3_jsonl`, ...): it makes the prompts.
-    size : `int`, optional
-        Use the first so many rows.
-    """
-
-    def __init__(self, path: str, reader: DatasetReader, size: Optional[int] = None) -> None:
-        if not isinstance(reader, PromptedReader):
-            raise ConfigurationError(
-                f"queries.reader: a {type(reader).__name__} does not make prompts; use prompted_reader or p3_jsonl"
-            )
-        self.path = path
-        texts = [example.input for example in islice(reader.examples(path, labelled=False), size)]
-        if not texts:
-            raise ConfigurationError(f"queries.path {path}: no query in it")
-        self.texts: List[str] = texts
+    name: str
+    folder: Path
+    ranked: RankedRows
+    dropped: Dict[str, int]
+    """How many rows of its evaluation were found, and left out."""
 
 
-class Retrieval(FromParams):
+class Retrieval(ArtefactJob):
     """
     The configuration of `allennlp retrieve`.
 
@@ -62,43 +56,92 @@ class Retrieval(FromParams):
 
     pool : `Pool`
         What to retrieve from.
-    queries : `Queries`
-        The target's unlabelled inputs.
     retriever : `Retriever`
         How rows are found.
+    queries : `Queries`, optional
+        The target's inputs.
+    targets : `Dict[str, Queries]`, optional
+        Those of several targets, which one search over the pool serves: instead of `queries`.
     neighbours : `int`, optional (default = `500`)
         Rows that each query finds.
     aggregator : `QueryAggregator`, optional (default = `frequency`, keeping all)
         How the queries' rows become one list.
+    overlap : `OverlapFilter`, optional
+        The target's evaluation: rows of the pool that are in it are not retrieved.
+    coreset : `Coreset`, optional
+        Which few of the aggregated rows to keep.
     seed : `int`, optional (default = `0`)
-        For whatever draws random numbers.
+        For whatever draws random numbers and has no seed of its own.
     """
 
     def __init__(
         self,
         pool: Pool,
-        queries: Queries,
         retriever: Retriever,
+        queries: Optional[Queries] = None,
+        targets: Optional[Dict[str, Queries]] = None,
         neighbours: int = 500,
         aggregator: Optional[QueryAggregator] = None,
+        overlap: Optional[OverlapFilter] = None,
+        coreset: Optional[Coreset] = None,
         seed: int = 0,
     ) -> None:
         if neighbours < 1:
             raise ConfigurationError(f"neighbours is {neighbours}; at least one is needed")
+        if (queries is None) == (not targets):
+            raise ConfigurationError(
+                "either queries (of one target) or targets (queries of several, by name) is needed"
+            )
         self.pool = pool
-        self.queries = queries
         self.retriever = retriever
+        self.targets = {Path(queries.path).name.split(".")[0]: queries} if queries is not None else targets or {}
+        self.several = queries is None
         self.neighbours = neighbours
         self.aggregator = aggregator or FrequencyAggregator()
+        self.overlap = overlap
+        self.coreset = coreset
 
-    def run(self, directory: Path) -> Dict[str, Any]:
-        """Writes `retrieved.jsonl`, `search_log.jsonl` and `composition.json` into `directory`; returns the last."""
-        retrieved = self.retriever.retrieve(self.pool, self.queries.texts, self.neighbours)
-        ranked = self.aggregator.aggregate(retrieved)
-        write_search_log(self.queries.texts, retrieved, directory / SEARCH_LOG)
-        composition = write_training_rows(self.pool, ranked, directory / TRAINING_ROWS)
-        write_json(directory / "composition.json", composition)
-        return composition
+    def inputs(self) -> List[Path]:
+        files = [queries.path for queries in self.targets.values()]
+        if self.overlap is not None:
+            files.append(self.overlap.path)
+        return [self.pool.rows.path, *(open_rows(path).path for path in files if Path(path).exists())]
+
+    def run(self, directory: Path, engine: Engine) -> str:
+        """
+        Writes `retrieved.jsonl`, `search_log.jsonl` and `composition.json`, of several targets each into a folder of
+        its name, and the composition of all as a `SimilarityMatrix`, `composition.npz`.
+        """
+        texts = [text for queries in self.targets.values() for text in queries.texts]
+        retrieved = self.retriever.retrieve(self.pool, texts, self.neighbours, engine, directory)
+        first = 0
+        chosen = []
+        for name, queries in self.targets.items():
+            end = first + len(queries.texts)
+            found = Retrieved(retrieved.ids[first:end], retrieved.scores[first:end])
+            first = end
+            folder = directory / name if self.several else directory
+            folder.mkdir(exist_ok=True)
+            write_search_log(queries.texts, found, folder / SEARCH_LOG)
+            chosen.append(Target(name, folder, *self._choose(queries, found)))
+        compositions = write_training_rows(self.pool, chosen)
+        for target, composition in zip(chosen, compositions):
+            write_json(target.folder / COMPOSITION, composition)
+        matrix = _matrix(chosen, compositions, sorted(self.pool.tasks))
+        matrix.save(directory / "composition.npz")
+        return "\n".join(map(_report, chosen, compositions))
+
+    def _choose(self, queries: Queries, found: Retrieved) -> Tuple[RankedRows, Dict[str, int]]:
+        found = Retrieved(np.where(np.array(queries.count)[:, None], found.ids, -1), found.scores)
+        dropped: Dict[str, int] = {}
+        if self.overlap is not None:
+            overlap = self.overlap.find(self.pool, found)
+            dropped = {"equal": len(overlap.exact), "nearly_equal": len(overlap.near)}
+            found = without(found, overlap.exact | overlap.near)
+        ranked = self.aggregator.aggregate(found)
+        if not len(ranked.ids):
+            raise ConfigurationError(f"{queries.path}: its queries found no row; dropped for overlap: {dropped or 0}")
+        return ranked if self.coreset is None else self.coreset.choose(self.pool, ranked), dropped
 
 
 def write_search_log(queries: Sequence[str], retrieved: Retrieved, path: Path) -> None:
@@ -110,69 +153,107 @@ def write_search_log(queries: Sequence[str], retrieved: Retrieved, path: Path) -
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def write_training_rows(pool: Pool, ranked: RankedRows, path: Path) -> Dict[str, Any]:
+def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str, Any]]:
     """
-    Writes the ranked rows in pool order, each once, as DEFT does: the pool's own object with `index_id` (its row in the
-    pool), `attribution_frequency` (how many queries found it) and `best_score` (over those queries).
+    Writes each target's rows in pool order, each once, as DEFT does: the pool's own object with `index_id` (its row in
+    the pool), `attribution_frequency` (how many queries found it) and `best_score` (over those queries). One pass over
+    the pool for all targets.
 
     # Returns
 
-    `{"rows": int, "tasks": {task: {"rows", "share", "pool_rows", "pool_share"}}}`, most rows first: what the rows are
-    made of, and what the pool is.
+    For each target `{"rows": int, "dropped": {...}, "tasks": {task: {"rows", "share", "pool_rows", "pool_share"}}}`,
+    most rows first: what its rows are made of, and what the pool is.
     """
-    tasks: "Counter[str]" = Counter()
-    order = np.argsort(ranked.ids)
-    with path.open("w", encoding="utf-8") as file:
-        rows = pool.rows.take(ranked.ids[order].tolist())
-        for row, frequency, score in zip(rows, ranked.frequencies[order].tolist(), ranked.scores[order].tolist()):
-            tasks[str(row.content.get("task"))] += 1
-            found = {"index_id": row.number, "attribution_frequency": frequency, "best_score": score}
-            file.write(json.dumps({**row.content, **found}, ensure_ascii=False) + "\n")
-    shares = {
+    wanted = np.unique(np.concatenate([target.ranked.ids for target in targets]))
+    found = [_by_id(target.ranked) for target in targets]
+    tasks: "List[Counter[str]]" = [Counter() for _ in targets]
+    with ExitStack() as stack:
+        files = [stack.enter_context((target.folder / TRAINING_ROWS).open("w", encoding="utf-8")) for target in targets]
+        for row in Tqdm.tqdm(pool.rows.take(wanted.tolist()), desc="writing rows", total=len(wanted), unit="row"):
+            for file, rows, counts in zip(files, found, tasks):
+                if row.number in rows:
+                    frequency, score = rows[row.number]
+                    added = {"index_id": row.number, "attribution_frequency": frequency, "best_score": score}
+                    file.write(json.dumps({**row.content, **added}, ensure_ascii=False) + "\n")
+                    counts[str(row.content.get("task"))] += 1
+    return [
+        {"rows": counts.total(), "dropped": target.dropped, "tasks": _shares(counts, pool.tasks)}
+        for target, counts in zip(targets, tasks)
+    ]
+
+
+def _by_id(ranked: RankedRows) -> Dict[int, Tuple[int, float]]:
+    return dict(zip(ranked.ids.tolist(), zip(ranked.frequencies.tolist(), ranked.scores.tolist())))
+
+
+def _shares(rows: "Counter[str]", pool_rows: "Counter[str]") -> Dict[str, Any]:
+    return {
         task: {
             "rows": count,
-            "share": count / len(order),
-            "pool_rows": pool.tasks[task],
-            "pool_share": pool.tasks[task] / pool.tasks.total(),
+            "share": count / rows.total(),
+            "pool_rows": pool_rows[task],
+            "pool_share": pool_rows[task] / pool_rows.total(),
         }
-        for task, count in tasks.most_common()
+        for task, count in rows.most_common()
     }
-    return {"rows": len(order), "tasks": shares}
+
+
+def _matrix(targets: Sequence[Target], compositions: Sequence[Dict[str, Any]], tasks: List[str]) -> SimilarityMatrix:
+    """The share of each task among a target's rows."""
+    shares = [
+        [composition["tasks"].get(task, {"share": 0.0})["share"] for task in tasks] for composition in compositions
+    ]
+    return SimilarityMatrix([target.name for target in targets], tasks, np.array(shares), True, "task")
+
+
+def _report(target: Target, composition: Dict[str, Any]) -> str:
+    lines = [f"{target.name}: {composition['rows']} rows"]
+    lines += [f"  {rows} {kind} to evaluation rows left out" for kind, rows in target.dropped.items()]
+    lines += [
+        f"  {part['rows']:6d}  {task} ({part['share']:.1%}; of the pool {part['pool_share']:.1%})"
+        for task, part in composition["tasks"].items()
+    ]
+    return "\n".join(lines)
 
 
 @Subcommand.register("retrieve")
-class Retrieve(Subcommand):
+class Retrieve(ArtefactCommand):
     """
-    Retrieves training rows for a target: `allennlp retrieve CONFIG -s DIR`. DIR then holds `retrieved.jsonl`, which
+    Retrieves training rows for a target: `allennlp retrieve CONFIG -s DIR`, or, with the usual choices,
+    `allennlp retrieve --pool POOL --queries QUERIES --encoder MODEL -s DIR`. DIR then holds `retrieved.jsonl`, which
     `TRAIN_DATA_PATH` can point at, what each query found (`search_log.jsonl`), the rows by task beside the pool's
-    (`composition.json`) and `manifest.json`.
+    (`composition.json`, and as a `SimilarityMatrix`) and `manifest.json`.
 
     Registered as a `Subcommand` with name "retrieve".
     """
 
-    requires_plugins = True
+    job = Retrieval
+    summary = "Retrieve the pool rows that suit a target's unlabelled inputs, and write a training file."
 
-    def add_subparser(self, parser: Any) -> argparse.ArgumentParser:
-        description = "Retrieve the pool rows that suit a target's unlabelled inputs, and write a training file."
-        subparser = parser.add_parser(self.name, description=description, help="Retrieve training rows for a target.")
-        subparser.add_argument("param_path", type=str, help="the retrieval's configuration (jsonnet)")
-        subparser.add_argument("-s", "--serialization-dir", required=True, type=str, help="the directory to write")
-        subparser.add_argument(
-            "-o", "--overrides", type=str, default="", help="a JSON object whose (dotted) keys override settings"
+    def add_arguments(self, subparser: argparse.ArgumentParser) -> None:
+        subparser.add_argument("param_path", type=str, nargs="?", help="the configuration (jsonnet); or else:")
+        subparser.add_argument("--pool", type=str, help="prompted rows (.jsonl, .jsonl.gz or .parquet)")
+        subparser.add_argument("--queries", type=str, help="the target's prompted inputs, in such a file")
+        subparser.add_argument("--retriever", type=str, default="exact", help="exact (the default), bm25, random, ...")
+        subparser.add_argument("--encoder", type=str, help="a model, where the retriever needs one")
+        subparser.add_argument("--neighbours", type=int, default=500, help="rows that a query finds (500)")
+        subparser.add_argument("--size", type=int, help="rows in all; by default all that were found")
+
+    def params(self, args: argparse.Namespace) -> Params:
+        if args.param_path is not None:
+            return super().params(args)
+        if args.pool is None or args.queries is None:
+            raise ConfigurationError("retrieve: name a configuration, or --pool and --queries")
+        retriever = {"type": args.retriever}
+        if args.encoder is not None:
+            retriever["encoder"] = {"type": "transformer", "model_name": args.encoder}
+        aggregator = {"type": "frequency", **({} if args.size is None else {"size": args.size})}
+        return Params(
+            {
+                "pool": {"path": args.pool},
+                "queries": {"path": args.queries, "reader": {"type": "p3_jsonl"}},
+                "retriever": retriever,
+                "neighbours": args.neighbours,
+                "aggregator": aggregator,
+            }
         )
-        subparser.set_defaults(func=_run)
-        return subparser
-
-
-def _run(args: argparse.Namespace) -> None:
-    params = Params.from_file(args.param_path, args.overrides)
-    configuration = params.duplicate().as_dict(quiet=True)
-    seed = int(configuration.get("seed", 0))
-    prepare_environment(Params({"random_seed": seed, "numpy_seed": seed, "pytorch_seed": seed}))
-    retrieval = Retrieval.from_params(params)
-    inputs = [retrieval.pool.rows.path, open_rows(retrieval.queries.path).path]
-    with new_artefact(args.serialization_dir, "retrieve", inputs, configuration) as directory:
-        composition = retrieval.run(directory)
-    print(f"{args.serialization_dir}/{TRAINING_ROWS}: {composition['rows']} rows")
-    for task, part in composition["tasks"].items():
-        print(f"  {part['rows']:6d}  {task} ({part['share']:.1%}; of the pool {part['pool_share']:.1%})")

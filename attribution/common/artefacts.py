@@ -1,49 +1,162 @@
 """Directories that appear whole or not at all, each with a manifest of what it was made from."""
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
-import tempfile
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Sequence, Union
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 
 MANIFEST = "manifest.json"
 
+_PLAN = "plan.json"
 _PACKAGES = ("cross-task-attribution", "allennlp", "torch", "transformers", "tokenizers", "numpy")
+
+Identity = Dict[str, Any]
+"""What a product depends on, as plain JSON: equal identities are equal bytes. Never a batch size or a worker count."""
 
 
 @contextmanager
 def new_artefact(
-    directory: Union[str, Path], command: str, inputs: Sequence[Union[str, Path]], configuration: Mapping[str, Any]
+    directory: Union[str, Path],
+    command: str,
+    inputs: Sequence[Union[str, Path]],
+    configuration: Mapping[str, Any],
+    identity: Optional[Identity] = None,
+    force: bool = False,
 ) -> Iterator[Path]:
     """
     Yields a folder beside `directory` to write the product into. When the block ends without an error the manifest is
-    added and the folder takes its name in one step; otherwise nothing is left.
+    added and the folder takes its name in one step. After a `ConfigurationError` nothing is left: its inputs will
+    change. What a process of the same `identity` wrote before it was interrupted, killed or out of disk is in the
+    folder again, for a writer that can go on from there.
+
+    # Parameters
+
+    identity : `Dict[str, Any]`, optional (default = the inputs' hashes and the configuration)
+    force : `bool`, optional (default = `False`)
+        Replace what is there, once the product is whole; begin anew.
 
     # Raises
 
-    `ConfigurationError` if `directory` exists and has something in it.
+    `ConfigurationError` if `directory` exists and has something in it, an interrupted process wrote something else
+    (both without `force`), or another process is writing it now.
     """
     target = Path(directory)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ConfigurationError(f"{target} exists already and is not empty; name another directory, or remove it")
+    if _occupied(target) and not (force and target.is_dir()):
+        raise ConfigurationError(
+            f"{target} exists already and is not empty; name another directory, or remove it (--force replaces it)"
+        )
+    sources = [fingerprint(Path(path)) for path in inputs]
+    plan = _plain(identity if identity is not None else {"inputs": sources, "configuration": configuration})
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    scratch = target.with_name(f".{target.name}.part")
+    scratch.mkdir(exist_ok=True)
+    with _alone(scratch, target):
+        _begin(scratch, plan, force)
+        try:
+            yield scratch
+            _write_manifest(scratch, command, sources, configuration, plan)
+            _replace(scratch, target)
+            (target / _PLAN).unlink()
+        except ConfigurationError:
+            shutil.rmtree(scratch)
+            raise
+
+
+def is_whole(directory: Union[str, Path], identity: Identity) -> bool:
+    """
+    Whether the product of this identity is there already.
+
+    # Raises
+
+    `ConfigurationError`, naming the first difference, if something else is there.
+    """
+    target = Path(directory)
+    if not (target / MANIFEST).is_file():
+        return False
+    difference = first_difference(read_manifest(target)["identity"], _plain(identity))
+    if difference:
+        raise ConfigurationError(
+            f"{target} was made from something else: {difference}; name another directory, or remove it"
+        )
+    return True
+
+
+def read_manifest(directory: Union[str, Path]) -> Dict[str, Any]:
+    """
+    # Raises
+
+    `ConfigurationError` if there is none: the directory is missing, or not one of ours.
+    """
+    path = Path(directory) / MANIFEST
+    if not path.is_file():
+        raise ConfigurationError(f"{directory}: exists already or is missing, and has no {MANIFEST}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def first_difference(there: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> str:
+    """Where two identities differ, in words; empty where they do not."""
+    for key in sorted({*there, *wanted}):
+        one, other = there.get(key), wanted.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            inner = first_difference(one, other, f"{prefix}{key}.")
+            if inner:
+                return inner
+        elif one != other:
+            return f"{prefix}{key} is {one!r} there and {other!r} here"
+    return ""
+
+
+def _occupied(target: Path) -> bool:
+    return target.exists() and (not target.is_dir() or any(target.iterdir()))
+
+
+@contextmanager
+def _alone(scratch: Path, target: Path) -> Iterator[None]:
+    handle = os.open(scratch, os.O_RDONLY)
     try:
-        yield scratch
-        write_manifest(scratch, command, inputs, configuration)
-        scratch.chmod(0o755)
-        if target.exists():
-            target.rmdir()
-        os.replace(scratch, target)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # The kernel gives it back when the process dies.
+        yield
+    except BlockingIOError:
+        raise ConfigurationError(f"{target}: another process is writing it") from None
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        os.close(handle)
+
+
+def _replace(scratch: Path, target: Path) -> None:
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(scratch, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _plain(identity: Identity) -> Identity:
+    return json.loads(json.dumps(identity))
+
+
+def _begin(scratch: Path, plan: Identity, force: bool) -> None:
+    left = scratch / _PLAN
+    if left.is_file() and not force:
+        difference = first_difference(json.loads(left.read_text(encoding="utf-8")), plan)
+        if not difference:
+            return
+        raise ConfigurationError(
+            f"{scratch} is what an interrupted run with other settings left: {difference}; "
+            "run that one again to go on with it, or remove it (--force does)"
+        )
+    for path in scratch.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    write_json(left, plan)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -53,14 +166,14 @@ def write_json(path: Path, content: Any) -> None:
     os.replace(beside, path)
 
 
-def write_manifest(
-    directory: Path, command: str, inputs: Sequence[Union[str, Path]], configuration: Mapping[str, Any]
+def _write_manifest(
+    directory: Path, command: str, inputs: Sequence[Mapping[str, Any]], configuration: Mapping[str, Any], plan: Identity
 ) -> None:
-    """What the product in `directory` was made from; a directory is whole when it has one."""
     manifest = {
         "command": command,
-        "inputs": [fingerprint(Path(path)) for path in inputs],
+        "inputs": inputs,
         "configuration": configuration,
+        "identity": plan,
         "versions": {"python": sys.version.split()[0], **{name: _version(name) for name in _PACKAGES}},
     }
     write_json(directory / MANIFEST, manifest)
@@ -68,9 +181,19 @@ def write_manifest(
 
 def fingerprint(path: Path) -> Dict[str, Any]:
     """`{"path", "bytes", "sha256"}` of a file."""
+    state = path.stat()
+    return {"path": str(path), "bytes": state.st_size, "sha256": _sha256(path, state.st_size, state.st_mtime_ns)}
+
+
+@lru_cache(maxsize=1024)
+def _sha256(path: Path, size: int, modified: int) -> str:
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256") if sys.version_info >= (3, 11) else hashlib.sha256(file.read())
-    return {"path": str(path), "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+        if sys.version_info >= (3, 11):
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while block := file.read(1 << 24):
+            digest.update(block)
+        return digest.hexdigest()
 
 
 def _version(package: str) -> str:

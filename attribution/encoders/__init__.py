@@ -1,5 +1,7 @@
+from attribution.encoders.batched import BatchedEncoder
 from attribution.encoders.encoder import Encoder
-from attribution.encoders.masked_mean import MaskedMeanEncoder
+from attribution.encoders.sentence_transformers import SentenceTransformersEncoder
+from attribution.encoders.transformer import TransformerEncoder
 from attribution.encoders.vectors import Vectors
 
-__all__ = ["Encoder", "MaskedMeanEncoder", "Vectors"]
+__all__ = ["BatchedEncoder", "Encoder", "SentenceTransformersEncoder", "TransformerEncoder", "Vectors"]

@@ -1,7 +1,7 @@
 """Texts to vectors."""
 
 from abc import abstractmethod
-from typing import Any, Dict, Iterable, Iterator, Sequence
+from typing import Any, Dict, Sequence
 
 import numpy as np
 from allennlp.common import Registrable
@@ -10,7 +10,7 @@ from allennlp.common import Registrable
 class Encoder(Registrable):
     """
     Base of what turns texts into vectors. A text's vector does not depend on its neighbours or on the batch size, up to
-    rounding.
+    rounding. An encoder can be pickled, and is then its settings: what it loads, it loads where it is used.
     """
 
     @property
@@ -19,12 +19,5 @@ class Encoder(Registrable):
         """What a text's vector depends on, as plain JSON: stored vectors are used with an equal encoder only."""
 
     @abstractmethod
-    def encode_blocks(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
-        """
-        The vectors of all texts, in their order, a block at a time: peak memory does not grow with their number.
-        Each block is float32 with shape (rows, dimension).
-        """
-
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Shape: (texts, dimension), float32."""
-        return np.concatenate(list(self.encode_blocks(texts)))
+        """Shape: (texts, dimension), float32, in the texts' order."""

@@ -1,18 +1,14 @@
 """Stored vectors of a file's rows: memory-mapped shards that are written whole or not at all."""
 
-import json
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple, Union
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import MANIFEST, fingerprint, write_json
+from attribution.common.artefacts import Identity, first_difference, read_manifest
 from attribution.encoders.encoder import Encoder
-
-PLAN = "plan.json"
-"""What the vectors are of: written first; shards that another plan made are never gone on with."""
 
 
 class Shard(NamedTuple):
@@ -42,103 +38,76 @@ class Vectors:
 
     def __init__(self, directory: Union[str, Path]) -> None:
         self.directory = Path(directory)
-        if not (self.directory / PLAN).is_file():
-            raise ConfigurationError(f"{directory}: no stored vectors there; allennlp embed makes them")
-        if not (self.directory / MANIFEST).is_file():
-            raise ConfigurationError(f"{directory}: not finished; the same allennlp embed goes on")
-        self.plan: Dict[str, Any] = json.loads((self.directory / PLAN).read_text(encoding="utf-8"))
+        manifest = read_manifest(directory)
+        if manifest["command"] != "embed":
+            raise ConfigurationError(f"{directory}: what {manifest['command']} wrote; stored vectors are embed's")
+        self.identity: Dict[str, Any] = manifest["identity"]
 
     def __len__(self) -> int:
-        return self.plan["rows"]
+        return self.identity["rows"]
 
-    def check(self, wanted: Dict[str, Any]) -> None:
+    def check(self, wanted: Identity) -> None:
         """
         # Raises
 
         `ConfigurationError`, naming the first difference, if these are not the vectors that `wanted` describes, a
         `source`.
         """
-        difference = _first_difference({key: self.plan[key] for key in wanted}, wanted)
+        difference = first_difference({key: self.identity[key] for key in wanted}, wanted)
         if difference:
             raise ConfigurationError(f"{self.directory}: vectors of something else: {difference}")
 
+    def shards(self) -> List[Tuple[int, Path]]:
+        """The number of each shard's first row, and its file: float16 or float32, shape (rows, dimension)."""
+        return [
+            (shard.first, self.directory / shard.file)
+            for shard in shards(self.identity["rows"], self.identity["shard_rows"])
+        ]
+
     def blocks(self) -> Iterator[np.ndarray]:
         """All vectors in order, memory-mapped, in the stored type. Each block has shape (rows, dimension)."""
-        for shard in shards(self.plan["rows"], self.plan["shard_rows"]):
-            yield np.load(self.directory / shard.file, mmap_mode="r", allow_pickle=False)
+        for _, path in self.shards():
+            yield open_shard(path)
+
+    def take(self, numbers: np.ndarray) -> np.ndarray:
+        """The vectors of these rows, in their order. Shape: (rows, dimension), float32."""
+        first, _ = zip(*self.shards())
+        inside = np.searchsorted(first, numbers, side="right") - 1
+        taken = np.empty((len(numbers), open_shard(self.shards()[0][1]).shape[1]), dtype=np.float32)
+        for shard in np.unique(inside):
+            wanted = inside == shard
+            taken[wanted] = open_shard(self.shards()[shard][1])[numbers[wanted] - first[shard]]
+        return taken
 
 
-def source(pool_path: Path, encoder: Encoder) -> Dict[str, Any]:
-    """What vectors are of: the part of a plan that has to agree before they are used."""
-    content = fingerprint(pool_path)
-    return {"encoder": encoder.identity, "pool": {key: content[key] for key in ("bytes", "sha256")}}
+def open_shard(path: Path) -> np.ndarray:
+    """Memory-mapped."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def source(pool: Identity, encoder: Encoder) -> Identity:
+    """What vectors are of: the part of their identity that has to agree before they are used."""
+    return {"encoder": encoder.identity, "pool": pool}
 
 
 def shards(rows: int, shard_rows: int) -> List[Shard]:
     return [Shard(first, min(first + shard_rows, rows)) for first in range(0, rows, shard_rows)]
 
 
-def begin(directory: Path, plan: Dict[str, Any]) -> List[Shard]:
+def write_shard(directory: Path, shard: Shard, vectors: np.ndarray) -> None:
     """
-    Makes `directory` ready for the vectors of `plan`, or goes on with what an earlier process left there.
-
-    # Returns
-
-    The shards that are still to be made.
+    Writes a shard beside its place and renames it.
 
     # Raises
 
-    `ConfigurationError` if the directory holds something else.
+    `ConfigurationError` if a vector is not finite.
     """
-    if directory.exists() and not directory.is_dir():
-        raise ConfigurationError(f"{directory} exists already and is no directory; name another")
-    directory.mkdir(parents=True, exist_ok=True)
-    if (directory / PLAN).is_file():
-        difference = _first_difference(json.loads((directory / PLAN).read_text(encoding="utf-8")), plan)
-        if difference:
-            raise ConfigurationError(
-                f"{directory} holds vectors of something else: {difference}; name another directory, or remove it"
-            )
-    elif any(not file.name.endswith(".part") for file in directory.iterdir()):
-        raise ConfigurationError(f"{directory} exists already and is not empty; name another directory, or remove it")
-    else:
-        write_json(directory / PLAN, plan)
-    return [shard for shard in shards(plan["rows"], plan["shard_rows"]) if not (directory / shard.file).is_file()]
-
-
-def write_shard(directory: Path, shard: Shard, blocks: Iterator[np.ndarray], dtype: str) -> None:
-    """Writes a shard beside its place and renames it. Each block has shape (rows, dimension)."""
-    beside = directory / f"{shard.file}.part"
-    first = next(blocks)
-    stored = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
-        beside, mode="w+", dtype=dtype, shape=(shard.end - shard.first, first.shape[1])
-    )
-    place = 0
-    for block in _chain(first, blocks):
-        stored[place : place + len(block)] = block
-        place += len(block)
-    assert place == len(stored), "an encoder gives one vector for each text"
-    if not np.isfinite(stored).all():
+    if not np.isfinite(vectors).all():
         raise ConfigurationError(
-            f"rows {shard.first} to {shard.end - 1}: a vector is not finite in {dtype}; store float32, or mend the rows"
+            f"rows {shard.first} to {shard.end - 1}: a vector is not finite in {vectors.dtype}; store float32, or mend "
+            "the rows"
         )
-    stored.flush()
-    del stored
+    beside = directory / f"{shard.file}.part"
+    with beside.open("wb") as file:
+        np.save(file, vectors, allow_pickle=False)
     os.replace(beside, directory / shard.file)
-
-
-def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest
-
-
-def _first_difference(there: Dict[str, Any], wanted: Dict[str, Any], prefix: str = "") -> str:
-    for key in sorted({*there, *wanted}):
-        one, other = there.get(key), wanted.get(key)
-        if isinstance(one, dict) and isinstance(other, dict):
-            inner = _first_difference(one, other, f"{prefix}{key}.")
-            if inner:
-                return inner
-        elif one != other:
-            return f"{prefix}{key} is {one!r} there and {other!r} here"
-    return ""

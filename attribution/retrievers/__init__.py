@@ -1,6 +1,9 @@
 from attribution.retrievers.bm25 import Bm25Retriever
+from attribution.retrievers.coreset import Coreset
 from attribution.retrievers.exact import ExactRetriever
-from attribution.retrievers.pool import Pool, PoolText
+from attribution.retrievers.overlap import OverlapFilter
+from attribution.retrievers.pool import Pool, PoolPart, PoolText
+from attribution.retrievers.queries import Queries
 from attribution.retrievers.query_aggregator import (
     FrequencyAggregator,
     MeanScoreAggregator,
@@ -17,11 +20,15 @@ from attribution.retrievers.two_stage import TwoStageRetriever
 __all__ = [
     "BalancedRandomRetriever",
     "Bm25Retriever",
+    "Coreset",
     "ExactRetriever",
     "FrequencyAggregator",
     "MeanScoreAggregator",
+    "OverlapFilter",
     "Pool",
+    "PoolPart",
     "PoolText",
+    "Queries",
     "QueryAggregator",
     "QuotaAggregator",
     "RankCutAggregator",

@@ -1,24 +1,34 @@
 """Words in common, weighted: BM25, by the bm25s library."""
 
-from itertools import tee
-from typing import Any, Sequence
+import json
+import tempfile
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
+import scipy.sparse
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
+from allennlp.common.util import lazy_groups_of
 
-from attribution.retrievers.pool import Pool
-from attribution.retrievers.retriever import Retrieved, Retriever
+from attribution.common.artefacts import is_whole, new_artefact, write_json
+from attribution.common.engines import Engine, InProcessEngine
+from attribution.retrievers.pool import Pool, PoolPart
+from attribution.retrievers.retriever import Best, Retrieved, Retriever
 
 _EVERY_WORD = r"(?u)\b\w+\b"
+_VOCABULARY = "vocabulary.json"
+_PARTS_PER_BLOCK = 16  # The scores of a block's rows are summed in one array, which a processor's cache holds.
 
 
 @Retriever.register("bm25")
 class Bm25Retriever(Retriever):
     """
     BM25 in Lucene's form (Kamphuis et al., 2020), over Porter stems of the prompts' words: without a Java what DEFT's
-    pyserini path does. A row that shares no word with a query is not found by it. The index is in memory, about 10
-    bytes a word of the pool.
+    pyserini path does. A row that shares no word with a query is not found by it. Words are weighted by how rare they
+    are in the whole pool, excluded tasks or not.
 
     Registered as a `Retriever` with name "bm25".
 
@@ -30,35 +40,113 @@ class Bm25Retriever(Retriever):
         How much longer rows count less; pyserini's value.
     language : `str`, optional (default = `"english"`)
         Of the stop words and of the stemmer (`porter` for English, else the Snowball stemmer of that name).
+    index : `str`, optional
+        The directory of the index: made if it is not there, used if it is of this pool and these settings, and read
+        through memory maps. By default it lives as long as the search.
     """
 
-    def __init__(self, k1: float = 0.9, b: float = 0.4, language: str = "english") -> None:
+    def __init__(self, k1: float = 0.9, b: float = 0.4, language: str = "english", index: Optional[str] = None) -> None:
         if k1 < 0 or not 0 <= b <= 1:
-            raise ConfigurationError(f"bm25: k1 is {k1} and b is {b}; k1 >= 0 and 0 <= b <= 1 are needed")
+            raise ConfigurationError(f"bm25: k1 is {k1}, b is {b}; k1 >= 0 and 0 <= b <= 1 are needed")
         self.k1 = k1
         self.b = b
         self.language = language
+        self.index = index
 
-    def retrieve(self, pool: Pool, queries: Sequence[str], k: int) -> Retrieved:
-        import bm25s
+    def retrieve(
+        self,
+        pool: Pool,
+        queries: Sequence[str],
+        k: int,
+        engine: Optional[Engine] = None,
+        scratch: Optional[Path] = None,
+    ) -> Retrieved:
+        engine = engine or InProcessEngine()
+        words = _Words(self.language)
+        wanted = words.of(queries)
+        with ExitStack() as stack:
+            index = Path(self.index or stack.enter_context(tempfile.TemporaryDirectory()))
+            self._make(index, pool.whole(), words, engine)
+            vocabulary = json.loads((index / _VOCABULARY).read_text(encoding="utf-8"))
+            known = [[vocabulary[word] for word in query if word in vocabulary] for query in wanted]
+            search = _Search(known, k)
+            best = Best(len(queries), k)
+            for found in engine.map(search, _blocks(index, pool)):
+                best.add(found)
+        return best.retrieved()
 
+    def _make(self, index: Path, pool: Pool, words: "_Words", engine: Engine) -> None:
+        settings = {"k1": self.k1, "b": self.b, "language": self.language}
+        identity = {"retriever": "bm25", **settings, "pool": pool.identity()}
+        if is_whole(index, identity):
+            return
+        with new_artefact(index, "index", [pool.rows.path], settings, identity) as folder:
+            numbers: Dict[str, int] = {}
+            counts: List[Path] = []
+            rows_with, lengths = np.zeros(0), [np.zeros(0)]
+            for part in engine.map(words, pool.parts("reading the pool's words")):
+                known = np.array([numbers.setdefault(word, len(numbers)) for word in part.words], dtype=np.int32)
+                rows_with = np.concatenate([rows_with, np.zeros(len(numbers) - len(rows_with))])
+                rows_with[known] += np.bincount(part.counts.indices, minlength=len(known))
+                lengths.append(part.counts.sum(axis=1))
+                counts.append(folder / f"counts_{len(counts)}.npz")
+                renumbered = (part.counts.data, known[part.counts.indices], part.counts.indptr)
+                scipy.sparse.save_npz(counts[-1], scipy.sparse.csr_array(renumbered), compressed=False)
+            self._weigh(counts, rows_with, np.concatenate(lengths).mean())
+            write_json(folder / _VOCABULARY, numbers)
+
+    def _weigh(self, counts: List[Path], rows_with: np.ndarray, mean_length: float) -> None:
+        """From counts to weights, a block at a time, now that the whole pool's words are known."""
+        rows = sum(scipy.sparse.load_npz(path).shape[0] for path in counts)
+        idf = np.log1p((rows - rows_with + 0.5) / (rows_with + 0.5))
+        first = 0
+        for paths in lazy_groups_of(Tqdm.tqdm(counts, desc="weighing words", unit="part"), _PARTS_PER_BLOCK):
+            parts = [scipy.sparse.load_npz(path) for path in paths]
+            for part in parts:
+                part.resize(part.shape[0], len(rows_with))
+            block = scipy.sparse.vstack(parts, format="csr")
+            norms = self.k1 * (1 - self.b + self.b * block.sum(axis=1) / mean_length)
+            repeated = np.repeat(norms, np.diff(block.indptr))
+            block.data = (idf[block.indices] * block.data / (block.data + repeated)).astype(np.float32)
+            block = block.tocsc()
+            folder = paths[0].with_name(f"block_{first:010d}_{block.shape[0]}")
+            folder.mkdir(exist_ok=True)
+            for name in ("data", "indices", "indptr"):
+                np.save(folder / f"{name}.npy", getattr(block, name), allow_pickle=False)
+            first += block.shape[0]
+            for path in paths:
+                path.unlink()
+
+
+class _WordCounts(NamedTuple):
+    """The words of a part of the pool."""
+
+    words: List[str]
+    counts: scipy.sparse.csr_array
+    """How often each row has each word. Shape: (rows, words)."""
+
+
+class _Words:
+    """Texts to stems."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    def __call__(self, part: PoolPart) -> _WordCounts:
         tokenizer = self._tokenizer()
-        for_ids, for_texts = tee(pool.texts("reading the pool's words"))
-        words = tokenizer.streaming_tokenize((row.text for row in for_texts), allow_empty=False)
-        rows = [(row.id, ids) for row, ids in zip(for_ids, words)]
-        index = bm25s.BM25(k1=self.k1, b=self.b, method="lucene")
-        index.index(([ids for _, ids in rows], tokenizer.get_vocab_dict()), show_progress=False)
-        numbers = np.array([number for number, _ in rows], dtype=np.int64)
-        wanted = tokenizer.streaming_tokenize(queries, update_vocab=False, allow_empty=False)
-        ids = np.full((len(queries), k), -1, dtype=np.int64)
-        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
-        for query, query_words in enumerate(Tqdm.tqdm(wanted, desc="searching", unit="query", total=len(queries))):
-            if query_words:
-                row_scores = index.get_scores_from_ids(query_words)
-                best = _best(row_scores, k)
-                ids[query, : len(best)] = numbers[best]
-                scores[query, : len(best)] = row_scores[best]
-        return Retrieved(ids, scores)
+        rows = list(tokenizer.streaming_tokenize(part.texts, allow_empty=False))
+        words = sorted(tokenizer.get_vocab_dict().items(), key=lambda item: item[1])
+        flat = np.fromiter(chain.from_iterable(rows), dtype=np.int32)
+        ends = np.cumsum([0, *map(len, rows)])
+        counts = scipy.sparse.csr_array((np.ones(len(flat)), flat, ends), shape=(len(rows), len(words)))
+        counts.sum_duplicates()
+        return _WordCounts([word for word, _ in words], counts)
+
+    def of(self, texts: Sequence[str]) -> List[List[str]]:
+        """Each text's words."""
+        tokenizer = self._tokenizer()
+        rows = list(tokenizer.streaming_tokenize(texts, allow_empty=False))
+        return tokenizer.decode(rows)
 
     def _tokenizer(self) -> Any:
         from bm25s.tokenization import Tokenizer
@@ -69,6 +157,52 @@ class Bm25Retriever(Retriever):
             return Tokenizer(splitter=_EVERY_WORD, stopwords=self.language, stemmer=stemmer)
         except (KeyError, ValueError) as error:
             raise ConfigurationError(f"bm25: no stemmer or stop words for {self.language!r} ({error})") from error
+
+
+class _Block(NamedTuple):
+    """Consecutive rows of the index."""
+
+    folder: Path
+    ids: np.ndarray
+    """Those of its rows that may be retrieved."""
+    first: int
+    rows: int
+
+
+class _Search:
+    """A block of the index to the `k` rows in it that are best for each query."""
+
+    def __init__(self, queries: List[List[int]], k: int) -> None:
+        self.queries = queries
+        self.k = k
+
+    def __call__(self, block: _Block) -> Retrieved:
+        import bm25s
+
+        index = bm25s.BM25()
+        arrays = ("data", "indices", "indptr")
+        index.scores = {name: np.load(block.folder / f"{name}.npy", mmap_mode="r") for name in arrays}
+        index.scores["num_docs"] = block.rows
+        index.nonoccurrence_array = None
+        ids = np.full((len(self.queries), self.k), -1)
+        scores = np.full((len(self.queries), self.k), -np.inf, dtype=np.float32)
+        allowed = block.ids - block.first
+        for query, words in enumerate(self.queries):
+            found = index.get_scores_from_ids(words)[allowed]
+            best = _best(found, self.k)
+            ids[query, : len(best)] = block.ids[best]
+            scores[query, : len(best)] = found[best]
+        return Retrieved(ids, scores)
+
+
+def _blocks(index: Path, pool: Pool) -> Iterator[_Block]:
+    ids = pool.ids("reading the pool")
+    folders = sorted(index.glob("block_*"))
+    for folder in Tqdm.tqdm(folders, desc="searching", unit="block"):
+        first, rows = map(int, folder.name.split("_")[1:])
+        inside = ids[np.searchsorted(ids, first) : np.searchsorted(ids, first + rows)]
+        if len(inside):
+            yield _Block(folder, inside, first, rows)
 
 
 def _best(scores: np.ndarray, k: int) -> np.ndarray:

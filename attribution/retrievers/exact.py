@@ -1,16 +1,22 @@
 """Exact nearest neighbours, kept while the pool is encoded: no index, no stored vectors."""
 
-from itertools import tee
-from typing import Iterator, Optional, Sequence, Tuple
+import os
+from itertools import islice
+from pathlib import Path
+from typing import Iterator, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.engines import Engine, InProcessEngine
 from attribution.encoders import Encoder, Vectors
-from attribution.encoders.vectors import source
-from attribution.retrievers.pool import Pool
-from attribution.retrievers.retriever import Retrieved, Retriever
+from attribution.encoders.vectors import open_shard, source
+from attribution.retrievers.pool import Pool, PoolPart
+from attribution.retrievers.retriever import Best, Retrieved, Retriever, best_of
+
+_STATE = "exact_search.npz"
+_PARTS_PER_STATE = 4
 
 
 @Retriever.register("exact")
@@ -38,36 +44,59 @@ class ExactRetriever(Retriever):
         self.metric = metric
         self.vectors = None if vectors is None else Vectors(vectors)
 
-    def retrieve(self, pool: Pool, queries: Sequence[str], k: int) -> Retrieved:
-        # Shape: (queries, dimension)
-        wanted = torch.from_numpy(self.encoder.encode(queries))
-        scores = torch.full((len(queries), k), -torch.inf)
-        ids = torch.full((len(queries), k), -1)
-        for block, vectors in self._encoded(pool) if self.vectors is None else self._stored(pool, self.vectors):
-            block_ids = torch.from_numpy(block)
-            candidates = torch.cat([scores, self._scores(wanted, torch.from_numpy(vectors))], dim=1)
-            # A stable sort: of equal scores the earlier row stays ahead.
-            scores, order = (best[:, :k] for best in candidates.sort(dim=1, descending=True, stable=True))
-            ids = torch.cat([ids, block_ids.expand(len(queries), -1)], dim=1).gather(1, order)
-        return Retrieved(ids.numpy(), scores.numpy())
+    def retrieve(
+        self,
+        pool: Pool,
+        queries: Sequence[str],
+        k: int,
+        engine: Optional[Engine] = None,
+        scratch: Optional[Path] = None,
+    ) -> Retrieved:
+        parts: Iterator[Union[PoolPart, _StoredPart]]
+        if self.vectors is None:
+            parts = pool.parts("encoding the pool")
+        else:
+            self.vectors.check(source(pool.identity(), self.encoder))
+            parts = _stored_parts(self.vectors, pool.ids("searching the pool"))
+        nearest = _Nearest(self.encoder, self.encoder.encode(queries), self.metric, k)
+        best = Best(len(queries), k)
+        state = None if scratch is None else scratch / _STATE
+        done = 0 if state is None else _restore(best, state)
+        for found in (engine or InProcessEngine()).map(nearest, islice(parts, done, None)):
+            best.add(found)
+            done += 1
+            if state is not None and done % _PARTS_PER_STATE == 0:
+                _save(best, done, state)
+        if state is not None:
+            state.unlink(missing_ok=True)
+        return best.retrieved()
 
-    def _encoded(self, pool: Pool) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-        """Row numbers and vectors, a block at a time. Shapes: (rows,) and (rows, dimension)."""
-        for_ids, for_texts = tee(pool.texts("encoding the pool"))
-        numbers = (row.id for row in for_ids)
-        for vectors in self.encoder.encode_blocks(row.text for row in for_texts):
-            yield np.fromiter(numbers, dtype=np.int64, count=len(vectors)), vectors
 
-    def _stored(self, pool: Pool, stored: Vectors) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-        """The same."""
-        stored.check(source(pool.rows.path, self.encoder))
-        numbers = np.fromiter((row.id for row in pool.texts("searching the pool")), dtype=np.int64)
-        first = 0
-        for vectors in stored.blocks():
-            inside = numbers[(numbers >= first) & (numbers < first + len(vectors))]
-            if len(inside):
-                yield inside, np.asarray(vectors[inside - first], dtype=np.float32)
-            first += len(vectors)
+class _StoredPart(NamedTuple):
+    """Rows of one shard of stored vectors."""
+
+    ids: np.ndarray
+    shard: Path
+    first: int
+    """The shard's first row."""
+
+
+class _Nearest:
+    """A part of the pool to the `k` rows in it that are nearest to each query."""
+
+    def __init__(self, encoder: Encoder, queries: np.ndarray, metric: str, k: int) -> None:
+        self.encoder = encoder
+        self.queries = queries
+        self.metric = metric
+        self.k = k
+
+    def __call__(self, part: Union[PoolPart, _StoredPart]) -> Retrieved:
+        if isinstance(part, PoolPart):
+            vectors = self.encoder.encode(part.texts)
+        else:
+            vectors = open_shard(part.shard)[part.ids - part.first].astype(np.float32)
+        scores = self._scores(torch.from_numpy(self.queries), torch.from_numpy(vectors)).numpy()
+        return best_of(np.broadcast_to(part.ids, scores.shape), scores, self.k)
 
     def _scores(self, queries: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Shape: (queries, rows)."""
@@ -75,3 +104,28 @@ class ExactRetriever(Retriever):
         if self.metric == "inner_product":
             return products
         return 2 * products - rows.square().sum(1) - queries.square().sum(1, keepdim=True)
+
+
+def _stored_parts(stored: Vectors, numbers: np.ndarray) -> Iterator[_StoredPart]:
+    shards = stored.shards()
+    ends = [first for first, _ in shards[1:]] + [len(stored)]
+    for (first, shard), end in zip(shards, ends):
+        inside = numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, end)]
+        if len(inside):
+            yield _StoredPart(inside, shard, first)
+
+
+def _restore(best: Best, state: Path) -> int:
+    """How many parts of the pool had gone by when the state was saved; `best` then holds what they had."""
+    if not state.is_file():
+        return 0
+    with np.load(state, allow_pickle=False) as saved:
+        best.ids, best.scores = saved["ids"], saved["scores"]
+        return int(saved["done"])
+
+
+def _save(best: Best, done: int, state: Path) -> None:
+    beside = state.with_suffix(".part")
+    with beside.open("wb") as file:
+        np.savez(file, ids=best.ids, scores=best.scores, done=done)
+    os.replace(beside, state)

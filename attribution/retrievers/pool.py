@@ -4,11 +4,16 @@ from collections import Counter
 from copy import copy
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence
 
+import numpy as np
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
+from allennlp.common.util import lazy_groups_of
 
+from attribution.common.artefacts import Identity, fingerprint
 from attribution.common.rows import Row, Rows, open_rows
+
+ROWS_PER_PART = 4096
 
 
 class PoolText(NamedTuple):
@@ -22,6 +27,14 @@ class PoolText(NamedTuple):
     """Its data set; empty where the row does not say."""
     template: str
     """The wording of its prompt; empty where the row does not say."""
+
+
+class PoolPart(NamedTuple):
+    """Consecutive rows that may be retrieved: what an engine's worker gets at once."""
+
+    ids: np.ndarray
+    """int64. Shape: (rows,)."""
+    texts: List[str]
 
 
 class Pool(FromParams):
@@ -49,6 +62,26 @@ class Pool(FromParams):
         part = copy(self)
         part._among = sorted(ids)
         return part
+
+    def whole(self) -> "Pool":
+        """The same pool with all of its rows."""
+        whole = copy(self)
+        whole.exclude_tasks, whole._among = frozenset(), None
+        return whole
+
+    def identity(self) -> Identity:
+        """Its content: what an index of it depends on."""
+        content = fingerprint(self.rows.path)
+        return {key: content[key] for key in ("bytes", "sha256")}
+
+    def ids(self, progress: str) -> np.ndarray:
+        """The numbers of the rows that may be retrieved, in file order, int64."""
+        return np.fromiter((row.id for row in self.texts(progress)), dtype=np.int64)
+
+    def parts(self, progress: str) -> Iterator[PoolPart]:
+        """The rows that may be retrieved, so many at a time, in file order."""
+        for rows in lazy_groups_of(self.texts(progress), ROWS_PER_PART):
+            yield PoolPart(np.array([row.id for row in rows]), [row.text for row in rows])
 
     def texts(self, progress: str) -> Iterator[PoolText]:
         """

@@ -1,10 +1,12 @@
 """The baselines that know nothing of the queries."""
 
 from collections import Counter, defaultdict
-from typing import Sequence, Tuple
+from pathlib import Path
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
+from attribution.common.engines import Engine
 from attribution.retrievers.pool import Pool
 from attribution.retrievers.retriever import Retrieved, Retriever
 
@@ -25,9 +27,16 @@ class RandomRetriever(Retriever):
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
-    def retrieve(self, pool: Pool, queries: Sequence[str], k: int) -> Retrieved:
+    def retrieve(
+        self,
+        pool: Pool,
+        queries: Sequence[str],
+        k: int,
+        engine: Optional[Engine] = None,
+        scratch: Optional[Path] = None,
+    ) -> Retrieved:
         generator = np.random.default_rng(self.seed)
-        allowed = np.fromiter((row.id for row in pool.texts("reading the pool")), dtype=np.int64)
+        allowed = pool.ids("reading the pool")
         found = min(k, len(allowed))
         ids = np.full((len(queries), k), -1, dtype=np.int64)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
@@ -55,7 +64,14 @@ class BalancedRandomRetriever(Retriever):
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
-    def retrieve(self, pool: Pool, queries: Sequence[str], k: int) -> Retrieved:
+    def retrieve(
+        self,
+        pool: Pool,
+        queries: Sequence[str],
+        k: int,
+        engine: Optional[Engine] = None,
+        scratch: Optional[Path] = None,
+    ) -> Retrieved:
         generator = np.random.default_rng(self.seed)
         numbers: "defaultdict[Tuple[str, str], int]" = defaultdict(lambda: len(numbers))
         rows = [(row.id, numbers[row.task, row.template]) for row in pool.texts("reading the pool")]

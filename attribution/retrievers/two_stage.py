@@ -1,10 +1,12 @@
 """A quick retriever proposes, a better one chooses."""
 
-from typing import Sequence
+from pathlib import Path
+from typing import Optional, Sequence
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.engines import Engine
 from attribution.retrievers.pool import Pool
 from attribution.retrievers.retriever import Retrieved, Retriever
 
@@ -32,9 +34,16 @@ class TwoStageRetriever(Retriever):
         self.second = second
         self.candidates = candidates
 
-    def retrieve(self, pool: Pool, queries: Sequence[str], k: int) -> Retrieved:
-        found = np.unique(self.first.retrieve(pool, queries, self.candidates).ids)
+    def retrieve(
+        self,
+        pool: Pool,
+        queries: Sequence[str],
+        k: int,
+        engine: Optional[Engine] = None,
+        scratch: Optional[Path] = None,
+    ) -> Retrieved:
+        found = np.unique(self.first.retrieve(pool, queries, self.candidates, engine, scratch).ids)
         candidates = found[found >= 0].tolist()
         if not candidates:
             return Retrieved(np.full((len(queries), k), -1), np.full((len(queries), k), -np.inf, dtype=np.float32))
-        return self.second.retrieve(pool.among(candidates), queries, k)
+        return self.second.retrieve(pool.among(candidates), queries, k, engine)

@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List
+from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 import pytest
 
 from attribution.commands.embed import Embedding
+from attribution.common.artefacts import new_artefact
+from attribution.common.engines import InProcessEngine
 from attribution.encoders import Vectors
 from attribution.retrievers import ExactRetriever, Pool
 from tests.retrievers.conftest import NumberEncoder
@@ -35,17 +37,16 @@ def _files(folder: Path) -> Dict[str, bytes]:
 
 
 class Dies(NumberEncoder):
-    """After so many blocks."""
+    """After so many parts."""
 
-    def __init__(self, blocks: int) -> None:
-        self.blocks = blocks
+    def __init__(self, parts: int) -> None:
+        self.parts = parts
 
-    def encode_blocks(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
-        for block in super().encode_blocks(texts):
-            if not self.blocks:
-                raise KeyboardInterrupt
-            self.blocks -= 1
-            yield block
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        if not self.parts:
+            raise KeyboardInterrupt
+        self.parts -= 1
+        return super().encode(texts)
 
 
 def test_vectors_in_order_and_in_shards(config: Any, allennlp: Any, tmp_path: Path) -> None:
@@ -63,16 +64,35 @@ def test_vectors_in_order_and_in_shards(config: Any, allennlp: Any, tmp_path: Pa
     np.testing.assert_allclose(half, wanted, atol=1e-3)
 
 
-@pytest.mark.parametrize("blocks", range(8))
-def test_stopped_anywhere_it_ends_with_the_same_bytes(blocks: int, config: Any, allennlp: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("parts", range(8))
+def test_stopped_anywhere_it_ends_with_the_same_bytes(
+    parts: int, config: Any, allennlp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attribution.commands.embed.ROWS_PER_PART", 7)
     settings = json.loads(Path(config()).read_text())
     assert allennlp("embed", config(), "-s", tmp_path / "whole").status == 0
-    embedding = Embedding(Pool(settings["pool"]["path"]), Dies(blocks), "float32", 16)
-    with pytest.raises(KeyboardInterrupt):
-        embedding.run(tmp_path / "parts")
+    embedding = Embedding(Pool(settings["pool"]["path"]), Dies(parts), "float32", 16)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        new_artefact(tmp_path / "parts", "embed", embedding.inputs(), settings, embedding.identity({})) as folder,
+    ):
+        embedding.run(folder, InProcessEngine())
+    assert not (tmp_path / "parts").exists()
     result = allennlp("embed", config(), "-s", tmp_path / "parts")
-    # 3 blocks of 7, 7 and 2 rows a shard; the last has 2.
-    assert f"{40 - 16 * (blocks // 3)} of them encoded now" in result.stdout, result.stderr
+    # 3 parts of 7, 7 and 2 rows a shard; the last has 7 and 1.
+    assert f"{40 - 16 * (parts // 3)} of them encoded now" in result.stdout, result.stderr
+    assert _files(tmp_path / "parts") == _files(tmp_path / "whole")
+
+
+def test_killed_it_goes_on_to_the_same_bytes(config: Any, allennlp: Any, tmp_path: Path, run_and_kill: Any) -> None:
+    slow = config(encoder="tests_slow_number")
+    run_and_kill(["embed", slow, "-s", tmp_path / "parts"], when=lambda: list(tmp_path.glob(".parts.part/*.npy")))
+    left = {path.name: path.stat().st_mtime_ns for path in (tmp_path / ".parts.part").glob("*.npy")}
+    assert 1 <= len(left) < 3
+    result = allennlp("embed", slow, "-s", tmp_path / "parts")
+    assert result.status == 0, result.stderr
+    assert all((tmp_path / "parts" / name).stat().st_mtime_ns == time for name, time in left.items())
+    assert allennlp("embed", slow, "-s", tmp_path / "whole").status == 0
     assert _files(tmp_path / "parts") == _files(tmp_path / "whole")
 
 

@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 from attribution.common.artefacts import MANIFEST
+from attribution.similarity import SimilarityMatrix
 from tests.retrievers import conftest  # noqa: F401  registers the encoder "tests_number"
 
 READER = {"type": "prompted_reader", "model_name": "unused", "template": "{{number}}", "options": ["x"]}
@@ -46,6 +47,7 @@ def test_writes_rows_in_pool_order_with_their_provenance(config: Any, allennlp: 
     ]
     assert json.loads((folder / "composition.json").read_text()) == {
         "rows": 3,
+        "dropped": {},
         "tasks": {
             "low": {"rows": 2, "share": 2 / 3, "pool_rows": 10, "pool_share": 0.5},
             "high": {"rows": 1, "share": 1 / 3, "pool_rows": 10, "pool_share": 0.5},
@@ -103,3 +105,82 @@ def test_an_occupied_directory_is_kept(config: Any, allennlp: Any, tmp_path: Pat
     assert result.status == 1 and "exists already and is not empty" in result.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]
+
+
+def test_flags_instead_of_a_configuration(config: Any, allennlp: Any, tmp_path: Path) -> None:
+    config()
+    files = ["--pool", tmp_path / "pool.jsonl", "--queries", tmp_path / "inputs.jsonl"]
+    (tmp_path / "inputs.jsonl").write_text('{"input": "7"}\n{"input": "9"}\n')
+    result = allennlp("retrieve", *files, "--retriever", "bm25", "--neighbours", 3, "--size", 1, "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    assert [row["index_id"] for row in _lines(tmp_path / "out" / "retrieved.jsonl")] == [7]
+    result = allennlp("retrieve", "--pool", tmp_path / "pool.jsonl", "-s", tmp_path / "other")
+    assert result.status == 1 and "name a configuration, or --pool and --queries" in result.stderr
+
+
+def test_the_same_command_again_and_force(config: Any, allennlp: Any, tmp_path: Path) -> None:
+    allennlp("retrieve", config(), "-s", tmp_path / "out")
+    before = (tmp_path / "out" / "retrieved.jsonl").read_text()
+    again = allennlp("retrieve", config(), "-s", tmp_path / "out")
+    assert again.status == 0 and "finished already" in again.stdout
+    other = allennlp("retrieve", config(neighbours=1), "-s", tmp_path / "out")
+    assert other.status == 1 and "neighbours is 2 there and 1 here" in other.stderr
+    assert (tmp_path / "out" / "retrieved.jsonl").read_text() == before
+    assert allennlp("retrieve", config(neighbours=1), "-s", tmp_path / "out", "--force").status == 0
+    assert len(_lines(tmp_path / "out" / "retrieved.jsonl")) == 3
+
+
+def test_several_targets_in_one_search(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
+    low = {"path": write_jsonl("one.jsonl", [{"number": 2}, {"number": 3}]), "reader": READER}
+    high = {"path": write_jsonl("two.jsonl", [{"number": 17}]), "reader": READER}
+    together = config(queries=None, targets={"low": low, "high": high})
+    assert allennlp("retrieve", together, "-s", tmp_path / "both").status == 0
+    for name, queries in (("low", low), ("high", high)):
+        assert allennlp("retrieve", config(queries=queries), "-s", tmp_path / name).status == 0
+        for product in ("retrieved.jsonl", "search_log.jsonl", "composition.json"):
+            alone, beside = tmp_path / name / product, tmp_path / "both" / name / product
+            assert alone.read_text() == beside.read_text()
+    matrix = SimilarityMatrix.load(tmp_path / "both" / "composition.npz")
+    assert (matrix.targets, matrix.sources) == (["high", "low"], ["high", "low"])
+    assert matrix.scores.tolist() == [[1, 0], [0, 1]]
+    result = allennlp("retrieve", config(targets={"low": low}), "-s", tmp_path / "neither")
+    assert result.status == 1 and "either queries" in result.stderr
+
+
+def test_evaluation_rows_are_left_out(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
+    evaluation = {"path": write_jsonl("test.jsonl", [{"number": 3}, {"number": 15}]), "reader": READER}
+    result = allennlp("retrieve", config(overlap=evaluation), "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    assert not {3, 15} & {row["index_id"] for row in _lines(tmp_path / "out" / "retrieved.jsonl")}
+    assert json.loads((tmp_path / "out" / "composition.json").read_text())["dropped"] == {"equal": 2, "nearly_equal": 0}
+    assert "2 equal to evaluation rows left out" in result.stdout
+
+
+def test_only_what_positive_queries_find(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
+    rows = [{"input": str(n), "target": "Yes" if n in (3, 15) else "No"} for n in (3, 9, 15, 11)]
+    queries = {"path": write_jsonl("qasper.jsonl", rows), "reader": {"type": "p3_jsonl"}, "positive": "Yes"}
+    settings = config(queries={**queries, "positive_only": True}, neighbours=1)
+    assert allennlp("retrieve", settings, "-s", tmp_path / "out").status == 0
+    assert [row["index_id"] for row in _lines(tmp_path / "out" / "retrieved.jsonl")] == [3, 15]
+    assert [line["ids"] for line in _lines(tmp_path / "out" / "search_log.jsonl")] == [[3], [9], [15], [11]]
+
+
+def test_a_coreset_of_what_was_found(config: Any, allennlp: Any, tmp_path: Path) -> None:
+    coreset = {"encoder": "tests_number", "size": 4, "seed": 1}
+    assert allennlp("retrieve", config(neighbours=20, coreset=coreset), "-s", tmp_path / "out").status == 0
+    assert len(_lines(tmp_path / "out" / "retrieved.jsonl")) == 4
+
+
+def test_killed_it_gives_the_same_bytes(
+    config: Any, allennlp: Any, run_and_kill: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = config(retriever={"type": "exact", "encoder": "tests_slow_number"})
+    run_and_kill(
+        ["retrieve", settings, "-s", tmp_path / "parts"], when=lambda: list(tmp_path.glob(".parts.part/plan*"))
+    )
+    assert not (tmp_path / "parts").exists()
+    for name in ("parts", "whole"):
+        assert allennlp("retrieve", settings, "-s", tmp_path / name).status == 0
+    for product in (path.name for path in (tmp_path / "whole").iterdir()):
+        assert (tmp_path / "parts" / product).read_bytes() == (tmp_path / "whole" / product).read_bytes()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

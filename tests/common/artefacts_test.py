@@ -1,11 +1,12 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any, List
 
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import MANIFEST, new_artefact
+from attribution.common.artefacts import MANIFEST, is_whole, new_artefact
 
 
 def test_appears_whole_with_its_manifest(tmp_path: Path) -> None:
@@ -22,11 +23,47 @@ def test_appears_whole_with_its_manifest(tmp_path: Path) -> None:
     assert manifest["configuration"] == {"k": 3} and manifest["versions"]["torch"]
 
 
-def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), new_artefact(tmp_path / "out", "retrieve", [], {}) as folder:
+def _names(folder: Path) -> List[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_mistake_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError), new_artefact(tmp_path / "out", "retrieve", [], {}) as folder:
         (folder / "product").write_text("half")
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
+        raise ConfigurationError("no")
+    assert _names(tmp_path) == []
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_what_was_interrupted_is_there_again(stop: Any, tmp_path: Path) -> None:
+    identity = {"k": (1, 2)}
+    with pytest.raises(type(stop) if isinstance(stop, OSError) else stop):
+        with new_artefact(tmp_path / "out", "x", [], {}, identity) as folder:
+            (folder / "shard").write_text("whole")
+            raise stop
+    assert _names(tmp_path) == [".out.part"]
+    with pytest.raises(
+        ConfigurationError, match=r"interrupted run with other settings left: k is \[1, 2\] there and 3"
+    ):
+        with new_artefact(tmp_path / "out", "x", [], {}, {"k": 3}):
+            pass
+    with new_artefact(tmp_path / "out", "x", [], {}, identity) as folder:
+        assert (folder / "shard").read_text() == "whole"
+    assert _names(tmp_path / "out") == [MANIFEST, "shard"]
+    assert is_whole(tmp_path / "out", identity)
+
+
+def test_force_begins_anew_and_keeps_the_old_until_then(tmp_path: Path) -> None:
+    with new_artefact(tmp_path / "out", "x", [], {}, {"k": 1}) as folder:
+        (folder / "old").write_text("x")
+    with pytest.raises(KeyboardInterrupt), new_artefact(tmp_path / "out", "x", [], {}, {"k": 2}, force=True) as folder:
+        (folder / "half").write_text("x")
+        raise KeyboardInterrupt
+    assert _names(tmp_path / "out") == [MANIFEST, "old"]
+    with new_artefact(tmp_path / "out", "x", [], {}, {"k": 3}, force=True) as folder:
+        assert _names(folder) == ["plan.json"]
+        (folder / "new").write_text("x")
+    assert _names(tmp_path / "out") == [MANIFEST, "new"] and _names(tmp_path) == ["out"]
 
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
@@ -35,3 +72,19 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
         pass  # An empty directory is fine.
     with pytest.raises(ConfigurationError, match="exists already"), new_artefact(tmp_path / "out", "x", [], {}):
         pass
+
+
+def test_only_one_process_writes_a_directory(tmp_path: Path) -> None:
+    with new_artefact(tmp_path / "out", "x", [], {}):
+        with pytest.raises(ConfigurationError, match="out: another process is writing it"):
+            with new_artefact(tmp_path / "out", "x", [], {}):
+                pass
+
+
+def test_whole_is_what_was_made_from_the_same(tmp_path: Path) -> None:
+    assert not is_whole(tmp_path / "out", {"a": {"b": 1}})
+    with new_artefact(tmp_path / "out", "x", [], {}, {"a": {"b": 1}}):
+        pass
+    assert is_whole(tmp_path / "out", {"a": {"b": 1}})
+    with pytest.raises(ConfigurationError, match="made from something else: a.b is 1 there and 2 here"):
+        is_whole(tmp_path / "out", {"a": {"b": 2}})

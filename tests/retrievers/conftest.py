@@ -1,4 +1,5 @@
-from typing import Any, Callable, Dict, Iterable, Iterator, List
+import time
+from typing import Any, Callable, Dict, Sequence
 
 import numpy as np
 import pytest
@@ -14,19 +15,18 @@ class NumberEncoder(Encoder):
     def identity(self) -> Dict[str, Any]:
         return {"type": "tests_number"}
 
-    def encode_blocks(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
-        block: List[float] = []
-        for text in texts:
-            block.append(float(text.split()[-1]) * 2 * np.pi / 40)
-            if len(block) == 7:
-                yield self._points(block)
-                block = []
-        if block:
-            yield self._points(block)
-
-    @staticmethod
-    def _points(angles: List[float]) -> np.ndarray:
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        angles = np.array([float(text.split()[-1]) * 2 * np.pi / 40 for text in texts])
         return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+@Encoder.register("tests_slow_number")
+class SlowNumberEncoder(NumberEncoder):
+    """Takes half a second a call: a process can be killed in the middle."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        time.sleep(0.5)
+        return super().encode(texts)
 
 
 @pytest.fixture

@@ -1,3 +1,3 @@
 // DEFT's encoder, of pool and queries alike. ENCODER_NAME
 local env = import '../common/env.libsonnet';
-{ type: 'masked_mean', model_name: env.optional('ENCODER_NAME', 'google/t5-xl-lm-adapt') }
+{ type: 'transformer', model_name: env.optional('ENCODER_NAME', 'google/t5-xl-lm-adapt') }

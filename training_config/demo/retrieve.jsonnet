@@ -6,7 +6,7 @@ local settings = import 'settings.libsonnet';
   queries: { path: settings.folder + '/queries.jsonl', reader: settings.reader },
   retriever: {
     type: 'exact',
-    encoder: { type: 'masked_mean', model_name: settings.encoder, max_length: 64, normalize: true },
+    encoder: { type: 'transformer', model_name: settings.encoder, max_length: 64, normalize: true },
   },
   neighbours: 20,
   aggregator: { type: 'frequency', size: 200 },

@@ -1,0 +1,80 @@
+"""What the commands that write one directory have in common."""
+
+import argparse
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Dict, List, Type
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common import FromParams, Params
+from allennlp.common.util import prepare_environment
+
+from attribution.common.artefacts import Identity, fingerprint, is_whole, new_artefact
+from attribution.common.engines import Engine
+
+
+class ArtefactJob(FromParams):
+    """Base of what a configuration of such a command says. A setting `engine` and a `seed` are the command's own."""
+
+    @abstractmethod
+    def inputs(self) -> List[Path]:
+        """The files that the product is made from."""
+
+    def identity(self, configuration: Dict[str, Any]) -> Identity:
+        """What the product depends on; by default the files' content and the whole configuration."""
+        contents = [fingerprint(path) for path in self.inputs()]
+        return {"inputs": [content["sha256"] for content in contents], "configuration": configuration}
+
+    @abstractmethod
+    def run(self, directory: Path, engine: Engine) -> str:
+        """Writes the product into `directory`; returns what to tell the user."""
+
+
+class ArtefactCommand(Subcommand):
+    """
+    Base of `allennlp COMMAND CONFIG -s DIR`. DIR appears whole or not at all, with a manifest. Where it is there
+    already, made from the same things, nothing is done; where something else is, only `--force` replaces it. The same
+    command goes on where an interrupted one stopped, if its work can be divided, and ends with the same bytes.
+    """
+
+    requires_plugins = True
+    job: Type[ArtefactJob]
+    summary: str
+
+    def add_subparser(self, parser: Any) -> argparse.ArgumentParser:
+        subparser = parser.add_parser(self.name, description=self.summary, help=self.summary)
+        self.add_arguments(subparser)
+        subparser.add_argument("-s", "--serialization-dir", required=True, type=str, help="the directory to write")
+        subparser.add_argument(
+            "-o", "--overrides", type=str, default="", help="a JSON object whose (dotted) keys override settings"
+        )
+        subparser.add_argument("-f", "--force", action="store_true", help="replace the directory if it is there")
+        subparser.add_argument("--engine", type=str, help="where to do the work: in_process (the default) or ray")
+        subparser.set_defaults(func=self._run)
+        return subparser
+
+    def add_arguments(self, subparser: argparse.ArgumentParser) -> None:
+        """Where the configuration comes from."""
+        subparser.add_argument("param_path", type=str, help="the configuration (jsonnet)")
+
+    def params(self, args: argparse.Namespace) -> Params:
+        """The configuration that the arguments ask for."""
+        return Params.from_file(args.param_path, args.overrides)
+
+    def _run(self, args: argparse.Namespace) -> None:
+        params = self.params(args)
+        engine = Engine.from_params(Params({"type": args.engine}) if args.engine else params.pop("engine", {}))
+        configuration = params.duplicate().as_dict(quiet=True)
+        configuration.pop("engine", None)
+        seed = int(configuration.get("seed", 0))
+        prepare_environment(Params({"random_seed": seed, "numpy_seed": seed, "pytorch_seed": seed}))
+        job = self.job.from_params(params)
+        identity = job.identity(configuration)
+        if not args.force and is_whole(args.serialization_dir, identity):
+            print(f"{args.serialization_dir}: finished already")
+            return
+        with new_artefact(
+            args.serialization_dir, self.name, job.inputs(), configuration, identity, args.force
+        ) as directory:
+            summary = job.run(directory, engine)
+        print(f"{args.serialization_dir}: {summary}")

@@ -1,0 +1,83 @@
+"""Texts through a model in batches of similar length, tokenised beside it."""
+
+from abc import abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from typing import Iterator, List, Sequence
+
+import numpy as np
+import torch
+
+from attribution.data.fields import pad_token_ids
+from attribution.data.prompt_tokenizer import TokenIdLists
+from attribution.encoders.encoder import Encoder
+
+_WINDOW = 2048  # Texts that are tokenised and sorted by length together.
+
+
+class BatchedEncoder(Encoder):
+    """
+    Base of the encoders that run a model on padded batches. Texts are sorted by length in windows, batches are filled
+    to a budget of padded tokens, and the next window is tokenised in a thread beside the model.
+
+    # Parameters
+
+    max_tokens : `int`
+        Padded tokens per batch. Changes speed and memory only.
+    """
+
+    def __init__(self, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.pad_id = 0
+
+    @abstractmethod
+    def load(self) -> None:
+        """Loads model and tokenizer, if they are not there yet, and sets `pad_id`."""
+
+    @abstractmethod
+    def tokenize(self, texts: List[str]) -> TokenIdLists:
+        """Token ids with special tokens, cut to the encoder's length."""
+
+    @abstractmethod
+    def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """
+        # Parameters
+
+        token_ids : `torch.Tensor`
+            Shape: (batch, length).
+        mask : `torch.Tensor`
+            True at tokens, false at padding; the same shape.
+
+        # Returns
+
+        Shape: (batch, dimension).
+        """
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        self.load()
+        windows = [list(texts[first : first + _WINDOW]) for first in range(0, len(texts), _WINDOW)]
+        with ThreadPoolExecutor(1) as beside_the_model:
+            return np.concatenate([self._encode(ids) for ids in beside_the_model.map(self.tokenize, windows)])
+
+    def _encode(self, token_ids: TokenIdLists) -> np.ndarray:
+        texts = [ids or [self.pad_id] for ids in token_ids]  # Some tokenizers make nothing of an empty text.
+        batches = list(self._batches(texts))
+        vectors = torch.cat([self._embed_batch([texts[index] for index in batch]) for batch in batches])
+        order = torch.tensor([index for batch in batches for index in batch])
+        return torch.empty_like(vectors).index_copy_(0, order, vectors).numpy()
+
+    def _embed_batch(self, texts: TokenIdLists) -> torch.Tensor:
+        padded = pad_token_ids(texts, self.pad_id)
+        token_ids, mask = (padded[key].to(self.device) for key in ("token_ids", "mask"))
+        return self.embed(token_ids, mask).float().cpu()
+
+    def _batches(self, texts: TokenIdLists) -> Iterator[List[int]]:
+        batch: List[int] = []
+        for index in sorted(range(len(texts)), key=lambda index: len(texts[index])):
+            if batch and len(texts[index]) * (len(batch) + 1) > self.max_tokens:
+                yield batch
+                batch = []
+            batch.append(index)
+        if batch:
+            yield batch

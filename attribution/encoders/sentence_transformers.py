@@ -1,0 +1,78 @@
+"""Models of the sentence-transformers library, in this package's batches."""
+
+from typing import Any, Dict, List, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from attribution.data.prompt_tokenizer import TokenIdLists
+from attribution.encoders.batched import BatchedEncoder
+from attribution.encoders.encoder import Encoder
+
+
+@Encoder.register("sentence_transformers")
+class SentenceTransformersEncoder(BatchedEncoder):
+    """
+    A text model with all its modules (pooling, projections, normalisation), as the library of Reimers and Gurevych
+    (2019, https://sbert.net) loads it. ReCross's SBERT baseline is `sentence-transformers/all-distilroberta-v1`. Needs
+    the extra `sentence-transformers`.
+
+    Registered as an `Encoder` with name "sentence_transformers".
+
+    # Parameters
+
+    model_name : `str`
+        A hub id or a local folder.
+    max_length : `int`, optional
+        Texts are cut to this many tokens; by default what the model says.
+    prompt : `str`, optional (default = `""`)
+        Put before each text, of pool and queries alike.
+    max_tokens : `int`, optional (default = `16384`)
+        Padded tokens per batch. Changes speed and memory only.
+    """
+
+    def __init__(
+        self, model_name: str, max_length: Optional[int] = None, prompt: str = "", max_tokens: int = 16384
+    ) -> None:
+        super().__init__(max_tokens)
+        self.model_name = model_name
+        self.max_length = max_length
+        self.prompt = prompt
+        self._model: Any = None
+
+    @property
+    def identity(self) -> Dict[str, Any]:
+        settings = ("model_name", "max_length", "prompt")
+        return {"type": "sentence_transformers", **{setting: getattr(self, setting) for setting in settings}}
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, "_model": None}
+
+    def load(self) -> None:
+        if self._model is not None:
+            return
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise ConfigurationError(
+                "encoder sentence_transformers: the library is not installed; "
+                "pip install 'cross-task-attribution[sentence-transformers]'"
+            ) from error
+        try:
+            model = SentenceTransformer(self.model_name, device=str(self.device)).eval()
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"encoder {self.model_name}: cannot be loaded ({error})") from error
+        self.pad_id = model.tokenizer.pad_token_id or 0
+        self._model = model
+
+    def tokenize(self, texts: List[str]) -> TokenIdLists:
+        return self._model.tokenizer(
+            [self.prompt + text for text in texts],
+            truncation=True,
+            max_length=self.max_length or self._model.max_seq_length,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
+
+    def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self._model({"input_ids": token_ids, "attention_mask": mask.long()})["sentence_embedding"]

@@ -1,0 +1,187 @@
+"""Pooled hidden states of any Hugging Face model."""
+
+from typing import Any, Callable, Dict, List
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from attribution.data.prompt_tokenizer import TokenIdLists
+from attribution.encoders.batched import BatchedEncoder
+from attribution.encoders.encoder import Encoder
+
+
+@Encoder.register("transformer")
+class TransformerEncoder(BatchedEncoder):
+    """
+    Hidden states of a text's own tokens, pooled; special tokens are included and padding is left out. As it stands it
+    is the representation of DEFT (Ivison et al., 2023, https://arxiv.org/abs/2212.00196, section 2: a T5 encoder's
+    mean) and of ReCross (Lin et al., 2022, https://arxiv.org/abs/2204.07937: BART0's encoder; vBART is the same of
+    `facebook/bart-large`).
+
+    Registered as an `Encoder` with name "transformer".
+
+    # Parameters
+
+    model_name : `str`
+        A hub id or a local folder of an encoder, an encoder-decoder or a decoder-only model.
+    max_length : `int`, optional (default = `512`)
+        Texts are cut to this many tokens.
+    pooling : `str`, optional (default = `"mean"`)
+        `mean`; `weighted_mean`, where the i-th token counts i times, as RDS+ does with decoder-only models (Ivison et
+        al., 2025, https://arxiv.org/abs/2503.01807); `first`, `last` or `max`.
+    layer : `int`, optional (default = `-1`)
+        Whose output to pool: 0 is the embeddings, -1 the last layer with its final norm.
+    part : `str`, optional (default = `"encoder"`)
+        Of an encoder-decoder: `encoder`, whose decoder is then not loaded, or `encoder_decoder`, both halves' vectors
+        side by side. The decoder reads the same text after its start token (Lewis et al., 2020, section 3.1), and each
+        half is pooled: ReCross's 2048-dimensional BART0 vectors, whose decoder half depended on nothing but the
+        encoder.
+    normalize : `bool`, optional (default = `False`)
+        Scale vectors to length one, so that inner products are cosines.
+    max_tokens : `int`, optional (default = `16384`)
+        Padded tokens per batch. Changes speed and memory only.
+    bf16 : `bool`, optional (default = `False`)
+        Compute in bfloat16 where there is a GPU.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        max_length: int = 512,
+        pooling: str = "mean",
+        layer: int = -1,
+        part: str = "encoder",
+        normalize: bool = False,
+        max_tokens: int = 16384,
+        bf16: bool = False,
+    ) -> None:
+        super().__init__(max_tokens)
+        if pooling not in _POOLINGS:
+            raise ConfigurationError(f"encoder: pooling {pooling!r} is none of {', '.join(_POOLINGS)}")
+        if part not in ("encoder", "encoder_decoder"):
+            raise ConfigurationError(f"encoder: part {part!r} is none of encoder, encoder_decoder")
+        if max_length < 1:
+            raise ConfigurationError(f"encoder: max_length is {max_length}; at least one is needed")
+        self.model_name = model_name
+        self.max_length = max_length
+        self.pooling = pooling
+        self.layer = layer
+        self.part = part
+        self.normalize = normalize
+        self.bf16 = bf16 and self.device.type == "cuda"
+        self._model: Any = None
+        self._tokenizer: Any = None
+
+    @property
+    def identity(self) -> Dict[str, Any]:
+        settings = ("model_name", "max_length", "pooling", "layer", "part", "normalize", "bf16")
+        return {"type": "transformer", **{setting: getattr(self, setting) for setting in settings}}
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, "_model": None, "_tokenizer": None}
+
+    def load(self) -> None:
+        if self._model is None:
+            self._tokenizer = _loaded(self.model_name, "tokenizer", AutoTokenizer.from_pretrained)
+            self.pad_id = self._tokenizer.pad_token_id or 0
+            model = _loaded(self.model_name, "model", self._load_model).to(self.device).eval()
+            layers = model.config.num_hidden_layers
+            if not -layers - 1 <= self.layer <= layers:
+                raise ConfigurationError(f"encoder {self.model_name}: has {layers} layers; layer is {self.layer}")
+            self._model = model.bfloat16() if self.bf16 else model
+
+    def tokenize(self, texts: List[str]) -> TokenIdLists:
+        return self._tokenizer(
+            texts,
+            truncation=True,
+            max_length=self.max_length,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
+
+    def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        inputs: Dict[str, Any] = {"input_ids": token_ids, "attention_mask": mask.long()}
+        if self.layer != -1:
+            inputs["output_hidden_states"] = True
+        if self.part == "encoder":
+            states = [self._layer(self._model(**inputs), "last_hidden_state", "hidden_states")]
+        else:
+            shifted = torch.cat([token_ids.new_full((len(token_ids), 1), self._start), token_ids[:, :-1]], dim=1)
+            output = self._model(**inputs, decoder_input_ids=shifted, decoder_attention_mask=mask.long())
+            states = [
+                self._layer(output, "encoder_last_hidden_state", "encoder_hidden_states"),
+                self._layer(output, "last_hidden_state", "decoder_hidden_states"),
+            ]
+        pooled = torch.cat([_POOLINGS[self.pooling](state.float(), mask.unsqueeze(-1)) for state in states], dim=-1)
+        return torch.nn.functional.normalize(pooled, dim=-1) if self.normalize else pooled
+
+    def _layer(self, output: Any, last: str, every: str) -> torch.Tensor:
+        """Shape: (batch, length, dimension)."""
+        return output[last] if self.layer == -1 else output[every][self.layer]
+
+    @property
+    def _start(self) -> int:
+        return self._model.config.decoder_start_token_id
+
+    def _load_model(self, model_name: str) -> Any:
+        config = AutoConfig.from_pretrained(model_name)
+        if self.part == "encoder_decoder" and (not config.is_encoder_decoder or config.model_type == "encoder-decoder"):
+            raise ValueError("part encoder_decoder needs an encoder-decoder such as BART or T5")
+        # Two models as one (`EncoderDecoderModel`) are no base model.
+        auto = AutoModelForSeq2SeqLM if config.model_type == "encoder-decoder" else AutoModel
+        if self.part == "encoder" and config.is_encoder_decoder:
+            _without_decoder_layers(config)
+            return auto.from_pretrained(model_name, config=config, dtype=torch.float32).get_encoder()
+        return auto.from_pretrained(model_name, dtype=torch.float32)
+
+
+def _without_decoder_layers(config: Any) -> None:
+    """A model of this configuration reads none of the decoder layers' weights."""
+    decoder = getattr(config, "decoder", config)
+    for setting in ("decoder_layers", "num_decoder_layers", "num_hidden_layers" if decoder is not config else ""):
+        if hasattr(decoder, setting):
+            setattr(decoder, setting, 0)
+
+
+def _loaded(model_name: str, what: str, load: Callable[[str], Any]) -> Any:
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # Weights of what is not used here are left over.
+    try:
+        return load(model_name)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"encoder {model_name}: its {what} cannot be loaded ({error})") from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+
+
+def _mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return (states * mask).sum(1) / mask.sum(1)
+
+
+def _weighted_mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    weights = mask.cumsum(1) * mask
+    return (states * weights).sum(1) / weights.sum(1)
+
+
+def _first(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return states[:, 0]
+
+
+def _last(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return states[torch.arange(len(states)), mask.squeeze(-1).sum(1) - 1]
+
+
+def _max(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return states.masked_fill(~mask, -torch.inf).amax(1)
+
+
+# Each: states (batch, length, dimension) and mask (batch, length, 1) to (batch, dimension).
+_POOLINGS: Dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "mean": _mean,
+    "weighted_mean": _weighted_mean,
+    "first": _first,
+    "last": _last,
+    "max": _max,
+}

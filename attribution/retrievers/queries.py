@@ -1,0 +1,104 @@
+"""A target's inputs, for which rows are retrieved."""
+
+import logging
+from itertools import islice
+from typing import Iterator, List, NamedTuple, Optional
+
+import numpy as np
+from allennlp.common import FromParams
+from allennlp.common.checks import ConfigurationError
+from allennlp.data.dataset_readers.dataset_reader import DatasetReader
+
+from attribution.data.dataset_readers import PromptedReader
+
+logger = logging.getLogger(__name__)
+
+
+class Query(NamedTuple):
+    """One input of the target."""
+
+    text: str
+    counts: bool
+    """Whether what it finds may be retrieved; otherwise it is in the search log only."""
+
+
+class Queries(FromParams):
+    """
+    A target's inputs. Their labels are not looked at, unless `positive` says so.
+
+    # Parameters
+
+    path : `str`
+        The file of the target's rows.
+    reader : `DatasetReader`
+        A reader of prompted rows (`prompted_reader`, `p3_jsonl`, ...): it makes the prompts.
+    size : `int`, optional
+        Use the first so many.
+    shuffle : `bool`, optional (default = `False`)
+        Draw them at random (by `seed`) instead.
+    positive : `str`, optional
+        The answer of the inputs whose rows are wanted, where most inputs are of the other kind: in DEFT's Qasper, "Yes"
+        for paragraphs that are evidence.
+    negative_ratio : `float`, optional
+        Of inputs with another answer than `positive`, so many per positive one are drawn, and the rest is left out.
+    positive_only : `bool`, optional (default = `False`)
+        Inputs with another answer are searched for and logged, but their rows are not retrieved.
+    seed : `int`, optional (default = `0`)
+    """
+
+    def __init__(
+        self,
+        path: str,
+        reader: DatasetReader,
+        size: Optional[int] = None,
+        shuffle: bool = False,
+        positive: Optional[str] = None,
+        negative_ratio: Optional[float] = None,
+        positive_only: bool = False,
+        seed: int = 0,
+    ) -> None:
+        if not isinstance(reader, PromptedReader):
+            raise ConfigurationError(
+                f"queries.reader: a {type(reader).__name__} does not make prompts; use prompted_reader or p3_jsonl"
+            )
+        if size is not None and size < 1:
+            raise ConfigurationError(f"queries.size is {size}; at least one is needed")
+        if positive is None and (positive_only or negative_ratio is not None):
+            raise ConfigurationError("queries: negative_ratio and positive_only need positive, the answer that counts")
+        self.path = path
+        self.reader = reader
+        self.positive = positive
+        self.positive_only = positive_only
+        generator = np.random.default_rng(seed)
+        found = self._queries()
+        queries = list(found if shuffle or negative_ratio is not None else islice(found, size))
+        if negative_ratio is not None:
+            queries = _with_fewer_negatives(queries, negative_ratio, generator)
+        if shuffle:
+            queries = [queries[place] for place in generator.permutation(len(queries))]
+        queries = queries[:size]
+        if not queries:
+            raise ConfigurationError(f"queries.path {path}: no query in it")
+        if positive is not None and not any(query.counts for query in queries):
+            raise ConfigurationError(f"queries.path {path}: no query has the answer {positive!r}")
+        for reason, count in sorted(reader.counts.items()):
+            logger.warning("%s: %d %s", path, count, reason)
+        self.texts: List[str] = [query.text for query in queries]
+        self.count: List[bool] = [query.counts or not positive_only for query in queries]
+        """Of each text, whether what it finds may be retrieved."""
+
+    def _queries(self) -> Iterator[Query]:
+        for example in self.reader.examples(self.path, labelled=self.positive is not None):
+            if not example.input.strip():
+                raise ConfigurationError(f"{example.where}: the query is empty")
+            answer = None if example.answer is None else example.options[example.answer]
+            yield Query(example.input, answer == self.positive or self.positive is None)
+
+
+def _with_fewer_negatives(queries: List[Query], ratio: float, generator: np.random.Generator) -> List[Query]:
+    """In their order."""
+    positive = np.array([query.counts for query in queries], dtype=bool)
+    negatives = np.flatnonzero(~positive)
+    wanted = min(len(negatives), round(ratio * positive.sum()))
+    kept = {*np.flatnonzero(positive), *generator.choice(negatives, wanted, replace=False)}
+    return [query for place, query in enumerate(queries) if place in kept]

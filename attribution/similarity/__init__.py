@@ -1,0 +1,3 @@
+from attribution.similarity.similarity_matrix import SimilarityMatrix
+
+__all__ = ["SimilarityMatrix"]

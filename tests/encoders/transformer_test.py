@@ -1,0 +1,111 @@
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+
+from attribution.encoders import TransformerEncoder
+
+TEXTS = ["the cat sat on the mat", "good", "a bad film , was it ?", "red green blue", "", "one two three four"] * 4
+
+
+def _ids(folder: str, text: str) -> torch.Tensor:
+    return torch.tensor([AutoTokenizer.from_pretrained(folder)(text, truncation=True, max_length=6).input_ids])
+
+
+@torch.no_grad()
+def _slow(folder: str, text: str) -> np.ndarray:
+    """One text at a time through the whole model: no batch, no padding."""
+    auto = AutoModelForSeq2SeqLM if "bert2bert" in folder else AutoModel
+    model = auto.from_pretrained(folder).eval()
+    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
+    return encoder(input_ids=_ids(folder, text)).last_hidden_state[0].mean(0).numpy()
+
+
+@pytest.mark.parametrize("name", ["t5", "bart", "marian", "bert2bert", "bert", "llama"])
+@pytest.mark.parametrize("max_tokens", [5, 64, 100_000])
+def test_equals_one_text_at_a_time_in_order(name: str, max_tokens: int, tiny_model: Callable[[str], str]) -> None:
+    texts = TEXTS if name != "marian" else [text for text in TEXTS if text]
+    encoder = TransformerEncoder(tiny_model(name), max_length=6, max_tokens=max_tokens)
+    vectors = encoder.encode(texts)
+    assert vectors.dtype == np.float32 and vectors.shape == (len(texts), 16)
+    for text, vector in zip(texts[:6], vectors):
+        np.testing.assert_allclose(vector, _slow(tiny_model(name), text), atol=1e-5)
+
+
+def test_over_windows_in_order(tiny_model: Callable[[str], str], monkeypatch: Any) -> None:
+    whole = TransformerEncoder(tiny_model("t5"), normalize=True).encode(TEXTS)
+    monkeypatch.setattr("attribution.encoders.batched._WINDOW", 5)
+    windows = TransformerEncoder(tiny_model("t5"), normalize=True).encode(TEXTS)
+    np.testing.assert_allclose(windows, whole, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(windows, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bert", "llama"])
+@pytest.mark.parametrize("layer", [0, 1, 2, -1, -3])
+def test_poolings_and_layers_by_hand(name: str, layer: int, tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model(name)
+    with torch.no_grad():
+        output = AutoModel.from_pretrained(folder).eval()(_ids(folder, TEXTS[0]), output_hidden_states=True)
+    states = (output.last_hidden_state if layer == -1 else output.hidden_states[layer])[0].numpy()
+    place = np.arange(1, 7)[:, None]
+    wanted = {
+        "mean": states.mean(0),
+        "weighted_mean": (states * place).sum(0) / 21,
+        "first": states[0],
+        "last": states[-1],
+        "max": states.max(0),
+    }
+    for pooling, vector in wanted.items():
+        encoder = TransformerEncoder(folder, max_length=6, pooling=pooling, layer=layer)
+        np.testing.assert_allclose(encoder.encode(["good", TEXTS[0]])[1], vector, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bart", "t5"])
+def test_both_halves(name: str, tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model(name)
+    vectors = TransformerEncoder(folder, max_length=6, part="encoder_decoder").encode(TEXTS[:3])
+    ids = _ids(folder, TEXTS[0])
+    model = AutoModel.from_pretrained(folder).eval()
+    shifted = torch.cat([torch.tensor([[model.config.decoder_start_token_id]]), ids[:, :-1]], dim=1)
+    with torch.no_grad():
+        decoder = model(input_ids=ids, decoder_input_ids=shifted).last_hidden_state[0].mean(0)
+    assert vectors.shape == (3, 32)
+    np.testing.assert_allclose(vectors[0, :16], _slow(folder, TEXTS[0]), atol=1e-5)
+    np.testing.assert_allclose(vectors[0, 16:], decoder, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["t5", "bart", "marian", "bert2bert"])
+def test_decoder_layers_are_never_built(
+    name: str, tiny_model: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    class Spy:
+        @staticmethod
+        def from_pretrained(*arguments: Any, **settings: Any) -> Any:
+            auto = AutoModelForSeq2SeqLM if name == "bert2bert" else AutoModel
+            loaded.append(auto.from_pretrained(*arguments, **settings))
+            return loaded[-1]
+
+    for auto in ("AutoModel", "AutoModelForSeq2SeqLM"):
+        monkeypatch.setattr(f"attribution.encoders.transformer.{auto}", Spy)
+    TransformerEncoder(tiny_model(name)).load()
+    names = [name for name, _ in loaded[0].named_parameters()]
+    layers = [name for name in names if ".layer." in name or ".layers." in name or ".block." in name]
+    assert layers and all(name.startswith("encoder.") for name in layers)
+
+
+def test_mistakes(tiny_model: Callable[[str], str]) -> None:
+    with pytest.raises(ConfigurationError, match="encoder /nowhere: its tokenizer cannot be loaded"):
+        TransformerEncoder("/nowhere").encode(["good"])
+    with pytest.raises(ConfigurationError, match="pooling 'median' is none of mean, weighted_mean"):
+        TransformerEncoder("any", pooling="median")
+    with pytest.raises(ConfigurationError, match="part 'head' is none of"):
+        TransformerEncoder("any", part="head")
+    with pytest.raises(ConfigurationError, match="has 2 layers; layer is 3"):
+        TransformerEncoder(tiny_model("bert"), layer=3).encode(["good"])
+    with pytest.raises(ConfigurationError, match="needs an encoder-decoder"):
+        TransformerEncoder(tiny_model("bert"), part="encoder_decoder").encode(["good"])
