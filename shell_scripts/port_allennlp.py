@@ -404,6 +404,7 @@ EDITS = (
         "from allennlp.common.port import keeping_what_was_there, spawn\n",
     ),
     Edit("allennlp/commands/train.py", "        mp.spawn(\n", "        spawn(\n"),
+    Edit("allennlp/common/params.py", 'evaluate_snippet("", ', 'evaluate_snippet("-o/--overrides", '),
     Edit(
         "allennlp/common/params.py",
         "ext_vars=ext_vars))",

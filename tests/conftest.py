@@ -23,6 +23,8 @@ from transformers import (
     T5Config,
 )
 
+from attribution.common.engines import RayEngine
+
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
 WORDS = [
     "yes",
@@ -208,13 +210,13 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def local_ray() -> Iterator[Any]:
-    """A real Ray on this machine, started once a session."""
+def ray_engines() -> Iterator[Dict[int, RayEngine]]:
+    """number of workers -> an engine on a real Ray on this machine, started once a session."""
     ray = pytest.importorskip("ray")
     # Workers find the classes of the tests, too.
     environment = {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[1])}}
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env=environment)
-    yield ray
+    ray.init(num_cpus=7, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    yield {workers: RayEngine(workers) for workers in (1, 2, 4)}
     ray.shutdown()
 
 

@@ -1,4 +1,6 @@
+from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.embed import Embed
+from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.retrieve import Retrieve
 
-__all__ = ["Embed", "Retrieve"]
+__all__ = ["ArtefactCommand", "ArtefactJob", "Embed", "NoveltyCommand", "Retrieve"]

@@ -53,6 +53,7 @@ class RayEngine(Engine):
         if workers is not None and workers < 1:
             raise ConfigurationError(f"engine ray: workers is {workers}; at least one is needed")
         self.workers = workers
+        self._actors: List[Any] = []
 
     def map(self, function: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
         try:
@@ -63,17 +64,22 @@ class RayEngine(Engine):
             ) from error
         if not ray.is_initialized():
             ray.init(log_to_driver=False, include_dashboard=False)
-        resources = ray.cluster_resources()
-        unit = "GPU" if resources.get("GPU") else "CPU"
-        workers = self.workers or max(1, int(resources[unit]))
-        # One CPU each, whatever their number: threads change the order of additions, and so the last digits.
-        actor = ray.remote(num_cpus=1, num_gpus=int(unit == "GPU"))(_Actor)
+        if not self._actors:
+            resources = ray.cluster_resources()
+            unit = "GPU" if resources.get("GPU") else "CPU"
+            # One CPU each, whatever their number: threads change the order of additions, and so the last digits.
+            actor = ray.remote(num_cpus=1, num_gpus=int(unit == "GPU"))(_Actor)
+            self._actors = [actor.remote() for _ in range(self.workers or max(1, int(resources[unit])))]
         shared = ray.put(function)
-        return _in_order(ray, [actor.remote(shared) for _ in range(workers)], parts)
+        for actor in self._actors:
+            actor.take.remote(shared)
+        return _in_order(ray, self._actors, parts)
 
 
 class _Actor:
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    """Keeps one function, and what that has loaded, until it takes the next."""
+
+    def take(self, function: Callable[[Any], Any]) -> None:
         self.function = function
 
     def run(self, part: Any) -> Any:
@@ -94,6 +100,3 @@ def _in_order(ray: Any, actors: List[Any], parts: Iterable[Any]) -> Iterator[Any
         if isinstance(error.cause, ConfigurationError):
             raise error.cause from None
         raise
-    finally:
-        for worker in actors:
-            ray.kill(worker)

@@ -62,7 +62,8 @@ class ExactRetriever(Retriever):
         best = Best(len(queries), k)
         state = None if scratch is None else scratch / _STATE
         done = 0 if state is None else _restore(best, state)
-        for found in (engine or InProcessEngine()).map(nearest, islice(parts, done, None)):
+        left: Iterator[Union[PoolPart, _StoredPart]] = islice(parts, done, None)
+        for found in (engine or InProcessEngine()).map(nearest, left):
             best.add(found)
             done += 1
             if state is not None and done % _PARTS_PER_STATE == 0:

@@ -1,6 +1,6 @@
 import os
 import sys
-from typing import Any, Iterator, Tuple
+from typing import Dict, Iterator, Tuple
 
 import pytest
 from allennlp.common import Params
@@ -37,15 +37,17 @@ def test_parts_are_taken_as_they_are_needed() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_ray(workers: int, local_ray: Any) -> None:
-    results = list(RayEngine(workers).map(Squares(), (n for n in range(40) if n != 7)))
-    assert [square for square, _ in results] == [n * n for n in range(40) if n != 7]
-    assert len({process for _, process in results}) == workers and os.getpid() not in dict(results).values()
+def test_ray(workers: int, ray_engines: Dict[int, RayEngine]) -> None:
+    engine = ray_engines[workers]
+    for _ in range(2):  # The workers stay.
+        results = list(engine.map(Squares(), (n for n in range(40) if n != 7)))
+        assert [square for square, _ in results] == [n * n for n in range(40) if n != 7]
+        assert len({process for _, process in results}) == workers and os.getpid() not in dict(results).values()
     with pytest.raises(ConfigurationError, match="seven is not liked"):
-        list(RayEngine(workers).map(Squares(), range(40)))
+        list(engine.map(Squares(), range(40)))
 
 
-def test_ray_takes_parts_as_they_are_needed(local_ray: Any) -> None:
+def test_ray_takes_parts_as_they_are_needed(ray_engines: Dict[int, RayEngine]) -> None:
     taken = []
 
     def parts() -> Iterator[int]:
@@ -53,9 +55,7 @@ def test_ray_takes_parts_as_they_are_needed(local_ray: Any) -> None:
             taken.append(number)
             yield number
 
-    results = RayEngine(2).map(Squares(), parts())
-    assert next(results)[0] == 100**2 and len(taken) < 10
-    results.close()  # type: ignore[attr-defined]
+    assert next(ray_engines[2].map(Squares(), parts()))[0] == 100**2 and len(taken) < 10
 
 
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,3 +62,23 @@ def test_wrong_settings(pool: Pool) -> None:
         Bm25Retriever(k1=-1)
     with pytest.raises(ConfigurationError, match="klingon"):
         Bm25Retriever(language="klingon").retrieve(pool, ["cat"], 1)
+
+
+def test_the_stored_index_is_used_again(write_jsonl: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"input": f"word{n % 7} same word{n % 3}", "task": "ab"[n % 2]} for n in range(50)]
+    path = write_jsonl("many.jsonl", rows)
+    queries = ["word2 same", "word6 word1"]
+    fresh = [Bm25Retriever().retrieve(Pool(path, excluded), queries, 40) for excluded in ([], ["a"])]
+    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 4)
+    monkeypatch.setattr("attribution.retrievers.bm25._PARTS_PER_BLOCK", 3)
+    index = tmp_path / "index"
+    for wanted, excluded in zip(fresh, ([], ["a"])):
+        found = Bm25Retriever(index=str(index)).retrieve(Pool(path, excluded), queries, 40)
+        assert (found.ids == wanted.ids).all() and (found.scores == wanted.scores).all()
+        assert len(list(index.glob("block_*"))) == 5 and not list(index.glob("counts_*"))
+        monkeypatch.setattr("attribution.retrievers.bm25._Words.__call__", None)  # Pool words are not read again.
+    with pytest.raises(ConfigurationError, match="made from something else: k1 is 0.9 there and 2 here"):
+        Bm25Retriever(k1=2, index=str(index)).retrieve(Pool(path), queries, 1)
+    other = write_jsonl("other.jsonl", rows[:-1])
+    with pytest.raises(ConfigurationError, match="made from something else: pool"):
+        Bm25Retriever(index=str(index)).retrieve(Pool(other), queries, 1)

@@ -5,6 +5,7 @@ from typing import Callable, Dict
 import numpy as np
 import pytest
 
+from attribution.common.engines import RayEngine
 from attribution.retrievers import (
     BalancedRandomRetriever,
     Bm25Retriever,
@@ -41,3 +42,24 @@ def test_contract(name: str, pool_path: str) -> None:
     few = RETRIEVERS[name]().retrieve(Pool(pool_path, ["a"]), QUERIES, 12)
     assert (np.sort(few.ids, axis=1) == [-1, -1, *range(30, 40)]).all()
     assert (few.ids[:, 10:] == -1).all() and np.isneginf(few.scores[:, 10:]).all()
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+def test_workers_do_not_change_a_byte(
+    name: str, ray_engines: Dict[int, RayEngine], pool_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 6)
+    here = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 4)
+    for engine in ray_engines.values():
+        there = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 4, engine)
+        assert (there.ids == here.ids).all() and (there.scores == here.scores).all()
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+def test_part_sizes_do_not_matter(name: str, pool_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 12)
+    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 3)
+    monkeypatch.setattr("attribution.retrievers.bm25._PARTS_PER_BLOCK", 2)
+    parts = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 12)
+    # A product of other shapes may round its last digit differently: then rows at equal distances change places.
+    np.testing.assert_allclose(parts.scores, whole.scores, atol=1e-6)

@@ -67,6 +67,11 @@ class TaskReader(PromptedReader):
         return PromptedExample(row.content["input"], choices, choices.index(row.content["target"]), row.number)
 
 
+DatasetReader.register("tests_other_task_reader")(TaskReader)
+
+PARAGRAPHS = [("one", "No"), ("two", "Yes"), ("three", "No"), ("four", "Yes"), ("five", "No")]
+
+
 @pytest.fixture
 def environment(
     tiny_model: Callable[[str], str], write_jsonl: Callable[..., str], monkeypatch: pytest.MonkeyPatch
@@ -84,6 +89,8 @@ def environment(
         "POOL_PATH": rows,
         "QUERY_PATH": rows,
         "NUM_NEIGHBORS": "3",
+        "QUERY_READERS": "tests_task_reader p3_jsonl",
+        "RETRIEVED_PATH": rows,
         "DEMO_CACHE": "/nowhere",
     }
     for name, value in variables.items():
@@ -163,3 +170,36 @@ def test_deft_retrieves_from_stored_vectors(
     assert allennlp(*retrieve, tmp_path / "stored").status == 0
     rows = [(tmp_path / name / "retrieved.jsonl").read_text().count("\n") for name in ("encoded", "stored")]
     assert rows[0] == rows[1]
+
+
+def test_deft_retrieves_for_several_tasks(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("QUERY_READERS", "tests_task_reader tests_other_task_reader")
+    result = allennlp("retrieve", CONFIGS / "deft" / "retrieve_tasks.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    for name in ("tests_task_reader", "tests_other_task_reader"):
+        assert (tmp_path / "out" / name / "search_log.jsonl").read_text().count("\n") == 6
+        assert (tmp_path / "out" / name / "retrieved.jsonl").read_text()
+
+
+def test_deft_retrieves_for_qasper(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, write_jsonl: Any, allennlp: Any, tmp_path: Path
+) -> None:
+    rows = [{"input": f"this was the film {word} ?", "target": answer} for word, answer in PARAGRAPHS]
+    monkeypatch.setenv("QUERY_PATH", write_jsonl("paragraphs.jsonl", rows))
+    monkeypatch.setenv("CORESET_SIZE", "2")
+    result = allennlp("retrieve", CONFIGS / "deft" / "qasper_retrieve.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    assert (tmp_path / "out" / "search_log.jsonl").read_text().count("\n") == 4
+    assert (tmp_path / "out" / "retrieved.jsonl").read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("name, rows", [("few_shots", 5), ("novelty", len(ROWS))])
+def test_deft_chooses_and_sorts(
+    name: str, rows: int, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NUM_SHOTS", "5")
+    result = allennlp("novelty", CONFIGS / "deft" / f"{name}.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    assert (tmp_path / "out" / "rows.jsonl").read_text().count("\n") == rows

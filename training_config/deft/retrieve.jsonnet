@@ -1,16 +1,24 @@
-// DEFT's retrieval, without its index: the union of each query's 500 nearest rows by a T5 encoder's mean state.
+// DEFT's retrieval: the union of each query's 500 nearest rows by a T5 encoder's mean state.
 //
 // POOL_PATH      prompted rows {input, target, task, ...}
 // QUERY_PATH     up to QUERY_SIZE (1000) prompted inputs of the target, {input}; labels are not looked at
-// RETRIEVER      exact (the default), bm25, random or balanced_random
+// RETRIEVER      exact (the default), faiss, bm25, lucene, random or balanced_random
 // NUM_NEIGHBORS  rows a query finds (500)
-// ENCODER_NAME   of exact; VECTORS_PATH what embed.jsonnet wrote with it, if it did
+// ENCODER_NAME   of exact and faiss; VECTORS_PATH what embed.jsonnet wrote with it, if it did
+// INDEX_PATH     where faiss, bm25 and lucene keep their index for the next target; ENGINE in_process or ray
 local env = import '../common/env.libsonnet';
 local vectors = env.optional('VECTORS_PATH', '');
-local retrievers = {
-  exact: { metric: 'l2', encoder: import 'encoder.libsonnet', [if vectors != '' then 'vectors']: vectors },
-  random: { seed: env.integer('SEED', 0) },
-  balanced_random: self.random,
+local index = env.optional('INDEX_PATH', '');
+local dense = { metric: 'l2', encoder: import 'encoder.libsonnet', [if vectors != '' then 'vectors']: vectors };
+local indexed = { [if index != '' then 'index']: index };
+local seeded = { seed: env.integer('SEED', 0) };
+local settings = {
+  exact: dense,
+  faiss: dense + indexed,
+  bm25: indexed,
+  lucene: indexed,
+  random: seeded,
+  balanced_random: seeded,
 };
 local retriever = env.optional('RETRIEVER', 'exact');
 {
@@ -20,7 +28,8 @@ local retriever = env.optional('RETRIEVER', 'exact');
     reader: { type: 'p3_jsonl' },
     size: env.integer('QUERY_SIZE', 1000),
   },
-  retriever: { type: retriever } + std.get(retrievers, retriever, {}),
+  retriever: { type: retriever } + std.get(settings, retriever, {}),
   neighbours: env.integer('NUM_NEIGHBORS', 500),
   aggregator: { type: 'frequency' },
+  engine: env.optional('ENGINE', 'in_process'),
 }
