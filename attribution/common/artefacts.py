@@ -20,18 +20,23 @@ _PACKAGES = ("cross-task-attribution", "allennlp", "torch", "transformers", "tok
 
 @contextmanager
 def new_artefact(
-    directory: Union[str, Path], command: str, inputs: Sequence[Union[str, Path]], configuration: Mapping[str, Any]
+    directory: Union[str, Path],
+    command: str,
+    inputs: Sequence[Union[str, Path]],
+    configuration: Mapping[str, Any],
+    force: bool = False,
 ) -> Iterator[Path]:
     """
     Yields a folder beside `directory` to write the product into. When the block ends without an error the manifest is
-    added and the folder takes its name in one step; otherwise nothing is left.
+    added and the folder takes its name in one step; otherwise nothing is left. With `force`, what is there is replaced,
+    once the product is whole.
 
     # Raises
 
-    `ConfigurationError` if `directory` exists and has something in it.
+    `ConfigurationError` if `directory` exists and has something in it, without `force`.
     """
     target = Path(directory)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not force)):
         raise ConfigurationError(f"{target} exists already and is not empty; name another directory, or remove it")
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -40,7 +45,7 @@ def new_artefact(
         write_manifest(scratch, command, inputs, configuration)
         scratch.chmod(0o755)
         if target.exists():
-            target.rmdir()
+            shutil.rmtree(target)
         os.replace(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -35,3 +35,14 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
         pass  # An empty directory is fine.
     with pytest.raises(ConfigurationError, match="exists already"), new_artefact(tmp_path / "out", "x", [], {}):
         pass
+
+
+def test_force_replaces_what_is_there_once_the_product_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("x")
+    with pytest.raises(RuntimeError), new_artefact(tmp_path / "out", "x", [], {}, force=True):
+        raise RuntimeError
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["old"]
+    with new_artefact(tmp_path / "out", "x", [], {}, force=True) as folder:
+        (folder / "product").write_text("x")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [MANIFEST, "product"]
