@@ -82,7 +82,7 @@ class GatheredPool:
         Shape: (rows,)
         """
         tasks = {task: number for number, task in enumerate(dict.fromkeys(task for task, _template in self._kinds))}
-        of_kind = np.array([tasks[task] for task, _template in self._kinds], dtype=np.int64)
+        of_kind = np.array([tasks[task] for task, _template in self._kinds], dtype=np.int32)
         return of_kind[np.frombuffer(self._kind, dtype=np.int32)]
 
     def drop(self, numbers: np.ndarray, reason: str) -> None:

@@ -4,6 +4,8 @@ from hashlib import blake2b
 
 import numpy as np
 
+_PARTS = 16  # Equal rows are looked for in one part of them at a time, so that sorting needs little memory.
+
 
 class Digests:
     """16 bytes of each of a sequence of texts: equal where the texts are equal."""
@@ -29,13 +31,16 @@ def repeats(digests: np.ndarray) -> np.ndarray:
 
     Shape: (rows, 2) -> (rows,)
     """
-    order = np.lexsort((digests[:, 1], digests[:, 0]))  # Stable: of equal rows the first stays the first.
-    ordered = digests[order]
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    starts = np.flatnonzero(new)
-    first = np.empty_like(order)
-    first[order] = np.repeat(order[starts], np.diff(starts, append=len(order)))
+    first = np.arange(len(digests))
+    part_of_row = digests.view(np.uint8)[:, 0] % _PARTS
+    for part in range(_PARTS):
+        rows = np.flatnonzero(part_of_row == part)
+        order = np.lexsort(digests[rows].T)  # Stable: of equal rows the first stays the first.
+        ordered = digests[rows[order]]
+        new = np.ones(len(rows), dtype=bool)
+        new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+        starts = np.flatnonzero(new)
+        first[rows[order]] = np.repeat(rows[order[starts]], np.diff(starts, append=len(rows)))
     return first
 
 
@@ -46,8 +51,7 @@ def within_cap(groups: np.ndarray, cap: int) -> np.ndarray:
     Shape: (rows,) -> (rows,)
     """
     order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    lengths = np.diff(starts, append=len(order))
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order)) - np.repeat(starts, lengths)
-    return place < cap
+    kept = np.zeros(len(groups), dtype=bool)
+    for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        kept[members[:cap]] = True
+    return kept
