@@ -28,6 +28,7 @@ setup(
         "peft>=0.18",
         "pyarrow>=16",
         "pystemmer>=2.2",
+        "pyyaml>=6",
         "safetensors>=0.4.5",
         "sentencepiece>=0.2",
     ],

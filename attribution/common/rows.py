@@ -6,7 +6,7 @@ import zlib
 from abc import ABC, abstractmethod
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Sequence, Union, cast
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union, cast
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -14,7 +14,21 @@ from allennlp.common.file_utils import cached_path
 
 JsonDict = Dict[str, Any]
 
+OFFSETS = ".offsets.npy"
+"""`pool.jsonl.offsets.npy` beside `pool.jsonl`: where each of its lines ends, as int64."""
+
 _SCAN_BYTES = 1 << 24
+
+
+class RowError(ConfigurationError):
+    """A row that cannot be used. `reason` says why without its details, so that such rows can be counted."""
+
+    def __init__(self, where: str, reason: str, detail: str = "") -> None:
+        super().__init__(f"{where}: {reason}{detail}")
+        self.reason = reason
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return ConfigurationError, (self.message,)  # What a worker process raises: nothing counts it there.
 
 
 class Row(NamedTuple):
@@ -55,6 +69,13 @@ class Rows(ABC):
     def __iter__(self) -> Iterator[Row]:
         return self.shard()
 
+    def each(self) -> Iterator[Union[Row, RowError]]:
+        """All rows in file order; in the place of one that cannot be read, the error that says why."""
+        try:
+            yield from self
+        except RowError as error:
+            yield error
+
     def where(self, number: int) -> str:
         return f"{self.path}:{number + 1}"
 
@@ -62,16 +83,27 @@ class Rows(ABC):
         try:
             content = json.loads(line)
         except ValueError as error:
-            raise ConfigurationError(f"{self.where(number)}: not valid JSON ({error})") from error
+            raise RowError(self.where(number), "not valid JSON", f" ({error})") from error
         if not isinstance(content, dict):
-            raise ConfigurationError(
-                f"{self.where(number)}: a row must be a JSON object, this is {type(content).__name__}"
-            )
+            raise RowError(self.where(number), "a row must be a JSON object", f", this is {type(content).__name__}")
         return Row(number, content, self.where(number))
+
+    def _parse_each(self, lines: Iterable[bytes]) -> Iterator[Union[Row, RowError]]:
+        try:
+            for number, line in enumerate(lines):
+                try:
+                    yield self._parse(number, line)
+                except RowError as error:
+                    yield error
+        except RowError as error:  # The lines themselves end in one: nothing can be read after it.
+            yield error
 
 
 class JsonlRows(Rows):
-    """A plain JSONL file: random access through an index of line offsets (8 bytes a row), built on first use."""
+    """
+    A plain JSONL file: random access through an index of line offsets (8 bytes a row). It is memory-mapped where it
+    lies beside the file, its last offset is the file's size, and it is not older; otherwise it is built on first use.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -85,6 +117,10 @@ class JsonlRows(Rows):
             for number, line in islice(enumerate(file), index, None, count):
                 yield self._parse(number, line)
 
+    def each(self) -> Iterator[Union[Row, RowError]]:
+        with self.path.open("rb") as file:
+            yield from self._parse_each(file)
+
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
         ends = self._line_ends()
         with self.path.open("rb") as file:
@@ -94,7 +130,8 @@ class JsonlRows(Rows):
 
     def _line_ends(self) -> np.ndarray:
         if not len(self._ends):
-            self._ends = _scan_line_ends(self.path)
+            stored = _stored_line_ends(self.path)
+            self._ends = _scan_line_ends(self.path) if stored is None else stored
         return self._ends
 
 
@@ -114,6 +151,9 @@ class GzipJsonlRows(Rows):
         for number, line in islice(enumerate(self._lines()), index, None, count):
             yield self._parse(number, line)
 
+    def each(self) -> Iterator[Union[Row, RowError]]:
+        return self._parse_each(self._lines())
+
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
         lines = enumerate(self._lines())
         for number in _checked(numbers, len(self), self.path):
@@ -121,11 +161,15 @@ class GzipJsonlRows(Rows):
             yield self._parse(number, line)
 
     def _lines(self) -> Iterator[bytes]:
+        lines = 0
         try:
             with gzip.open(self.path, "rb") as file:
-                yield from cast(BinaryIO, file)
+                for line in cast(BinaryIO, file):
+                    yield line
+                    lines += 1
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ConfigurationError(f"{self.path}: truncated or not a gzip file ({error})") from error
+            place = f" after line {lines} ({error})"
+            raise RowError(str(self.path), "truncated or not a gzip file", place) from error
 
 
 class ParquetRows(Rows):
@@ -156,10 +200,16 @@ class ParquetRows(Rows):
             end = start + self._file.metadata.row_group(group).num_rows
             first, last = np.searchsorted(numbers, [start, end])
             if first < last:
-                table = self._file.read_row_group(group).take(numbers[first:last] - start)
+                table = self._read_group(group, start).take(numbers[first:last] - start)
                 for number, content in zip(numbers[first:last], table.to_pylist()):
                     yield Row(int(number), content, self.where(int(number)))
             start = end
+
+    def _read_group(self, group: int, start: int) -> Any:
+        try:
+            return self._file.read_row_group(group)
+        except OSError as error:
+            raise RowError(self.where(start), "damaged Parquet", f" in the row group from here on ({error})") from error
 
     def __getstate__(self) -> Dict[str, Path]:
         return {"path": self.path}
@@ -188,6 +238,19 @@ def open_rows(path: Union[str, Path]) -> Rows:
     if name.endswith(".parquet"):
         return ParquetRows(local)
     return GzipJsonlRows(local) if name.endswith(".gz") else JsonlRows(local)
+
+
+def _stored_line_ends(path: Path) -> Optional[np.ndarray]:
+    """The index beside the file, if there is one that fits it."""
+    beside = path.with_name(path.name + OFFSETS)
+    if not beside.is_file() or beside.stat().st_mtime_ns < path.stat().st_mtime_ns:
+        return None
+    try:
+        ends = np.load(beside, mmap_mode="r", allow_pickle=False)
+    except ValueError:  # Cut short, or no array at all.
+        return None
+    fits = ends.ndim == 1 and ends.dtype == np.int64 and len(ends) and ends[-1] == path.stat().st_size
+    return ends if fits else None
 
 
 def _scan_line_ends(path: Path) -> np.ndarray:

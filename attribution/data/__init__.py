@@ -1,3 +1,3 @@
-from attribution.data import dataset_readers, fields, samplers
+from attribution.data import dataset_readers, fields, pool_sources, samplers
 
-__all__ = ["dataset_readers", "fields", "samplers"]
+__all__ = ["dataset_readers", "fields", "pool_sources", "samplers"]

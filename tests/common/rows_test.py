@@ -1,14 +1,18 @@
 import gzip
 import json
+import os
+import pickle
 from pathlib import Path
 from typing import Any, List
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import open_rows
+from attribution.common import rows as rows_module
+from attribution.common.rows import OFFSETS, JsonlRows, RowError, open_rows
 
 CONTENT: List[Any] = [{"text": f"row {number}", "number": number} for number in range(25)]
 CONTENT[3]["text"] = "a line\nbreak, ünïcode and \u2028 a separator that is no line end"
@@ -83,3 +87,75 @@ def test_missing_empty_truncated_and_wrong_files(tmp_path: Path) -> None:
     (tmp_path / "no.parquet").write_text("not parquet at all")
     with pytest.raises(ConfigurationError, match=r"no\.parquet: not a Parquet file"):
         open_rows(tmp_path / "no.parquet")
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
+def test_each_gives_errors_in_the_place_of_bad_rows(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"bad.{ending}"
+    content = b'{"a": 1}\n{"a": \n[1, 2]\n{"a": "\xff"}\n{"a": 2}\n'
+    path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    found = list(open_rows(path).each())
+    assert [row.reason if isinstance(row, RowError) else row.content for row in found] == [
+        {"a": 1},
+        "not valid JSON",
+        "a row must be a JSON object",
+        "not valid JSON",
+        {"a": 2},
+    ]
+    assert str(found[2]).startswith(f"{path}:3: ")
+
+
+def test_each_ends_with_the_error_where_nothing_more_can_be_read(tmp_path: Path) -> None:
+    whole = _write(tmp_path, "jsonl.gz").read_bytes()
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(whole[:-40])
+    *rows, error = open_rows(cut).each()
+    assert isinstance(error, RowError) and error.reason == "truncated or not a gzip file"
+    assert f"after line {len(rows)}" in str(error) and not any(isinstance(row, RowError) for row in rows)
+    parquet = _write(tmp_path, "parquet")
+    assert [row.number for row in open_rows(parquet).each()] == list(range(25))  # type: ignore[union-attr]
+    damaged = bytearray(parquet.read_bytes())
+    damaged[4:200] = bytes(196)
+    parquet.write_bytes(damaged)
+    [error] = open_rows(parquet).each()
+    assert isinstance(error, RowError) and error.reason == "damaged Parquet"
+
+
+def test_a_row_error_survives_a_worker_process() -> None:
+    error = pickle.loads(pickle.dumps(RowError("here:1", "not valid JSON", " at all")))
+    assert isinstance(error, ConfigurationError) and str(error) == "here:1: not valid JSON at all"
+
+
+@pytest.fixture
+def indexed(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"n": number}) + "\n" for number in range(25)))
+    np.save(f"{path}{OFFSETS}", rows_module._scan_line_ends(path))
+    return path
+
+
+def test_an_index_beside_the_file_is_used(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "_scan_line_ends", None)
+    rows = open_rows(indexed)
+    assert len(rows) == 25
+    assert [row.content["n"] for row in rows.take([0, 7, 24])] == [0, 7, 24]
+    assert isinstance(rows, JsonlRows) and isinstance(rows._line_ends(), np.memmap)
+
+
+@pytest.mark.parametrize("fault", ["older", "of another size", "cut short", "of another kind"])
+def test_an_index_that_does_not_fit_is_not_used(indexed: Path, fault: str) -> None:
+    beside = Path(f"{indexed}{OFFSETS}")
+    if fault == "older":
+        np.save(beside, np.array([3, indexed.stat().st_size]))
+        os.utime(beside, ns=(0, indexed.stat().st_mtime_ns - 1))
+    elif fault == "of another size":
+        with indexed.open("a") as file:
+            file.write('{"n": 25}\n')
+        beside.touch()
+    elif fault == "cut short":
+        beside.write_bytes(beside.read_bytes()[:-9])
+    else:
+        np.save(beside, np.array([float(indexed.stat().st_size)]))
+    rows = open_rows(indexed)
+    assert len(rows) == 25 + (fault == "of another size")
+    assert [row.content["n"] for row in rows.take([24])] == [24]

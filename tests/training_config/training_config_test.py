@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from allennlp.common import Params
 from allennlp.data import DatasetReader
@@ -87,6 +89,7 @@ def environment(
         "TRAIN_DATASET_READER_NAME": "tests_task_reader",
         "INSTANCES_PER_EPOCH": "12",
         "POOL_PATH": rows,
+        "POOL_SOURCE": rows,
         "QUERY_PATH": rows,
         "NUM_NEIGHBORS": "3",
         "QUERY_READERS": "tests_task_reader p3_jsonl",
@@ -203,3 +206,37 @@ def test_deft_chooses_and_sorts(
     result = allennlp("novelty", CONFIGS / "deft" / f"{name}.jsonnet", "-s", tmp_path / "out")
     assert result.status == 0, result.stderr
     assert (tmp_path / "out" / "rows.jsonl").read_text().count("\n") == rows
+
+
+def test_deft_composes_a_pool(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MAX_PER_TASK", "10")
+    result = allennlp("build-pool", CONFIGS / "deft" / "build_pool.jsonnet", "-s", tmp_path / "pool")
+    assert result.status == 0, result.stderr
+    assert (tmp_path / "pool" / "pool.jsonl").read_text().count("\n") == 10
+    monkeypatch.setenv("POOL_PATH", str(tmp_path / "pool" / "pool.jsonl"))
+    monkeypatch.setenv("RETRIEVER", "bm25")
+    result = allennlp("retrieve", CONFIGS / "deft" / "retrieve.jsonnet", "-s", tmp_path / "retrieved")
+    assert result.status == 0, result.stderr
+
+
+def test_the_pool_of_t0_is_the_published_list(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("P3_PATH", str(tmp_path / "P3"))
+    config = Params.from_file(CONFIGS / "deft" / "t0_pool.jsonnet").as_dict()
+    sources = config["sources"]
+    assert len({source["task"] for source in sources}) == len(sources) == 313
+    for source in sources[:3]:
+        folder = tmp_path / "P3" / source["data_dir"] / "train"
+        folder.mkdir(parents=True)
+        row = {"inputs_pretokenized": f"{source['task']} ?", "targets_pretokenized": "yes", "inputs": [1, 2]}
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), folder / "0000.parquet")
+    (tmp_path / "three.json").write_text(json.dumps({**config, "sources": sources[:3], "shuffle": False}))
+    result = allennlp("build-pool", tmp_path / "three.json", "-s", tmp_path / "pool")
+    assert result.status == 0, result.stderr
+    rows = [json.loads(line) for line in (tmp_path / "pool" / "pool.jsonl").read_text().splitlines()]
+    assert [(row["input"], row["target"], row["task"]) for row in rows] == [
+        (f"{source['task']} ?", "yes", source["task"]) for source in sources[:3]
+    ]

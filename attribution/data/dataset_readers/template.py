@@ -5,13 +5,10 @@ from typing import Any, Dict, Iterator, List, Optional, Union
 from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from allennlp.data.instance import Instance
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
 
 from attribution.common.rows import Row
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader, TokenizedBlock
-
-_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+from attribution.data.prompts import compile_template, render
 
 
 @DatasetReader.register("prompted_reader")
@@ -75,21 +72,22 @@ class TemplateReader(PromptedReader):
         )
         if not options:
             raise ConfigurationError("prompted_reader: `options` is empty; name at least one text to rank")
-        self._template = _compile(template, "template")
+        self._template = compile_template(template, "prompted_reader: `template`")
         self._options_field = options if isinstance(options, str) else None
-        self._options = [] if isinstance(options, str) else [_compile(option, "options") for option in options]
+        texts = [] if isinstance(options, str) else options
+        self._options = [compile_template(text, "prompted_reader: `options`") for text in texts]
         self._label = label
         self._label_map = label_map
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         options = self._row_options(row)
         answer = self._row_answer(row, options) if labelled or self._label in row.content else None
-        text = _render(self._template, "template", row)
+        text = render(self._template, "template", row)
         return PromptedExample(text, options, answer, row.number, row.where)
 
     def _row_options(self, row: Row) -> List[str]:
         if self._options_field is None:
-            options = [_render(option, "options", row) for option in self._options]
+            options = [render(option, "options", row) for option in self._options]
         else:
             listed = row.content.get(self._options_field)
             if not isinstance(listed, list) or not listed:
@@ -132,19 +130,3 @@ class TemplateReader(PromptedReader):
                 f"{where}: the option {option[:60]!r} has {length} tokens, more than "
                 f"`max_answer_length` = {self.max_answer_length}; raise it, or shorten the option"
             )
-
-
-def _compile(source: str, setting: str) -> Any:
-    try:
-        return _ENVIRONMENT.from_string(source)
-    except TemplateError as error:
-        raise ConfigurationError(f"prompted_reader: `{setting}` {source!r} is not valid Jinja: {error}") from error
-
-
-def _render(template: Any, setting: str, row: Row) -> str:
-    try:
-        return template.render(row.content).strip()
-    except TemplateError as error:
-        raise ConfigurationError(
-            f"{row.where}: `{setting}` cannot be filled: {error}; the row has {sorted(row.content)}"
-        ) from error

@@ -1,0 +1,6 @@
+from attribution.data.pool_sources.datasets import DatasetsSource
+from attribution.data.pool_sources.pool_source import PoolRow, PoolSource, Skipped
+from attribution.data.pool_sources.rows import RowsSource
+from attribution.data.pool_sources.templates import TemplatesSource
+
+__all__ = ["DatasetsSource", "PoolRow", "PoolSource", "RowsSource", "Skipped", "TemplatesSource"]

@@ -1,0 +1,99 @@
+"""Rows of Hugging Face datasets, from the hub or a folder."""
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Union
+
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.rows import Row, RowError
+from attribution.data.pool_sources.pool_source import PoolSource
+
+_FORMATS = {"parquet": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "arrow": "arrow"}
+
+
+@PoolSource.register("datasets")
+class DatasetsSource(PoolSource):
+    """
+    Rows of a dataset that needs no loading script (https://huggingface.co/docs/datasets): prompted ones, or raw ones
+    for a `templates` source.
+
+    Registered as a `PoolSource` with name "datasets".
+
+    # Parameters
+
+    path : `str`
+        A hub id, a folder that `save_to_disk` wrote, or a folder or a file of Parquet, CSV, JSON or Arrow.
+    name : `str`, optional
+        The dataset's configuration.
+    split : `str`, optional (default = `"train"`)
+        Which rows; also part of the made-up `id` of rows without one.
+    data_dir : `str`, optional
+        A folder of the dataset, to use no other.
+    revision : `str`, optional
+        The hub's branch, tag or commit. `refs/convert/parquet` has datasets that otherwise need a loading script, each
+        configuration in a folder (`data_dir`).
+    streaming : `bool`, optional (default = `True`)
+        Read while going, neither held in memory nor stored. Without it the dataset goes into the cache of `datasets`.
+    task : `str`, optional
+        The task of all rows. Without it, the rows' own `task`, and the dataset's name for those without one.
+    template : `str`, optional
+        The same for the wording of the prompt; rows without one have the empty text.
+    fields : `Dict[str, str]`, optional
+        From a field's name in the dataset to its name in the pool.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        name: Optional[str] = None,
+        split: str = "train",
+        data_dir: Optional[str] = None,
+        revision: Optional[str] = None,
+        streaming: bool = True,
+        task: Optional[str] = None,
+        template: Optional[str] = None,
+        fields: Optional[Dict[str, str]] = None,
+    ) -> None:
+        label = "_".join([Path(path).name.split(".")[0], *([name] if name else [])])
+        super().__init__(label, task, template, split, fields)
+        if path.startswith((".", "/")) and not Path(path).exists():
+            raise ConfigurationError(f"{path}: no such file or folder")
+        self._path = path
+        self._settings = {"name": name, "split": split, "data_dir": data_dir, "revision": revision}
+        self._streaming = streaming
+        self._where = " ".join(filter(None, [path, name, data_dir, split]))
+
+    def inputs(self) -> List[Path]:
+        local = Path(self._path, self._settings["data_dir"] or "")
+        return [local] if local.is_file() else sorted(path for path in local.rglob("*") if path.is_file())
+
+    def read(self) -> Iterator[Union[Row, RowError]]:
+        number = -1
+        try:
+            for number, content in enumerate(self._load()):
+                yield Row(number, content, f"{self._where}:{number + 1}")
+        except ConfigurationError:
+            raise
+        except Exception as error:  # Whatever a network, a cache or a foreign file gives.
+            reason = " ".join(f"{error.__cause__ or error}".split())
+            raise ConfigurationError(f"{self._where}: cannot be read after row {number + 1}: {reason}") from error
+
+    def _load(self) -> Any:
+        import datasets
+
+        local = Path(self._path)
+        if any((local / name).is_file() for name in ("state.json", "dataset_dict.json")):
+            loaded = datasets.load_from_disk(self._path)
+            if isinstance(loaded, dict) and self.split not in loaded:
+                raise ConfigurationError(f"{self._path}: has no split {self.split!r}; there are {sorted(loaded)}")
+            return loaded[self.split] if isinstance(loaded, dict) else loaded
+        if local.is_file():
+            return datasets.load_dataset(**self._file_format(local), split="train", streaming=self._streaming)
+        return datasets.load_dataset(self._path, **self._settings, streaming=self._streaming)
+
+    def _file_format(self, path: Path) -> Dict[str, Any]:
+        found = [ending[1:] for ending in path.suffixes if ending[1:] in _FORMATS]
+        if not found:
+            raise ConfigurationError(f"{path}: of its ending no reader is known; there are {sorted(_FORMATS)}")
+        separator = {"sep": "\t"} if found[-1] == "tsv" else {}
+        return {"path": _FORMATS[found[-1]], "data_files": str(path), **separator}

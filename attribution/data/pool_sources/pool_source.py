@@ -1,0 +1,140 @@
+"""What a pool of prompted rows is composed of."""
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
+
+from allennlp.common import Registrable
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.rows import JsonDict, Row, RowError
+
+TEXTS = ("input", "target")
+LABELS = ("task", "template", "id")
+POOL_FIELDS = ("input", "target", "answer_choices", *LABELS)
+
+
+class PoolRow(NamedTuple):
+    """A row as the pool will have it."""
+
+    content: JsonDict
+    """`input`, `target`, `task`, `template`, `id`; `answer_choices` where there are any; what `keep` names."""
+    where: str
+    """`file:line` that it came from, for messages."""
+
+
+class Skipped(NamedTuple):
+    """A row that was never meant to become one of the pool's."""
+
+    reason: str
+
+
+class PoolSource(Registrable):
+    """
+    Base of every source of a pool. It owns the loop and says what a pool row is; a subclass reads rows, in `read`.
+
+    # Parameters
+
+    name : `str`
+        What the source is called where it has to be named.
+    task : `str`, optional
+        The task of all rows. Without it, the rows' own `task`, and `name` for those without one.
+    template : `str`, optional
+        The same for the wording of the prompt; rows without one have the empty text.
+    split : `str`, optional (default = `"train"`)
+        Part of the made-up `id` of rows without one: `task|split|template|#number`.
+    fields : `Dict[str, str]`, optional
+        From a field's name in the source to its name in the pool (`{inputs_pretokenized: 'input'}`).
+    keep : `List[str]`, optional
+        Fields of the source that go into the pool beside the pool's own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        task: Optional[str] = None,
+        template: Optional[str] = None,
+        split: str = "train",
+        fields: Optional[Dict[str, str]] = None,
+        keep: Optional[List[str]] = None,
+    ) -> None:
+        wrong = sorted(set((fields or {}).values()) - set(POOL_FIELDS))
+        if wrong:
+            raise ConfigurationError(
+                f"fields maps to {wrong[0]!r}; it maps the source's names to the pool's, which are {list(POOL_FIELDS)}"
+            )
+        self.name = name
+        self.task = task
+        self.template = template
+        self.split = split
+        self.keep = keep or []
+        self._places = {field: field for field in POOL_FIELDS}
+        self._places.update({ours: theirs for theirs, ours in (fields or {}).items()})
+
+    @abstractmethod
+    def read(self) -> Iterator[Union[Row, RowError]]:
+        """The source's rows in a fixed order, numbered; in the place of one that cannot be read, the error."""
+
+    @abstractmethod
+    def inputs(self) -> List[Path]:
+        """The local files that the rows come from."""
+
+    def total(self) -> Optional[int]:
+        """How many rows there are, where that is known without reading them: for a progress bar."""
+        return None
+
+    def rows(self) -> Iterator[Union[PoolRow, Skipped, RowError]]:
+        """What becomes of each row, in order."""
+        for row in self.read():
+            if isinstance(row, RowError):
+                yield row
+            else:
+                yield from self.prompts(row)
+
+    def prompts(self, row: Row) -> Iterator[Union[PoolRow, Skipped, RowError]]:
+        """What becomes of one row: by default it is a prompted one already."""
+        content = {ours: row.content.get(theirs) for ours, theirs in self._places.items()}
+        try:
+            yield self.pool_row(row, content)
+        except RowError as error:
+            yield error
+
+    def pool_row(self, row: Row, content: JsonDict) -> PoolRow:
+        """
+        Checks `content`, and gives it a task, a template and an id where it has none.
+
+        # Raises
+
+        `RowError` if it has no input or no target, or a field is of another kind than it should be.
+        """
+        for field in TEXTS:
+            value = content[field]
+            if not isinstance(value, str) or not value.strip():
+                raise RowError(row.where, _fault(field, value), f"; the row has {sorted(row.content)}")
+        choices = content.get("answer_choices")
+        if choices and not (isinstance(choices, list) and all(isinstance(choice, str) for choice in choices)):
+            raise RowError(row.where, "`answer_choices` is not a list of texts", f": {choices!r:.80}")
+        task = self.task or _label(content.get("task")) or self.name
+        template = self.template or _label(content.get("template"))
+        return PoolRow(
+            {
+                "input": content["input"],
+                "target": content["target"],
+                **({"answer_choices": choices} if choices else {}),
+                "task": task,
+                "template": template,
+                "id": _label(content.get("id")) or f"{task}|{self.split}|{template}|#{row.number}",
+                **{field: row.content[field] for field in self.keep if field in row.content},
+            },
+            row.where,
+        )
+
+
+def _fault(field: str, value: Any) -> str:
+    if value is None:
+        return f"`{field}` is missing"
+    return f"`{field}` is empty" if isinstance(value, str) else f"`{field}` is not a text"
+
+
+def _label(value: Any) -> str:
+    return "" if value is None else str(value)

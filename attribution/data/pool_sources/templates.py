@@ -1,0 +1,88 @@
+"""Raw rows, and the prompts to put them into."""
+
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Union
+
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.rows import Row, RowError
+from attribution.data.pool_sources.pool_source import PoolRow, PoolSource, Skipped
+from attribution.data.prompts import PromptTemplate, read_promptsource
+
+NOT_MEANT = "a template gives no input or no target for the row"
+
+
+@PoolSource.register("templates")
+class TemplatesSource(PoolSource):
+    """
+    Raw rows of another source, each in every one of the given prompts. A prompt that gives no input or no target for a
+    row is not meant for it: it is left out and counted.
+
+    Registered as a `PoolSource` with name "templates".
+
+    # Parameters
+
+    rows : `PoolSource`
+        Where the raw rows come from. Of its settings those that say how to read count; `fields` is not used.
+    templates : `Union[str, Dict[str, Union[str, Dict[str, str]]]]`
+        A promptsource `templates.yaml`, or the prompts themselves: by name a Jinja text with `|||` between input and
+        target, or `{ jinja, answer_choices }` in promptsource's format.
+    only : `List[str]`, optional
+        The names of the templates to use.
+    task : `str`, optional
+        The task of all rows; without it, that of `rows`.
+    seed : `int`, optional (default = `0`)
+        For templates that draw random choices.
+    """
+
+    def __init__(
+        self,
+        rows: PoolSource,
+        templates: Union[str, Dict[str, Union[str, Dict[str, str]]]],
+        only: Optional[List[str]] = None,
+        task: Optional[str] = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(rows.name, task or rows.task or rows.name, None, rows.split, keep=rows.keep)
+        self._rows = rows
+        self._yaml = [Path(templates)] if isinstance(templates, str) else []
+        self._templates = (
+            read_promptsource(templates, only) if isinstance(templates, str) else _configured(templates, only)
+        )
+        self._seed = seed
+
+    def inputs(self) -> List[Path]:
+        return [*self._rows.inputs(), *self._yaml]
+
+    def total(self) -> Optional[int]:
+        rows = self._rows.total()
+        return None if rows is None else rows * len(self._templates)
+
+    def read(self) -> Iterator[Union[Row, RowError]]:
+        return self._rows.read()
+
+    def prompts(self, row: Row) -> Iterator[Union[PoolRow, Skipped, RowError]]:
+        for template in self._templates:
+            try:
+                prompt = template.apply(row, self._seed)
+                yield (
+                    Skipped(NOT_MEANT)
+                    if prompt is None
+                    else self.pool_row(row, {**prompt._asdict(), "template": template.name})
+                )
+            except RowError as error:
+                yield error
+
+
+def _configured(templates: Dict[str, Union[str, Dict[str, str]]], only: Optional[List[str]]) -> List[PromptTemplate]:
+    unknown = sorted(set(only or ()) - set(templates))
+    if unknown or not templates:
+        raise ConfigurationError(f"templates: there is no {(unknown or ['template'])[0]!r}, only {sorted(templates)}")
+    chosen = []
+    for name, text in templates.items():
+        settings = {"jinja": text} if isinstance(text, str) else text
+        if not {"jinja"} <= settings.keys() <= {"jinja", "answer_choices"}:
+            raise ConfigurationError(f"templates: {name} needs `jinja` and may have `answer_choices`, nothing else")
+        if only is None or name in only:
+            chosen.append(PromptTemplate(name, **settings))
+    return chosen

@@ -1,0 +1,5 @@
+from attribution.data.prompts.jinja import compile_template, render
+from attribution.data.prompts.prompt_template import Prompt, PromptTemplate
+from attribution.data.prompts.promptsource import read_promptsource
+
+__all__ = ["Prompt", "PromptTemplate", "compile_template", "read_promptsource", "render"]

@@ -1,0 +1,102 @@
+"""Prompts as promptsource writes them: one Jinja text that gives the input and the target."""
+
+import random
+from collections import Counter
+from typing import Any, List, NamedTuple, Optional, Sequence
+
+from jinja2 import meta, pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import SandboxedEnvironment
+
+from attribution.common.rows import Row, RowError
+from attribution.data.prompts.jinja import compile_template, render
+
+_WRITTEN_SEPARATOR = "|||"
+_SEPARATOR = "\x1e"  # Stands for the written one, which may also occur in a row's own text.
+_GENERATOR = "random_number_generator"
+
+
+class Prompt(NamedTuple):
+    """One prompted example."""
+
+    input: str
+    target: str
+    answer_choices: List[str]
+    """The texts that the target is one of; empty for free text."""
+
+
+class PromptTemplate:
+    """
+    A prompt in the format of promptsource (Bach et al., 2022, https://arxiv.org/abs/2202.01279): Jinja over a row's
+    fields, in which `|||` stands between input and target. promptsource's `zip`, `choice` and `most_frequent` are
+    known; random choices are drawn from a generator of the row's own.
+
+    # Parameters
+
+    name : `str`
+        What the template is called.
+    jinja : `str`
+        The prompt. `answer_choices`, a list, is known in it beside the row's fields.
+    answer_choices : `str`, optional (default = `""`)
+        Jinja for the texts to choose from, with `|||` between them.
+    where : `str`, optional (default = `"templates"`)
+        The file or the setting that it came from, for messages.
+
+    # Raises
+
+    `ConfigurationError` if it is not valid Jinja.
+    """
+
+    def __init__(self, name: str, jinja: str, answer_choices: str = "", where: str = "templates") -> None:
+        self.name = name
+        self._setting = f"{where}: {name}"
+        texts = [text.replace(_WRITTEN_SEPARATOR, _SEPARATOR) for text in (jinja, answer_choices)]
+        self._prompt, self._choices = (compile_template(text, self._setting, _ENVIRONMENT) for text in texts)
+        used = {name for text in texts for name in meta.find_undeclared_variables(_ENVIRONMENT.parse(text))}
+        self._fields = used - {"answer_choices", *_ENVIRONMENT.globals}
+
+    def apply(self, row: Row, seed: int = 0) -> Optional[Prompt]:
+        """
+        The row's prompt, or None if the template gives no input or no target: it is not meant for this row.
+
+        # Raises
+
+        `RowError` if the row lacks a field that the template uses, or the template fails on it.
+        """
+        missing = sorted(self._fields - row.content.keys())
+        if missing:
+            detail = f" {missing[0]!r}, which the template {self._setting!r} uses; there are {sorted(row.content)}"
+            raise RowError(row.where, "no field", detail)
+        generator = random.Random(f"{seed}|{self.name}|{row.number}")
+        choices = self._parts(render(self._choices, self._setting, row, **{_GENERATOR: generator}))
+        variables = {_GENERATOR: generator, "answer_choices": choices or None}
+        parts = self._parts(render(self._prompt, self._setting, row, **variables))
+        return Prompt(parts[0], parts[1], choices) if len(parts) == 2 and all(parts) else None
+
+    @staticmethod
+    def _parts(text: str) -> List[str]:
+        return [part.strip() for part in text.split(_SEPARATOR)] if text else []
+
+
+@pass_context
+def _choice(context: Context, items: Sequence[Any]) -> Any:
+    return context[_GENERATOR].choice(items)
+
+
+def _most_frequent(items: Sequence[Any]) -> List[Any]:
+    """All that occur as often as the most frequent one."""
+    counts = Counter(items)
+    highest = max(counts.values(), default=0)
+    return [item for item, count in counts.items() if count == highest]
+
+
+def _environment() -> SandboxedEnvironment:
+    # As in promptsource, what is missing deep inside a field is an empty text; a missing field is an error above.
+    environment = SandboxedEnvironment()
+    environment.filters.update(choice=_choice, random=_choice, most_frequent=_most_frequent)
+    environment.globals["zip"] = zip
+    del environment.globals["lipsum"]  # Random, without a seed.
+    return environment
+
+
+_ENVIRONMENT = _environment()

@@ -1,0 +1,66 @@
+from pathlib import Path
+from typing import Any, Callable, List
+
+import pytest
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.rows import RowError
+from attribution.data.pool_sources import PoolRow, PoolSource, Skipped
+from tests.data.prompts.promptsource_test import TEMPLATES
+
+RAW = [{"text": "I slept.", "label": 0}, {"text": "I wept.", "label": 1}, {"text": "", "label": 1}]
+INLINE = {"say": {"jinja": "{{text}} ? ||| {{answer_choices[label]}}", "answer_choices": "dull ||| great"}}
+
+
+@pytest.fixture
+def source(write_jsonl: Callable[..., str]) -> Callable[..., PoolSource]:
+    path = write_jsonl("films.jsonl", RAW)
+
+    def make(templates: Any, **settings: Any) -> PoolSource:
+        rows = {"type": "rows", "path": path, "split": "dev"}
+        return PoolSource.from_params(Params({"type": "templates", "rows": rows, "templates": templates, **settings}))
+
+    return make
+
+
+def _contents(source: PoolSource) -> List[Any]:
+    return [row.content if isinstance(row, PoolRow) else row for row in source.rows()]
+
+
+def test_every_row_in_every_prompt(source: Any) -> None:
+    contents = _contents(source({**INLINE, "echo": "{{label}} ||| {{text}}"}))
+    assert [content["template"] for content in contents[:4]] == ["say", "echo"] * 2
+    assert contents[0] == {
+        "input": "I slept. ?",
+        "target": "dull",
+        "answer_choices": ["dull", "great"],
+        "task": "films",
+        "template": "say",
+        "id": "films|dev|say|#0",
+    }
+    assert contents[3]["id"] == "films|dev|echo|#1" and "answer_choices" not in contents[3]
+    assert isinstance(contents[5], Skipped)  # An empty target.
+
+
+def test_promptsources_file(source: Any, tmp_path: Path) -> None:
+    path = tmp_path / "templates.yaml"
+    path.write_text(TEMPLATES)
+    made = source(str(path), only=["write"], task="films short")
+    assert [content["id"] for content in _contents(made)[:2]] == [f"films short|dev|write|#{n}" for n in (0, 1)]
+    assert [file.name for file in made.inputs()] == ["films.jsonl", "templates.yaml"]
+
+
+def test_an_error_is_the_templates_alone(source: Any) -> None:
+    wrong, right = _contents(source({"wrong": "{{title}} ||| x", "right": "{{text}} ||| x"}))[:2]
+    assert isinstance(wrong, RowError) and "films.jsonl:1: no field 'title', which the template" in str(wrong)
+    assert right["template"] == "right"
+
+
+def test_mistakes(source: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"templates: there is no 'sing', only \['say'\]"):
+        source(INLINE, only=["sing"])
+    with pytest.raises(ConfigurationError, match="is not valid Jinja"):
+        source({"broken": "{{"})
+    with pytest.raises(ConfigurationError, match="templates: say needs"):
+        source({"say": {"answer_choices": "a"}})

@@ -1,0 +1,76 @@
+from typing import Any, Dict
+
+import pytest
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.rows import Row, RowError
+from attribution.data.prompts import Prompt, PromptTemplate
+
+
+def _row(number: int = 0, **fields: Any) -> Row:
+    return Row(number, fields, f"raw.jsonl:{number + 1}")
+
+
+def test_input_target_and_choices() -> None:
+    template = PromptTemplate(
+        "ask", "{{text}}\n{{answer_choices | join(' or ')}} ? |||\n{{answer_choices[label]}}", "bad ||| good"
+    )
+    assert template.apply(_row(text="A film.", label=1)) == Prompt("A film.\nbad or good ?", "good", ["bad", "good"])
+
+
+def test_choices_of_the_row() -> None:
+    template = PromptTemplate("ask", "{{q}} ||| {{answer_choices[a]}}", "{{options | join('|||')}}")
+    assert template.apply(_row(q="which?", options=["x ", "y"], a=0)) == Prompt("which?", "x", ["x", "y"])
+
+
+def test_a_separator_in_the_row_is_text() -> None:
+    assert PromptTemplate("echo", "{{text}} ||| {{text}}").apply(_row(text="a ||| b")) == Prompt(
+        "a ||| b", "a ||| b", []
+    )
+
+
+@pytest.mark.parametrize(
+    "jinja, fields",
+    [
+        ("{{text}} ||| {{answers.text[0]}}", {"text": "why?", "answers": {"text": []}}),  # No answer: an empty target.
+        ("{% if label != -1 %}{{text}} ||| {{label}}{% endif %}", {"text": "why?", "label": -1}),
+        ("{{text}} ||| yes", {"text": ""}),
+        ("{{text}}", {"text": "no target"}),
+        ("{{text}} ||| yes ||| no", {"text": "two targets"}),
+    ],
+)
+def test_a_row_that_a_template_is_not_meant_for(jinja: str, fields: Dict[str, Any]) -> None:
+    assert PromptTemplate("t", jinja).apply(_row(**fields)) is None
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(RowError, match=r"raw\.jsonl:4: no field 'premise', which the template 'templates: nli' uses"):
+        PromptTemplate("nli", "{{premise}} ||| {{label}}").apply(_row(3, label=1))
+
+
+def test_random_choices_are_the_rows_own() -> None:
+    template = PromptTemplate("t", "{{ words | choice }}{{ words | random }} ||| {{ ['x', 'y'] | choice }}")
+    prompts = [template.apply(_row(number, words=list("abcdefgh"))) for number in range(40)]
+    assert len(set(map(str, prompts))) > 20
+    assert [template.apply(_row(number, words=list("abcdefgh"))) for number in (30, 7)] == [prompts[30], prompts[7]]
+    assert [template.apply(_row(number, words=list("abcdefgh")), seed=1) for number in range(40)] != prompts
+
+
+def test_zip_and_most_frequent() -> None:
+    jinja = "{% for a, b in zip(one, two) %}{{a}}{{b}} {% endfor %}|||{{ two | most_frequent | join(',') }}"
+    row = _row(one=[1, 2, 3, 4, 5], two=list("abacb"))
+    assert PromptTemplate("t", jinja).apply(row) == Prompt("1a 2b 3a 4c 5b", "a,b", [])
+
+
+def test_the_sandbox_and_what_is_random_without_a_seed() -> None:
+    with pytest.raises(RowError, match="cannot be filled"):
+        PromptTemplate("t", "{{text.__class__.__mro__[1].__subclasses__()}} ||| x").apply(_row(text="a"))
+    with pytest.raises(RowError, match="no field 'lipsum'"):
+        PromptTemplate("t", "{{lipsum()}} ||| x").apply(_row(text="a"))
+
+
+def test_no_jinja() -> None:
+    with pytest.raises(ConfigurationError, match="file.yaml: broken: .* is not valid Jinja"):
+        PromptTemplate("broken", "{% if %}", where="file.yaml")
+    with pytest.raises(ConfigurationError, match="is not valid Jinja"):
+        PromptTemplate("broken", "a ||| b", "{{")
