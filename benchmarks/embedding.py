@@ -1,7 +1,7 @@
 """
-Texts to vectors: this package's encoder against sentence-transformers' `encode`, against the seed's batches (file order,
-a budget of unpadded tokens, everything tokenised twice; DEFT's index script) and against one text at a time; and what
-exact search beside it costs.
+Texts to vectors: this package's encoder against sentence-transformers' `encode`, against the seed's batches (DEFT's
+index script: file order, a budget of unpadded tokens, everything tokenised twice) and against one text at a time; and
+what exact search beside it costs.
 
     python -m benchmarks.embedding [MODEL] [ROWS]
 
@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.models import Normalize, Pooling, Transformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from transformers import AutoModel, AutoTokenizer
 
 from attribution.encoders import TransformerEncoder
@@ -49,7 +49,9 @@ class Seed:
             self.model = self.model.cuda()
 
     def __call__(self, texts: List[str]) -> np.ndarray:
-        vectors, batch, tokens = [], [], 0
+        vectors: List[np.ndarray] = []
+        batch: List[str] = []
+        tokens = 0
         for text in texts:
             length = len(self.tokenizer.tokenize(text))
             if batch and tokens + length >= SEED_TOKENS:

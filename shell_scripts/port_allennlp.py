@@ -404,6 +404,49 @@ EDITS = (
         "from allennlp.common.port import keeping_what_was_there, spawn\n",
     ),
     Edit("allennlp/commands/train.py", "        mp.spawn(\n", "        spawn(\n"),
+    # A norm that follows a residual sum does not undo the bias before the sum: BART, Marian.
+    Edit(
+        "allennlp/confidence_checks/normalization_bias_verification.py",
+        "            self._module_sequence.append((module_name, module))\n",
+        "            if isinstance(module, self.normalization_layers) and inp_ and inp_[0] is not self._last_output:\n"
+        '                self._module_sequence.append(("", None))\n'
+        "            self._module_sequence.append((module_name, module))\n"
+        "            self._last_output = out_\n",
+    ),
+    Edit(
+        "allennlp/confidence_checks/normalization_bias_verification.py",
+        "        self._detected_pairs: List[Tuple] = []\n",
+        "        self._detected_pairs: List[Tuple] = []\n        self._last_output = None\n",
+    ),
+    # On a machine without a GPU torch refuses a bare number before AllenNLP can say what to do.
+    Edit("allennlp/common/util.py", "    return torch.device(device)\n", '    return torch.device(f"cuda:{device}")\n'),
+    # Predictions appear whole or not at all; a line that is no JSON object is named.
+    Edit("allennlp/commands/predict.py", 'open(output_file, "w")', "WholeFile(output_file)"),
+    Edit(
+        "allennlp/commands/predict.py",
+        "    manager.run()\n",
+        "    with whole_or_nothing(manager._output_file):\n        manager.run()\n",
+    ),
+    Edit(
+        "allennlp/commands/predict.py",
+        "            for line in sys.stdin:\n"
+        "                if not line.isspace():\n"
+        "                    yield self._predictor.load_line(line)\n",
+        '            yield from json_lines(self._predictor, sys.stdin, "standard input")\n',
+    ),
+    Edit(
+        "allennlp/commands/predict.py",
+        "                for line in file_input:\n"
+        "                    if not line.isspace():\n"
+        "                        yield self._predictor.load_line(line)\n",
+        "                yield from json_lines(self._predictor, file_input, self._input_file)\n",
+    ),
+    Edit(
+        "allennlp/commands/predict.py",
+        "from allennlp.common import logging as common_logging\n",
+        "from allennlp.common import logging as common_logging\n"
+        "from allennlp.common.port import WholeFile, json_lines, whole_or_nothing\n",
+    ),
     Edit("allennlp/common/params.py", 'evaluate_snippet("", ', 'evaluate_snippet("-o/--overrides", '),
     Edit(
         "allennlp/common/params.py",

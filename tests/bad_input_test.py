@@ -1,5 +1,6 @@
 """A user's mistakes, through the command line: one clear message, exit status 1, no traceback, nothing half-written."""
 
+import gzip
 import io
 import json
 import os
@@ -50,6 +51,12 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"train_data_path": "/nowhere/rows.jsonl"}, ["/nowhere/rows.jsonl: no such file"]),
         ({"model.model_name": "/nowhere/model"}, ["/nowhere/model"]),
         ({"model.weights_file": "/nowhere/weights.th"}, ["weights_file /nowhere/weights.th: no such file"]),
+        ({"trainer.cuda_device": 99}, ["GPU"]),
+        ({"model.generation": {"num_beems": 4}}, ["generate has no setting 'num_beems'"]),
+        ({"model.label_smoothing": 2}, ["label_smoothing is 2"]),
+        ({"model.relevant_label_index": -2}, ["relevant_label_index -2"]),
+        ({"dataset_reader.max_query_length": 0}, ["max_query_length is 0"]),
+        ({"trainer.optimizer": {"type": "sgd", "lr": 1e18}}, ["the loss is not a number any more"]),
         ({"data_loader": {"batch_size": 0}}, ["batch_size must be at least 1"]),
         ({"trainer.optimizer": {"type": "huggingface_adamw", "correct_bias": False}}, ["always corrects the bias"]),
     ],
@@ -92,6 +99,46 @@ def test_a_row_that_the_template_does_not_fit(
     reader = {"type": "prompted_reader", "model_name": tiny_model("t5"), "template": "{{text}} ?", **settings}
     data = {"train_data_path": write_jsonl("raw.jsonl", [row]), "validation_data_path": None}
     fails_to_train({"dataset_reader": reader, **data}, message)
+
+
+def test_a_prompt_that_the_model_has_no_positions_for(fails_to_train: Any, write_jsonl: Any) -> None:
+    rows = write_jsonl("long.jsonl", [{**OPTION, "input": "good " * 80}])
+    for model in ("bart", "gpt2"):
+        fails_to_train({"train_data_path": rows}, "has 64 positions", "Lower max_query_length", model=model)
+
+
+def test_damaged_weights_in_a_model_folder(fails_to_train: Any, tmp_path: Path) -> None:
+    folder = build_model("t5", tmp_path / "t5")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    fails_to_train({"model.model_name": str(folder)}, "t5: the weights cannot be loaded")
+
+
+def test_weights_without_names(fails_to_train: Any, tmp_path: Path) -> None:
+    torch.save([torch.zeros(1)], tmp_path / "list.th")
+    fails_to_train({"model.weights_file": str(tmp_path / "list.th")}, "list.th: not a state dict of tensors by name")
+
+
+def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp_path: Path) -> None:
+    archive, _ = archive
+    good, output = json.dumps(ROWS[0]), tmp_path / "predictions.jsonl"
+    for name, content, message in (
+        ("a.jsonl", f"{good}\n{{", "a.jsonl:2: not valid JSON"),
+        ("b.jsonl", f"{good}\n[1]\n", "b.jsonl:2: not a JSON object, but list"),
+        ("c.jsonl", "", "c.jsonl: has no lines"),
+        ("d.jsonl", f'{good}\n{{"input": "good"}}\n', "no option to rank"),
+    ):
+        (tmp_path / name).write_text(content)
+        _fails(allennlp("predict", archive, tmp_path / name, "--output-file", output, "--silent"), message)
+        assert not list(tmp_path.glob("predictions*"))
+    cut = gzip.compress(f"{good}\n".encode() * 3000)
+    (tmp_path / "e.jsonl.gz").write_bytes(cut[: len(cut) // 2])
+    _fails(
+        allennlp("predict", archive, tmp_path / "e.jsonl.gz", "--output-file", output, "--silent"), "e.jsonl.gz: cut"
+    )
+    (tmp_path / "f.jsonl").write_text(f"{good}\n\n{good}\n")
+    assert allennlp("predict", archive, tmp_path / "f.jsonl", "--output-file", output, "--silent").status == 0
+    assert output.read_text().count("\n") == 2
 
 
 def test_a_missing_environment_variable_is_named(allennlp: Any, tmp_path: Path) -> None:

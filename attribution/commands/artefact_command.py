@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Type
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import FromParams, Params
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import prepare_environment
 
 from attribution.common.artefacts import Identity, fingerprint, is_whole, new_artefact
@@ -66,7 +67,9 @@ class ArtefactCommand(Subcommand):
         engine = Engine.from_params(Params({"type": args.engine}) if args.engine else params.pop("engine", {}))
         configuration = params.duplicate().as_dict(quiet=True)
         configuration.pop("engine", None)
-        seed = int(configuration.get("seed", 0))
+        seed = configuration.get("seed", 0)
+        if not isinstance(seed, int):
+            raise ConfigurationError(f"seed is {seed!r}; a whole number is needed")
         prepare_environment(Params({"random_seed": seed, "numpy_seed": seed, "pytorch_seed": seed}))
         job = self.job.from_params(params)
         identity = job.identity(configuration)

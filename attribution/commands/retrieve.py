@@ -113,7 +113,8 @@ class Retrieval(ArtefactJob):
         its name, and the composition of all as a `SimilarityMatrix`, `composition.npz`.
         """
         texts = [text for queries in self.targets.values() for text in queries.texts]
-        retrieved = self.retriever.retrieve(self.pool, texts, self.neighbours, engine, directory)
+        neighbours = min(self.neighbours, len(self.pool.rows))
+        retrieved = self.retriever.retrieve(self.pool, texts, neighbours, engine, directory)
         first = 0
         chosen = []
         for name, queries in self.targets.items():
@@ -175,7 +176,7 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
                     frequency, score = rows[row.number]
                     added = {"index_id": row.number, "attribution_frequency": frequency, "best_score": score}
                     file.write(json.dumps({**row.content, **added}, ensure_ascii=False) + "\n")
-                    counts[str(row.content.get("task"))] += 1
+                    counts[str(row.content.get("task") or "")] += 1
     return [
         {"rows": counts.total(), "dropped": target.dropped, "tasks": _shares(counts, pool.tasks)}
         for target, counts in zip(targets, tasks)

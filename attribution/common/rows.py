@@ -82,7 +82,7 @@ class Rows(ABC):
     def _parse(self, number: int, line: bytes) -> Row:
         try:
             content = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RowError(self.where(number), "not valid JSON", f" ({error})") from error
         if not isinstance(content, dict):
             raise RowError(self.where(number), "a row must be a JSON object", f", this is {type(content).__name__}")

@@ -30,7 +30,8 @@ class PromptTokenizer:
     """
 
     def __init__(self, model_name: str, end_of_sequence: bool = True) -> None:
-        self.encoder_decoder, self._tokenizer = _load(model_name)
+        self.encoder_decoder = bool(_load_config(model_name).is_encoder_decoder)
+        self._tokenizer = load_tokenizer(model_name)
         self.end_of_sequence = end_of_sequence
         if self.encoder_decoder:
             self._tokenizer.truncation_side = "right"
@@ -42,10 +43,15 @@ class PromptTokenizer:
         self._own_targets = self.encoder_decoder and len(switches) > 1
         pad_id = self._tokenizer.pad_token_id
         self.pad_id: int = self._tokenizer.eos_token_id if pad_id is None else pad_id
+        bos_id = self._tokenizer.bos_token_id
+        self._start_id: int = self._tokenizer.eos_token_id if bos_id is None else bos_id
 
     def prompts(self, texts: Sequence[str], max_length: int) -> TokenIdLists:
-        """Each text's ids, at most `max_length`, the special tokens kept on truncation."""
-        return self._encode(list(texts), max_length)
+        """
+        Each text's ids, at most `max_length`, the special tokens kept on truncation. A text without tokens is one
+        start token: something has to predict the first token of an option.
+        """
+        return [ids or [self._start_id] for ids in self._encode(list(texts), max_length)]
 
     def options(self, texts: Sequence[str], max_length: int) -> TokenIdLists:
         """Each option's ids, at most `max_length`, the special tokens kept on truncation."""
@@ -75,20 +81,30 @@ class PromptTokenizer:
         return [encoding.ids for encoding in rust.encode_batch_fast(texts)]
 
 
-def _load(model_name: str) -> Any:
+def load_tokenizer(model_name: str) -> Any:
+    """
+    The tokenizer of a hub id or a local folder.
+
+    # Raises
+
+    `ConfigurationError` if there is none.
+    """
     # Not cached: cutting is a state of the tokenizer, and readers work side by side with their own lengths.
-    try:
-        config = AutoConfig.from_pretrained(model_name)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"model_name {model_name}: no model configuration there ({error})") from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(model_name)
         files = [*type(tokenizer).vocab_files_names.values(), "tokenizer.json"]
         if Path(model_name).is_dir() and not any((Path(model_name) / name).exists() for name in files):
             raise OSError(f"none of {', '.join(sorted(set(files)))}")  # transformers 5 makes one without a vocabulary.
-        return config.is_encoder_decoder, tokenizer
+        return tokenizer
     except (OSError, ValueError, TypeError, ImportError) as error:
         raise ConfigurationError(
             f"model_name {model_name}: there is no tokenizer in it ({error}). "
             "Save one beside the model with tokenizer.save_pretrained(FOLDER)."
         ) from error
+
+
+def _load_config(model_name: str) -> Any:
+    try:
+        return AutoConfig.from_pretrained(model_name)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"model_name {model_name}: no model configuration there ({error})") from error

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.pretrained import model_identity
 from attribution.data.prompt_tokenizer import TokenIdLists
 from attribution.encoders.batched import BatchedEncoder
 from attribution.encoders.encoder import Encoder
@@ -42,8 +43,8 @@ class SentenceTransformersEncoder(BatchedEncoder):
 
     @property
     def identity(self) -> Dict[str, Any]:
-        settings = ("model_name", "max_length", "prompt")
-        return {"type": "sentence_transformers", **{setting: getattr(self, setting) for setting in settings}}
+        settings = {"max_length": self.max_length, "prompt": self.prompt}
+        return {"type": "sentence_transformers", "model": model_identity(self.model_name), **settings}
 
     def __getstate__(self) -> Dict[str, Any]:
         return {**self.__dict__, "_model": None}

@@ -1,15 +1,20 @@
 """Pooled hidden states of any Hugging Face model."""
 
+import logging
 from typing import Any, Callable, Dict, List
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
 from transformers.utils import logging as transformers_logging
 
-from attribution.data.prompt_tokenizer import TokenIdLists
+from attribution.common.pretrained import learned_positions, model_identity
+from attribution.data.prompt_tokenizer import TokenIdLists, load_tokenizer
 from attribution.encoders.batched import BatchedEncoder
 from attribution.encoders.encoder import Encoder
+
+logger = logging.getLogger(__name__)
 
 
 @Encoder.register("transformer")
@@ -27,7 +32,7 @@ class TransformerEncoder(BatchedEncoder):
     model_name : `str`
         A hub id or a local folder of an encoder, an encoder-decoder or a decoder-only model.
     max_length : `int`, optional (default = `512`)
-        Texts are cut to this many tokens.
+        Texts are cut to this many tokens, or where the model's positions end.
     pooling : `str`, optional (default = `"mean"`)
         `mean`; `weighted_mean`, where the i-th token counts i times, as RDS+ does with decoder-only models (Ivison et
         al., 2025, https://arxiv.org/abs/2503.01807); `first`, `last` or `max`.
@@ -76,27 +81,31 @@ class TransformerEncoder(BatchedEncoder):
 
     @property
     def identity(self) -> Dict[str, Any]:
-        settings = ("model_name", "max_length", "pooling", "layer", "part", "normalize", "bf16")
-        return {"type": "transformer", **{setting: getattr(self, setting) for setting in settings}}
+        settings = ("max_length", "pooling", "layer", "part", "normalize", "bf16")
+        model = model_identity(self.model_name)
+        return {"type": "transformer", "model": model, **{setting: getattr(self, setting) for setting in settings}}
 
     def __getstate__(self) -> Dict[str, Any]:
         return {**self.__dict__, "_model": None, "_tokenizer": None}
 
     def load(self) -> None:
         if self._model is None:
-            self._tokenizer = _loaded(self.model_name, "tokenizer", AutoTokenizer.from_pretrained)
+            self._tokenizer = load_tokenizer(self.model_name)
             self.pad_id = self._tokenizer.pad_token_id or 0
-            model = _loaded(self.model_name, "model", self._load_model).to(self.device).eval()
+            model = _loaded(self.model_name, self._load_model).to(self.device).eval()
             layers = model.config.num_hidden_layers
             if not -layers - 1 <= self.layer <= layers:
                 raise ConfigurationError(f"encoder {self.model_name}: has {layers} layers; layer is {self.layer}")
+            self._longest = min(self.max_length, learned_positions(model) or self.max_length)
+            if self._longest < self.max_length:
+                logger.warning("%s has %d positions: texts are cut there", self.model_name, self._longest)
             self._model = model.bfloat16() if self.bf16 else model
 
     def tokenize(self, texts: List[str]) -> TokenIdLists:
         return self._tokenizer(
             texts,
             truncation=True,
-            max_length=self.max_length,
+            max_length=self._longest,
             return_attention_mask=False,
             return_token_type_ids=False,
         )["input_ids"]
@@ -145,13 +154,13 @@ def _without_decoder_layers(config: Any) -> None:
             setattr(decoder, setting, 0)
 
 
-def _loaded(model_name: str, what: str, load: Callable[[str], Any]) -> Any:
+def _loaded(model_name: str, load: Callable[[str], Any]) -> Any:
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # Weights of what is not used here are left over.
     try:
         return load(model_name)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"encoder {model_name}: its {what} cannot be loaded ({error})") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ConfigurationError(f"encoder {model_name}: cannot be loaded ({error})") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
 

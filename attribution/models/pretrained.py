@@ -1,12 +1,20 @@
 """Hugging Face models from a hub id, a local folder, or a configuration alone; weights without pickles."""
 
+import pickle
 from pathlib import Path
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.common.port import load_tensors
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedModel
+from safetensors import SafetensorError
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    PreTrainedModel,
+)
 
 
 def load_transformer(model_name: str, encoder_decoder: bool, random_weights: bool = False) -> PreTrainedModel:
@@ -30,6 +38,8 @@ def load_transformer(model_name: str, encoder_decoder: bool, random_weights: boo
         config = AutoConfig.from_pretrained(model_name)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"model_name {model_name}: no model configuration there ({error})") from error
+    if not config.is_encoder_decoder and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ConfigurationError(f"model_name {model_name}: a {config.model_type} model does not generate text")
     if bool(config.is_encoder_decoder) != encoder_decoder:
         found, other = ("an encoder-decoder", "seq2seq") if config.is_encoder_decoder else ("decoder-only", "causal_lm")
         raise ConfigurationError(
@@ -40,7 +50,7 @@ def load_transformer(model_name: str, encoder_decoder: bool, random_weights: boo
         return auto_class.from_config(config).float()
     try:
         return auto_class.from_pretrained(model_name, dtype=torch.float32)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
         raise ConfigurationError(f"model_name {model_name}: the weights cannot be loaded ({error})") from error
 
 
@@ -62,6 +72,8 @@ def load_weights(module: torch.nn.Module, path: str, setting: str) -> None:
     `ConfigurationError`, naming the file and the first names, where names or shapes differ.
     """
     state = load_tensors(_existing(path, setting), map_location="cpu")
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise ConfigurationError(f"{setting} {path}: not a state dict of tensors by name")
     own = module.state_dict(keep_vars=True)
     if not any(name.startswith("transformer.") for name in state):
         state = {f"transformer.{name}": tensor for name, tensor in state.items()}

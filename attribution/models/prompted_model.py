@@ -7,11 +7,14 @@ from typing import Any, ContextManager, Dict, List, Optional, cast
 
 import torch
 import torch.nn.functional as F
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.model import Model
 from torch.nn.utils.rnn import pad_sequence
+from transformers import GenerationConfig
 
+from attribution.common.pretrained import learned_positions
 from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.metrics import RankClassification
@@ -96,6 +99,14 @@ class PromptedModel(Model):
         super().__init__(vocab, **kwargs)
         _check_choice("loss", loss, _LOSSES)
         _check_choice("option_score", option_score, _OPTION_SCORES)
+        if not 0 <= label_smoothing <= 1 or relevant_label_index < 0:
+            raise ConfigurationError(
+                f"label_smoothing is {label_smoothing}, relevant_label_index {relevant_label_index}; "
+                "0 to 1 and at least 0 are possible"
+            )
+        unknown = sorted(set(generation or {}) - set(GenerationConfig().to_dict()))
+        if unknown:
+            raise ConfigurationError(f"generation: transformers' generate has no setting {unknown[0]!r}")
         self.model_name = model_name
         self.fake_training = fake_training
         self.loss_reduction = loss
@@ -106,6 +117,7 @@ class PromptedModel(Model):
         self.generation = generation
         self.bf16 = bf16
         self.transformer = load_transformer(model_name, self.encoder_decoder, random_weights)
+        self._positions = learned_positions(self.transformer)
         for setting, path in (
             ("checkpoint_for_initialization", checkpoint_for_initialization),
             ("weights_file", weights_file),
@@ -145,6 +157,7 @@ class PromptedModel(Model):
         `answer_ids` (its token ids), `scores` (each row's list of option scores) and, where `generation` is set,
         `generated` token ids.
         """
+        self._check_length(prompt_and_input, answer_options)
         num_options = answer_options["num_options"]
         gold = None if correct_answer_index is None else num_options.cumsum(0) - num_options + correct_answer_index
         with self._precision(num_options.device):
@@ -196,6 +209,24 @@ class PromptedModel(Model):
         settings = {"pad_token_id": self.tokenizer.pad_id, **(self.generation or {})}
         return cast(Any, self.transformer).generate(**inputs, **settings)
 
+    def _check_length(self, prompts: TokenIds, options: TokenIds) -> None:
+        lengths = [texts["token_ids"].size(1) for texts in (prompts, options)]
+        longest = max(lengths) if self.encoder_decoder else sum(lengths)
+        if self._positions is not None and longest > self._positions:
+            raise ConfigurationError(
+                f"model_name {self.model_name}: has {self._positions} positions; prompts here have up to {lengths[0]} "
+                f"tokens, options {lengths[1]}. Lower max_query_length and max_answer_length of the reader."
+            )
+
+    @classmethod
+    def _load(cls, config: Params, *args: Any, **kwargs: Any) -> Model:
+        """As AllenNLP loads an archive. What its weights started from is not needed then, unless it is the base."""
+        model = config.get("model", {})
+        if "delta" not in model:
+            for setting in ("checkpoint_for_initialization", "weights_file", "load_from_file"):
+                model.pop(setting, None)
+        return super()._load(config, *args, **kwargs)
+
     def _training_loss(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
         logits = self.target_logits(prompts, targets)
         loss = F.cross_entropy(
@@ -237,10 +268,6 @@ class PromptedModel(Model):
 
     def _null_prompt(self, device: torch.device) -> TokenIds:
         [ids] = self.tokenizer.prompts([self.calibration_prompt], 512)
-        if not ids:
-            raise ConfigurationError(
-                f"calibration_prompt {self.calibration_prompt!r} has no tokens for this model; give it some text"
-            )
         return {name: tensor.to(device) for name, tensor in pad_token_ids([ids], 0).items()}
 
     def _inject(self, delta: DeltaModule) -> None:

@@ -8,7 +8,6 @@ from allennlp.models.model import Model
 
 from attribution.data.fields import TokenIds
 from attribution.models.option_scoring import ReadPrompts, decoder_start_id, logits_at, read_seq2seq
-from attribution.models.pretrained import load_weights
 from attribution.models.prompted_model import PromptedModel
 
 
@@ -65,12 +64,12 @@ class LoadSeq2Seq(Seq2Seq):
     # Parameters
 
     load_from_file : `str`, optional
-        A state dict (`.th` or `.safetensors`).
+        A state dict (`.th` or `.safetensors`); another name of `weights_file`.
 
     All others are those of `Seq2Seq`.
     """
 
     def __init__(self, vocab: Vocabulary, load_from_file: Optional[str] = None, **kwargs: Any) -> None:
-        super().__init__(vocab, **kwargs)
         if load_from_file is not None:
-            load_weights(self, load_from_file, "load_from_file")
+            kwargs["weights_file"] = load_from_file
+        super().__init__(vocab, **kwargs)

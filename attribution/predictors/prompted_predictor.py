@@ -12,7 +12,7 @@ from attribution.data.dataset_readers import PromptedReader
 @Predictor.register("prompted")
 class PromptedPredictor(Predictor):
     """
-    Takes rows as the model's dataset reader reads them from a file; a label may be missing. The output has `response`
+    Takes rows as the model's dataset reader reads them from a file; labels are not looked at. The output has `response`
     (the best option's index), `answer` (its text), `scores` and, where the model generates, `generated_text`.
 
     Registered as a `Predictor` with name "prompted".
@@ -25,4 +25,6 @@ class PromptedPredictor(Predictor):
         example = reader.row_to_example(Row(0, json_dict, "the given row"), labelled=False)
         if example is None:
             raise ConfigurationError(f"the reader skips this row: {json_dict}")
-        return reader.text_to_instance(example.input, example.options, example.answer)
+        if not example.options:
+            raise ConfigurationError(f"there is no option to rank in this row: {json_dict}")
+        return reader.text_to_instance(example.input, example.options)

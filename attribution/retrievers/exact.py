@@ -96,6 +96,8 @@ class _Nearest:
             vectors = self.encoder.encode(part.texts)
         else:
             vectors = open_shard(part.shard)[part.ids - part.first].astype(np.float32)
+        if not np.isfinite(vectors).all():
+            raise ConfigurationError(f"rows {part.ids[0]} to {part.ids[-1]} of the pool: a vector is not finite")
         scores = self._scores(torch.from_numpy(self.queries), torch.from_numpy(vectors)).numpy()
         return best_of(np.broadcast_to(part.ids, scores.shape), scores, self.k)
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from copy import copy
-from typing import Any, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from allennlp.common import FromParams
@@ -53,6 +53,8 @@ class Pool(FromParams):
         self.path = path
         self.exclude_tasks = frozenset(exclude_tasks or ())
         self.rows: Rows = open_rows(path)
+        if not len(self.rows):
+            raise ConfigurationError(f"{path}: has no rows")
         self.tasks: "Counter[str]" = Counter()
         """How many rows of each task may be retrieved: known once `texts` has gone by."""
         self._among: Optional[Sequence[int]] = None
@@ -95,25 +97,28 @@ class Pool(FromParams):
             for row in Tqdm.tqdm(self.rows.take(self._among), desc=progress, unit="row", total=len(self._among)):
                 yield _pool_text(row)
             return
-        tasks: "Counter[Any]" = Counter()
+        tasks: "Counter[str]" = Counter()
         left = 0
         for row in Tqdm.tqdm(self.rows, desc=progress, unit="row", total=len(self.rows)):
-            tasks[row.content.get("task")] += 1
-            if row.content.get("task") not in self.exclude_tasks:
+            text = _pool_text(row)
+            tasks[text.task] += 1
+            if text.task not in self.exclude_tasks:
                 left += 1
-                yield _pool_text(row)
-        self.tasks = Counter({str(task): rows for task, rows in tasks.items() if task not in self.exclude_tasks})
+                yield text
+        self.tasks = Counter({task: rows for task, rows in tasks.items() if task not in self.exclude_tasks})
         unknown = sorted(self.exclude_tasks - set(tasks))
         if unknown:
-            known = sorted(str(task) for task in tasks)
-            raise ConfigurationError(f"{self.path}: exclude_tasks names {unknown}; the tasks there are {known}")
+            raise ConfigurationError(f"{self.path}: exclude_tasks names {unknown}; the tasks there are {sorted(tasks)}")
         if not left:
             raise ConfigurationError(f"{self.path}: no row is left after exclude_tasks {sorted(self.exclude_tasks)}")
 
 
 def _pool_text(row: Row) -> PoolText:
     text = row.content.get("input")
-    if not isinstance(text, str):
-        raise ConfigurationError(f"{row.where}: a pool row needs a text under 'input'; there are {sorted(row.content)}")
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigurationError(
+            f"{row.where}: a pool row needs a text under 'input'; there are {sorted(row.content)}. "
+            "allennlp build-pool can leave such rows out and count them"
+        )
     task, template = (str(row.content.get(key) or "") for key in ("task", "template"))
     return PoolText(row.number, text, task, template)

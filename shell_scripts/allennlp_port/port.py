@@ -19,7 +19,7 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy
 import torch
@@ -142,13 +142,70 @@ def writing_tar(archive: PathOrStr) -> Iterator[tarfile.TarFile]:
             os.remove(beside)
 
 
+# --- Predictions
+
+
+class WholeFile:
+    """A text file that takes its name when it is closed, and not before."""
+
+    def __init__(self, path: PathOrStr) -> None:
+        self._path = os.fspath(path)
+        self._file = open(self._path + ".part", "w")  # noqa: SIM115  `close` or `discard` closes it.
+
+    def write(self, text: str) -> None:
+        self._file.write(text)
+
+    def close(self) -> None:
+        self._file.close()
+        os.replace(self._file.name, self._path)
+
+    def discard(self) -> None:
+        self._file.close()
+        os.remove(self._file.name)
+
+
+@contextmanager
+def whole_or_nothing(file: Optional[WholeFile]) -> Iterator[None]:
+    """`file` is not there after a failure in the block."""
+    try:
+        yield
+    except BaseException:
+        if file is not None:
+            file.discard()
+        raise
+
+
+def json_lines(predictor: Any, lines: Iterable[str], name: str) -> Iterator[Dict[str, Any]]:
+    """
+    Each line as the predictor loads it; blank ones are left out.
+
+    # Raises
+
+    `ConfigurationError`, naming the line, if one is no JSON object, the file is cut short, or nothing is in it.
+    """
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):
+            if not line.isspace():
+                content = predictor.load_line(line)
+                if not isinstance(content, dict):
+                    raise ConfigurationError(f"{name}:{number}: not a JSON object, but {type(content).__name__}")
+                yield content
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(f"{name}:{number}: not valid JSON ({error})") from error
+    except (EOFError, zlib.error) as error:
+        raise ConfigurationError(f"{name}: cut short after line {number} ({error})") from error
+    if not number:
+        raise ConfigurationError(f"{name}: has no lines")
+
+
 # --- Serialization directories
 
 
 def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any]:
     """
-    A training that fails by a user's mistake, or is stopped, before it has written a checkpoint leaves nothing behind;
-    with `force`, what the directory held before comes back, whatever the failure was.
+    A training that fails or is stopped before it has written a checkpoint leaves nothing behind; with `force`, what the
+    directory held before comes back.
     """
 
     @functools.wraps(train_model)
@@ -166,8 +223,8 @@ def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any
             folder.rename(aside)
         try:
             return train_model(params, serialization_dir, recover, force, **kwargs)
-        except BaseException as error:
-            if not any(folder.glob("*.th")) and (aside is not None or _leaves_nothing(error)):
+        except BaseException:
+            if not any(folder.glob("*.th")):
                 shutil.rmtree(folder, ignore_errors=True)
                 if aside is not None:
                     aside.rename(folder)
@@ -179,10 +236,6 @@ def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any
                 shutil.rmtree(aside.parent, ignore_errors=True)
 
     return guarded
-
-
-def _leaves_nothing(error: BaseException) -> bool:
-    return isinstance(error, KeyboardInterrupt) or _is_sigterm(error) or users_mistake(error) is not None
 
 
 # --- Several processes
@@ -271,6 +324,8 @@ def users_mistake(error: BaseException) -> Optional[str]:
         return f"not valid JSON: {text}"
     if isinstance(error, _MISTAKES):
         return text
+    if isinstance(error, ValueError) and text == "nan loss encountered":
+        return "the loss is not a number any more: lower the learning rate, or look for rows without tokens"
     if isinstance(error, KeyError) and any(file.endswith(_PARAMS) for file in _files(error)[-1:]):
         return f"the configuration lacks the key {error}, or an override has replaced the block that held it"
     if isinstance(error, ModuleNotFoundError):

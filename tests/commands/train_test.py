@@ -9,10 +9,11 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 import torch
+from allennlp.confidence_checks.normalization_bias_verification import NormalizationBiasVerification
 from allennlp.models.archival import load_archive
 from allennlp.training import TrainerCallback
 
-from tests.conftest import ROWS
+from tests.conftest import CAUSAL, ROWS, SEQ2SEQ
 
 DROPOUT_ON = {"trainer.num_epochs": 3, "trainer.num_gradient_accumulation_steps": 2}
 """T5's dropout is 0.1; 24 rows in batches of 4 are 3 steps an epoch."""
@@ -37,6 +38,49 @@ class InterruptOnce(TrainerCallback):
 
 def _weights(folder: Path) -> Dict[str, torch.Tensor]:
     return torch.load(folder / "best.th", weights_only=True)
+
+
+@pytest.mark.parametrize("model", [*SEQ2SEQ, *CAUSAL])
+def test_every_architecture_trains(model: str, train_config: Any, allennlp: Any, tmp_path: Path) -> None:
+    result = allennlp("train", train_config({"trainer.num_epochs": 1}, model), "-s", tmp_path / "run")
+    assert result.status == 0, result.stderr
+    assert "validation_accuracy" in json.loads((tmp_path / "run" / "metrics.json").read_text())
+
+
+def test_a_bias_that_a_norm_undoes_is_still_found() -> None:
+    undone = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.LayerNorm(2))
+    assert not NormalizationBiasVerification(undone).check(torch.zeros(1, 2))
+
+
+def test_an_archive_does_not_need_what_its_weights_started_from(
+    train_config: Any, allennlp: Any, tmp_path: Path
+) -> None:
+    changes = {"trainer.num_epochs": 1}
+    assert allennlp("train", train_config(changes), "-s", tmp_path / "one").status == 0
+    start = tmp_path / "start.th"
+    start.write_bytes((tmp_path / "one" / "best.th").read_bytes())
+    for setting, kind in (("weights_file", "seq2seq"), ("load_from_file", "load_seq2seq")):
+        config = train_config({**changes, f"model.{setting}": str(start), "model.type": kind})
+        assert allennlp("train", config, "-s", tmp_path / kind).status == 0
+    start.unlink()
+    for kind in ("seq2seq", "load_seq2seq"):
+        result = allennlp("evaluate", tmp_path / kind / "model.tar.gz", tmp_path / "rows.jsonl")
+        assert result.status == 0, result.stderr
+
+
+def test_a_delta_on_the_weights_of_another_run(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
+    assert allennlp("train", train_config({"trainer.num_epochs": 1}), "-s", tmp_path / "one").status == 0
+    changes = {
+        "model.type": "load_seq2seq",
+        "model.load_from_file": str(tmp_path / "one" / "best.th"),
+        "model.delta": {"type": "lora", "r": 2},
+        "trainer.num_epochs": 1,
+    }
+    result = allennlp("train", train_config(changes), "-s", tmp_path / "two")
+    assert result.status == 0, result.stderr
+    assert all("lora" in name for name in _weights(tmp_path / "two"))
+    result = allennlp("evaluate", tmp_path / "two" / "model.tar.gz", tmp_path / "rows.jsonl")
+    assert result.status == 0, result.stderr
 
 
 @pytest.mark.parametrize("model", ["t5", "llama"])

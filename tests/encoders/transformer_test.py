@@ -1,3 +1,5 @@
+import shutil
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -98,9 +100,23 @@ def test_decoder_layers_are_never_built(
     assert layers and all(name.startswith("encoder.") for name in layers)
 
 
-def test_mistakes(tiny_model: Callable[[str], str]) -> None:
-    with pytest.raises(ConfigurationError, match="encoder /nowhere: its tokenizer cannot be loaded"):
+def test_texts_are_cut_where_the_positions_end(tiny_model: Callable[[str], str]) -> None:
+    encoder = TransformerEncoder(tiny_model("bert"))
+    np.testing.assert_allclose(encoder.encode(["good " * 62]), encoder.encode(["good " * 80]), atol=1e-6)
+
+
+def test_mistakes(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="model_name /nowhere: there is no tokenizer in it"):
         TransformerEncoder("/nowhere").encode(["good"])
+    folder = Path(shutil.copytree(tiny_model("bert"), tmp_path / "bert"))
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(ConfigurationError, match="bert: cannot be loaded"):
+        TransformerEncoder(str(folder)).encode(["good"])
+    for file in folder.glob("token*"):
+        file.unlink()
+    with pytest.raises(ConfigurationError, match="bert: there is no tokenizer in it"):
+        TransformerEncoder(str(folder)).encode(["good"])
     with pytest.raises(ConfigurationError, match="pooling 'median' is none of mean, weighted_mean"):
         TransformerEncoder("any", pooling="median")
     with pytest.raises(ConfigurationError, match="part 'head' is none of"):

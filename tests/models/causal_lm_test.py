@@ -6,6 +6,7 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, Vocabulary
 from allennlp.models import Model
+from transformers import ViTConfig
 
 from attribution.data.dataset_readers import P3JsonlReader
 from tests.conftest import CAUSAL
@@ -59,11 +60,37 @@ def test_generation_leaves_the_prompt_out_and_does_not_see_padding(tiny_model: C
         assert generated == alone[0, len(ids) :].tolist()
 
 
-def test_calibration_needs_a_prompt_with_tokens(tiny_model: Callable[[str], str]) -> None:
+def test_calibration_by_no_text_at_all(tiny_model: Callable[[str], str]) -> None:
     folder = tiny_model("gpt2")
-    assert _model(folder, option_score="calibrated", calibration_prompt="answer :").eval()(**_batch(folder))["scores"]
-    with pytest.raises(ConfigurationError, match="calibration_prompt '' has no tokens"):
-        _model(folder, option_score="calibrated").eval()(**_batch(folder))
+    batch = _batch(folder)
+    plain = _model(folder).eval()(**batch)["scores"]
+    calibrated = _model(folder, option_score="calibrated").eval()(**batch)["scores"]
+    assert calibrated != plain and len(calibrated) == len(plain)
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_an_empty_prompt_is_a_start_token(name: str, tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model(name)
+    reader = P3JsonlReader(folder)
+    assert reader.tokenizer.prompts([""], 8) == [[1]]  # <s>
+    examples = [("", ["yes", "no"], 0), ("good ?", ["green"], 0)]
+    model = _model(folder).eval()
+    alone = [model(**Batch([reader.text_to_instance(*one)]).as_tensor_dict())["scores"][0] for one in examples]
+    together = model(**Batch([reader.text_to_instance(*one) for one in examples]).as_tensor_dict())["scores"]
+    assert [pytest.approx(scores, abs=1e-5) for scores in alone] == together
+    assert model.train()(**Batch([reader.text_to_instance(*examples[0])]).as_tensor_dict())["loss"].isfinite()
+
+
+def test_an_option_without_tokens_is_refused(tiny_model: Callable[[str], str]) -> None:
+    reader = P3JsonlReader(tiny_model("gpt2"), end_of_sequence=False)
+    with pytest.raises(ConfigurationError, match="an option without tokens"):
+        reader.text_to_instance("good ?", ["yes", ""], 0)
+
+
+def test_an_encoder_is_refused(tiny_model: Callable[[str], str]) -> None:
+    with pytest.raises(ConfigurationError, match="a vit model does not generate text"):
+        ViTConfig().save_pretrained(tiny_model("gpt2") + "/vit")
+        _model(tiny_model("gpt2") + "/vit")
 
 
 def test_an_encoder_decoder_is_refused(tiny_model: Callable[[str], str]) -> None:

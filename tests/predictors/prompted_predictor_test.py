@@ -19,7 +19,10 @@ def test_with_and_without_a_label(predictor: Any) -> None:
     output = predictor.predict_json(ROW)
     assert output["answer"] == ROW["answer_choices"][output["response"]]
     assert output["scores"][output["response"]] == max(output["scores"])
-    assert "loss" in predictor.predict_json({**ROW, "target": "no"})
+    for target in ("no", -1, None):
+        assert predictor.predict_json({**ROW, "target": target}) == output
+    with pytest.raises(ConfigurationError, match="no option to rank"):
+        predictor.predict_json({"input": "a good movie ?"})
 
 
 def test_a_row_that_the_reader_skips(predictor: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any, List, Optional
 
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
-from attribution.common.rows import Row
+from attribution.common.rows import Row, RowError
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
 
 
@@ -53,8 +53,9 @@ class P3JsonlReader(PromptedReader):
             self.counts["rows skipped: no input, or not a string"] += 1
             return None
         options = _choices(row)
-        if target is None and not labelled:
-            return PromptedExample(text, options, None, row.number, row.where)
+        if not labelled:
+            only = [target.strip()] if isinstance(target, str) else []
+            return PromptedExample(text, options or only, None, row.number, row.where)
         if not isinstance(target, str):
             self.counts["rows skipped: no target, or not a string"] += 1
             return None
@@ -67,4 +68,6 @@ class P3JsonlReader(PromptedReader):
 
 def _choices(row: Row) -> List[str]:
     choices = row.content.get("answer_choices") or row.content.get("options") or []
+    if not isinstance(choices, list):
+        raise RowError(row.where, "`answer_choices` is not a list", f", but {choices!r:.80}")
     return [str(choice).strip() for choice in choices]

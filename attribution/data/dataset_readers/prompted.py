@@ -76,6 +76,9 @@ class PromptedReader(DatasetReader):
         **kwargs: Any,
     ) -> None:
         super().__init__(manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs)
+        for name, length in (("max_query_length", max_query_length), ("max_answer_length", max_answer_length)):
+            if length < 1:
+                raise ConfigurationError(f"{name} is {length}; at least one is needed")
         self.model_name = model_name
         self.max_query_length = max_query_length
         self.max_answer_length = max_answer_length
@@ -141,7 +144,7 @@ class PromptedReader(DatasetReader):
             self.counts["prompts as long as max_query_length, cut if longer"] += len(prompt) == self.max_query_length
             fields: Any = {
                 "prompt_and_input": TokenIdsField(prompt, pad_id),
-                "answer_options": AnswerOptionsField([next(options) for _ in example.options], pad_id),
+                "answer_options": AnswerOptionsField(_with_tokens(example, options), pad_id),
                 "row": MetadataField(example.row),
             }
             if example.answer is not None:
@@ -161,3 +164,11 @@ class PromptedReader(DatasetReader):
         if info is not None:
             os.environ["TOKENIZERS_PARALLELISM"] = "false"  # A forked worker must not start the parent's thread pool.
         super()._set_worker_info(info)
+
+
+def _with_tokens(example: PromptedExample, options: Iterator[List[int]]) -> List[List[int]]:
+    """The next ids for each of the example's options."""
+    ids = [next(options) for _ in example.options]
+    if not ids or not all(ids):
+        raise ConfigurationError(f"{example.where}: an option without tokens, or none at all: {example.options}")
+    return ids

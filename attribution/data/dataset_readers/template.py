@@ -81,7 +81,7 @@ class TemplateReader(PromptedReader):
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         options = self._row_options(row)
-        answer = self._row_answer(row, options) if labelled or self._label in row.content else None
+        answer = self._row_answer(row, options) if labelled else None
         text = render(self._template, "template", row)
         return PromptedExample(text, options, answer, row.number, row.where)
 

@@ -56,3 +56,15 @@ def test_reads_the_published_few_shot_files(tiny_model: Callable[[str], str], sh
     assert [row["answer_choices"].index(row["target"]) for row in rows] == [
         instance["correct_answer_index"].number for instance in instances
     ]
+
+
+def test_choices_that_are_no_list(write_jsonl: Any) -> None:
+    for choices in ("yes|||no", 3):
+        path = write_jsonl("choices.jsonl", [{"input": "a", "target": "yes", "answer_choices": choices}])
+        with pytest.raises(ConfigurationError, match=r"choices.jsonl:1: `answer_choices` is not a list"):
+            list(P3JsonlReader("unused").examples(path))
+
+
+def test_labels_are_not_looked_at_where_they_are_not_needed(write_jsonl: Any) -> None:
+    path = write_jsonl("hidden.jsonl", [{"input": "a", "target": 1}, {"input": "b"}])
+    assert [example.input for example in P3JsonlReader("unused").examples(path, labelled=False)] == ["a", "b"]

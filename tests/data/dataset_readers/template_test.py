@@ -43,6 +43,8 @@ def test_options_and_labels(
 
 
 def test_queries_need_no_label(write_jsonl: Callable[..., str]) -> None:
+    hidden = {"premise": "a", "hypothesis": "b", "label": -1}  # As the test sets of GLUE have it.
+    assert _read(NLI, [hidden], write_jsonl, labelled=False)[0].answer is None
     [example] = _read(NLI, [{"premise": "a", "hypothesis": "b"}], write_jsonl, labelled=False)
     assert example.answer is None
 
