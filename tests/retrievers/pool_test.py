@@ -1,5 +1,7 @@
+import gzip
 import json
 from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 from allennlp.common.checks import ConfigurationError
@@ -21,3 +23,26 @@ def test_pool_errors(pool_path: str, tmp_path: Path) -> None:
     bad.write_text(json.dumps({"text": "x"}) + "\n")
     with pytest.raises(ConfigurationError, match=r"bad\.jsonl:1: a pool row needs a text under 'input'"):
         list(Pool(str(bad)).texts("test"))
+
+
+@pytest.mark.parametrize("row", [{"input": ""}, {"input": "  "}, {"input": 3}, {"target": "x"}])
+def test_a_row_without_a_text_is_named(row: Any, write_jsonl: Callable[..., str]) -> None:
+    pool = Pool(write_jsonl("pool.jsonl", [{"input": "a"}, row]))
+    with pytest.raises(ConfigurationError, match=r"pool.jsonl:2: a pool row needs a text .* build-pool can leave"):
+        list(pool.texts("reading"))
+
+
+def test_an_empty_pool(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl.gz").write_bytes(gzip.compress(b""))
+    with pytest.raises(ConfigurationError, match="empty.jsonl.gz: has no rows"):
+        Pool(str(tmp_path / "empty.jsonl.gz"))
+
+
+def test_parts_are_consecutive(pool_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 7)
+    for pool in (Pool(pool_path), Pool(pool_path, ["a"]), Pool(pool_path).among([3, 9, 31])):
+        parts = list(pool.parts("reading"))
+        assert all(len(part.ids) <= 7 for part in parts)
+        assert [row.id for row in pool.texts("reading")] == [row for part in parts for row in part.ids]
+        assert pool.ids("reading").tolist() == [row for part in parts for row in part.ids]
+        assert len(list(pool.whole().texts("reading"))) == 40
