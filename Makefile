@@ -18,11 +18,11 @@ export ATTRIBUTION_SHARED_DATA ?= $(abspath ../shared/data)
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test test-lucene lint types bench clean
+.PHONY: install install-lucene demo test test-lucene lint types bench bench-lucene clean
 
 install: $(VENV)/installed
 
-$(VENV)/installed: $(LOCK) setup.py $(PORT_SOURCES)
+$(VENV)/installed: requirements.lock $(LOCK) setup.py $(PORT_SOURCES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (some minutes the first time)"
 	@$(BIN)/python shell_scripts/port_allennlp.py $(WHEELHOUSE)
@@ -41,11 +41,11 @@ test: install
 	@$(BIN)/python -m pytest $(ARGS)
 
 # In an environment of its own: pyserini brings 60 packages and a Java.
-test-lucene: $(LUCENE_VENV)/installed
-	@$(LUCENE_VENV)/bin/python -m pytest tests/retrievers/retriever_test.py tests/retrievers/lucene_test.py $(ARGS)
-
-$(LUCENE_VENV)/installed: requirements-lucene.lock requirements.lock setup.py $(PORT_SOURCES)
+install-lucene:
 	@$(MAKE) --no-print-directory install VENV=$(LUCENE_VENV) LOCK=requirements-lucene.lock
+
+test-lucene: install-lucene
+	@$(LUCENE_VENV)/bin/python -m pytest tests/retrievers/retriever_test.py tests/retrievers/lucene_test.py $(ARGS)
 
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -55,6 +55,9 @@ types: install
 
 bench: install
 	@for benchmark in rank_classification reading training; do $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+
+bench-lucene: install-lucene
+	@$(LUCENE_VENV)/bin/python -m benchmarks.bm25
 
 clean:
 	rm -rf $(VENV) $(LUCENE_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -58,19 +58,21 @@ def size(folder: str) -> int:
     return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
 
-def ours(folder: str) -> Search:
+def our_search(folder: str) -> Search:
     pool, retriever = Pool(pool_path()), Bm25Retriever(K1, B, index=folder)
-    search = lambda queries: retriever.retrieve(pool, queries, HITS).ids.tolist()  # noqa: E731
-    first = seconds(lambda: search(["a"]))
-    print(f"bm25: indexed in {first - seconds(lambda: search(['a'])):.0f} s, {size(folder) / 2**20:.0f} MiB")
+
+    def search(queries: Sequence[str]) -> List[List[int]]:
+        return retriever.retrieve(pool, queries, HITS).ids.tolist()
+
+    taken = seconds(lambda: search(["a"])) - seconds(lambda: search(["a"]))
+    print(f"bm25: indexed in {taken:.0f} s from texts, {size(folder) / 2**20:.0f} MiB")
     return search
 
 
 def index_with_pyserini(stems: List[List[str]], folder: str) -> None:
     from pyserini.index.lucene import LuceneIndexer
 
-    arguments = ["-index", folder, "-pretokenized"]
-    indexer = LuceneIndexer(args=arguments, threads=1)
+    indexer = LuceneIndexer(args=["-index", folder, "-pretokenized"], threads=1)
     for first in range(0, len(stems), 4096):
         rows = enumerate(stems[first : first + 4096], start=first)
         # Zeros before the number: pyserini orders equal scores by the text of the id.
@@ -94,30 +96,26 @@ def pyserini_searches(stems: List[List[str]], folder: str) -> Dict[str, Search]:
     def single(queries: Sequence[str]) -> List[List[int]]:
         return [[int(hit.docid) for hit in searcher.search(" ".join(query), HITS)] for query in words.of(queries)]
 
-    def batch(threads: int, read: bool) -> Search:
+    def batch(threads: int) -> Search:
         def search(queries: Sequence[str]) -> List[List[int]]:
             names = [str(number) for number in range(len(queries))]
-            texts = [" ".join(query) for query in words.of(queries)]
-            found = searcher.batch_search(texts, names, HITS, threads)
-            return [[int(hit.docid) for hit in found[name]] for name in names] if read else []
+            found = searcher.batch_search([" ".join(query) for query in words.of(queries)], names, HITS, threads)
+            return [[int(hit.docid) for hit in found[name]] for name in names]
 
         return search
 
     return {
         "pyserini search": single,
-        "pyserini batch_search, 1 thread": batch(1, read=True),
-        "pyserini batch_search, 2 threads": batch(2, read=True),
-        "pyserini batch_search, 1 thread, hits left unread in Java": batch(1, read=False),
-        "pyserini batch_search, 2 threads, hits left unread in Java": batch(2, read=False),
+        "pyserini batch_search, 1 thread": batch(1),
+        "pyserini batch_search, 2 threads": batch(2),
     }
 
 
 def rank_bm25_searches(stems: List[List[str]]) -> Dict[str, Search]:
     from rank_bm25 import BM25Okapi
 
-    start = time.perf_counter()
+    print("pyserini is not installed: rank_bm25 instead, whose weight of a word is another, over the same stems")
     index = BM25Okapi(stems, k1=K1, b=B)
-    print(f"rank_bm25 (pyserini is not installed): indexed in {time.perf_counter() - start:.0f} s from stems, in memory")
     words = _Words("english")
 
     def search(queries: Sequence[str]) -> List[List[int]]:
@@ -127,10 +125,12 @@ def rank_bm25_searches(stems: List[List[str]]) -> Dict[str, Search]:
 
 
 def main() -> None:
+    if not pool_path():
+        raise SystemExit("benchmarks.bm25: ATTRIBUTION_SHARED_DATA names no folder with p3/pool.jsonl.gz")
     queries = read_queries()
     stems = _Words("english").of([row.text for row in Pool(pool_path()).texts("reading the pool")])
     with tempfile.TemporaryDirectory() as folder:
-        search = ours(f"{folder}/bm25")
+        search = our_search(f"{folder}/bm25")
         if find_spec("pyserini"):
             others = pyserini_searches(stems, f"{folder}/lucene")
         else:
@@ -144,9 +144,8 @@ def main() -> None:
                 f"bm25 against {name}: {median(ratios):.1f}x (min {min(ratios):.1f}, max {max(ratios):.1f}),"
                 f" {median(p[0] for p in pairs):.0f} and {median(p[1] for p in pairs):.1f} queries/s"
             )
-            if any(there):
-                shared = [len({*a[:TOP]} & {*b[:TOP]}) / TOP for a, b in zip(found, there)]
-                print(f"  top {TOP} in common: {np.mean(shared):.4f} on average, {min(shared):.2f} at least")
+            shared = [len({*a[:TOP]} & {*b[:TOP]}) / TOP for a, b in zip(found, there)]
+            print(f"  top {TOP} in common: {np.mean(shared):.4f} on average, {min(shared):.2f} at least")
 
 
 if __name__ == "__main__":
