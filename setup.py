@@ -39,7 +39,7 @@ setup(
         "ray": ["ray>=2.40"],
         "sentence-transformers": ["sentence-transformers>=5"],
         "plots": ["matplotlib>=3.8"],
-        "dev": ["mypy>=1.13", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.8"],
+        "dev": ["mypy>=1.13", "pytest>=8", "pytest-xdist>=3.6", "rank-bm25>=0.2", "ruff>=0.8"],
     },
     classifiers=["Programming Language :: Python :: 3", "Typing :: Typed"],
 )

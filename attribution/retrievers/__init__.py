@@ -1,6 +1,7 @@
 from attribution.retrievers.bm25 import Bm25Retriever
 from attribution.retrievers.coreset import Coreset
 from attribution.retrievers.exact import ExactRetriever
+from attribution.retrievers.lucene import LuceneRetriever
 from attribution.retrievers.overlap import OverlapFilter
 from attribution.retrievers.pool import Pool, PoolPart, PoolText
 from attribution.retrievers.queries import Queries
@@ -23,6 +24,7 @@ __all__ = [
     "Coreset",
     "ExactRetriever",
     "FrequencyAggregator",
+    "LuceneRetriever",
     "MeanScoreAggregator",
     "OverlapFilter",
     "Pool",

@@ -10,6 +10,7 @@ from attribution.retrievers import (
     BalancedRandomRetriever,
     Bm25Retriever,
     ExactRetriever,
+    LuceneRetriever,
     Pool,
     RandomRetriever,
     Retriever,
@@ -19,11 +20,18 @@ from tests.retrievers.conftest import NumberEncoder
 
 QUERIES = ["number 3", "number 17", "number 3"]
 
+
+def _lucene() -> Retriever:
+    pytest.importorskip("pyserini", reason="make test-lucene has it")
+    return LuceneRetriever(threads=2)
+
+
 RETRIEVERS: Dict[str, Callable[[], Retriever]] = {
     "balanced_random": lambda: BalancedRandomRetriever(seed=5),
     "bm25": lambda: Bm25Retriever(),
     "exact": lambda: ExactRetriever(NumberEncoder()),
     "exact l2": lambda: ExactRetriever(NumberEncoder(), metric="l2"),
+    "lucene": _lucene,
     "random": lambda: RandomRetriever(seed=5),
     "two_stage": lambda: TwoStageRetriever(Bm25Retriever(), ExactRetriever(NumberEncoder()), candidates=40),
 }
