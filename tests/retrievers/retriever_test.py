@@ -9,6 +9,7 @@ from attribution.retrievers import (
     BalancedRandomRetriever,
     Bm25Retriever,
     ExactRetriever,
+    FaissRetriever,
     Pool,
     RandomRetriever,
     Retriever,
@@ -23,6 +24,7 @@ RETRIEVERS: Dict[str, Callable[[], Retriever]] = {
     "bm25": lambda: Bm25Retriever(),
     "exact": lambda: ExactRetriever(NumberEncoder()),
     "exact l2": lambda: ExactRetriever(NumberEncoder(), metric="l2"),
+    "faiss": lambda: FaissRetriever(NumberEncoder(), "Flat"),
     "random": lambda: RandomRetriever(seed=5),
     "two_stage": lambda: TwoStageRetriever(Bm25Retriever(), ExactRetriever(NumberEncoder()), candidates=40),
 }
