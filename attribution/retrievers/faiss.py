@@ -50,9 +50,9 @@ class FaissRetriever(Retriever):
     The presets:
 
     - `flat`: every vector as it is; exact.
-    - `sq8`: one byte for each of 256 principal components, all codes compared.
-    - `ivf`: one byte a dimension, in lists of which a sixteenth is looked at; their number follows the pool's size.
-    - `hnsw`: one byte a dimension, in a graph (32 links, efConstruction 200, efSearch 256).
+    - `sq8`: one byte a dimension, all rows compared.
+    - `ivf`: one byte a dimension, in lists of which an eighth is looked at; their number follows the pool's size.
+    - `hnsw`: one byte a dimension, in a graph (32 links, efConstruction 200, efSearch 1024).
     - `deft`: DEFT's published index, `OPQ8_512,HNSW512,PQ8` with efConstruction 200 and efSearch 128, which faiss
       makes for `l2` only. A rotation cannot add dimensions: shorter vectors keep as many as eight divides.
 

@@ -41,17 +41,17 @@ def _flat(rows: int, dimension: int) -> Tuple[str, str]:
 
 
 def _sq8(rows: int, dimension: int) -> Tuple[str, str]:
-    return "PCA256,SQ8" if min(rows, dimension) > 256 else "SQ8", ""
+    return "SQ8", ""
 
 
 def _hnsw(rows: int, dimension: int) -> Tuple[str, str]:
-    return "HNSW32,SQ8", "efConstruction=200,efSearch=256"
+    return "HNSW32,SQ8", "efConstruction=200,efSearch=1024"
 
 
 def _ivf(rows: int, dimension: int) -> Tuple[str, str]:
     # Faiss wants 39 rows a list to train on.
     lists = max(1, min(int(4 * rows**0.5), rows // 39))
-    return f"IVF{lists},SQ8", f"nprobe={max(1, lists // 16)}"
+    return f"IVF{lists},SQ8", f"nprobe={max(1, lists // 8)}"
 
 
 # Each: rows of the pool and dimension of its vectors to a factory string and parameters.
