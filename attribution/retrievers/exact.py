@@ -54,17 +54,11 @@ class ExactRetriever(Retriever):
         engine: Optional[Engine] = None,
         scratch: Optional[Path] = None,
     ) -> Retrieved:
-        parts: Iterator[Union[PoolPart, StoredPart]]
-        if self.vectors is None:
-            parts = pool.parts("encoding the pool")
-        else:
-            self.vectors.check(source(pool.identity(), self.encoder))
-            parts = stored_parts(self.vectors, pool.ids("searching the pool"))
         nearest = Nearest(self.encoder, self.encoder.encode(queries), self.metric, k)
         best = Best(len(queries), k)
         state = None if scratch is None else scratch / _STATE
         done = 0 if state is None else _restore(best, state)
-        for found in (engine or InProcessEngine()).map(nearest, islice(parts, done, None)):
+        for found in (engine or InProcessEngine()).map(nearest, islice(self._parts(pool), done, None)):
             best.add(found)
             done += 1
             if state is not None and done % _PARTS_PER_STATE == 0:
@@ -72,6 +66,12 @@ class ExactRetriever(Retriever):
         if state is not None:
             state.unlink(missing_ok=True)
         return best.retrieved()
+
+    def _parts(self, pool: Pool) -> "Iterator[Union[PoolPart, StoredPart]]":
+        if self.vectors is None:
+            return pool.parts("encoding the pool")
+        self.vectors.check(source(pool.identity(), self.encoder))
+        return stored_parts(self.vectors, pool.ids("searching the pool"))
 
 
 class StoredPart(NamedTuple):

@@ -254,16 +254,16 @@ class IndexSearch:
 
     def _search(self, index: Any, queries: np.ndarray, k: int, lists: Optional[int]) -> Retrieved:
         if self.selector is None and lists is None:
-            return self._ordered(*index.search(queries, k), k)
+            return self._ordered(index.search(queries, k), k)
         try:
-            return self._ordered(*index.search(queries, k, params=self._parameters(index, lists)), k)
+            return self._ordered(index.search(queries, k, params=self._parameters(index, lists)), k)
         except RuntimeError:  # This type takes no selector: more rows than asked for, of which the allowed ones stay.
             wide = k
             while True:
                 wide = min(2 * wide, self.index.ntotal)
-                found = self._ordered(*index.search(queries, wide), k)
-                if wide == self.index.ntotal or (found.ids[:, : min(k, self.rows)] >= 0).all():
-                    return found
+                best = self._ordered(index.search(queries, wide), k)
+                if wide == self.index.ntotal or (best.ids[:, : min(k, self.rows)] >= 0).all():
+                    return best
 
     def _parameters(self, index: Any, lists: Optional[int]) -> Any:
         faiss = load_faiss()
@@ -273,7 +273,9 @@ class IndexSearch:
             return faiss.SearchParametersIVF(sel=self.selector, nprobe=lists or index.nprobe)
         return faiss.SearchParameters(sel=self.selector)
 
-    def _ordered(self, distances: np.ndarray, ids: np.ndarray, k: int) -> Retrieved:
+    def _ordered(self, found: Tuple[np.ndarray, np.ndarray], k: int) -> Retrieved:
+        """Of faiss's distances and ids, each of shape (queries, any), the `k` best that may be found."""
+        distances, ids = found
         there = ids >= 0
         if self.allowed is not None:
             there &= self.allowed[ids]
