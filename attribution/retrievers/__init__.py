@@ -1,6 +1,7 @@
 from attribution.retrievers.bm25 import Bm25Retriever
 from attribution.retrievers.coreset import Coreset
 from attribution.retrievers.exact import ExactRetriever
+from attribution.retrievers.faiss import FaissRetriever
 from attribution.retrievers.lucene import LuceneRetriever
 from attribution.retrievers.overlap import OverlapFilter
 from attribution.retrievers.pool import Pool, PoolPart, PoolText
@@ -23,6 +24,7 @@ __all__ = [
     "Bm25Retriever",
     "Coreset",
     "ExactRetriever",
+    "FaissRetriever",
     "FrequencyAggregator",
     "LuceneRetriever",
     "MeanScoreAggregator",

@@ -15,6 +15,8 @@ from attribution.encoders.vectors import open_shard, source
 from attribution.retrievers.pool import Pool, PoolPart
 from attribution.retrievers.retriever import Best, Retrieved, Retriever, best_of
 
+METRICS = ("inner_product", "l2")
+
 _STATE = "exact_search.npz"
 _PARTS_PER_STATE = 4
 
@@ -38,8 +40,8 @@ class ExactRetriever(Retriever):
     """
 
     def __init__(self, encoder: Encoder, metric: str = "inner_product", vectors: Optional[str] = None) -> None:
-        if metric not in ("inner_product", "l2"):
-            raise ConfigurationError(f"exact: metric {metric!r} is none of inner_product, l2")
+        if metric not in METRICS:
+            raise ConfigurationError(f"exact: metric {metric!r} is none of {', '.join(METRICS)}")
         self.encoder = encoder
         self.metric = metric
         self.vectors = None if vectors is None else Vectors(vectors)
@@ -52,18 +54,11 @@ class ExactRetriever(Retriever):
         engine: Optional[Engine] = None,
         scratch: Optional[Path] = None,
     ) -> Retrieved:
-        parts: Iterator[Union[PoolPart, _StoredPart]]
-        if self.vectors is None:
-            parts = pool.parts("encoding the pool")
-        else:
-            self.vectors.check(source(pool.identity(), self.encoder))
-            parts = _stored_parts(self.vectors, pool.ids("searching the pool"))
-        nearest = _Nearest(self.encoder, self.encoder.encode(queries), self.metric, k)
+        nearest = Nearest(self.encoder, self.encoder.encode(queries), self.metric, k)
         best = Best(len(queries), k)
         state = None if scratch is None else scratch / _STATE
         done = 0 if state is None else _restore(best, state)
-        left: Iterator[Union[PoolPart, _StoredPart]] = islice(parts, done, None)
-        for found in (engine or InProcessEngine()).map(nearest, left):
+        for found in (engine or InProcessEngine()).map(nearest, islice(self._parts(pool), done, None)):
             best.add(found)
             done += 1
             if state is not None and done % _PARTS_PER_STATE == 0:
@@ -72,8 +67,14 @@ class ExactRetriever(Retriever):
             state.unlink(missing_ok=True)
         return best.retrieved()
 
+    def _parts(self, pool: Pool) -> "Iterator[Union[PoolPart, StoredPart]]":
+        if self.vectors is None:
+            return pool.parts("encoding the pool")
+        self.vectors.check(source(pool.identity(), self.encoder))
+        return stored_parts(self.vectors, pool.ids("searching the pool"))
 
-class _StoredPart(NamedTuple):
+
+class StoredPart(NamedTuple):
     """Rows of one shard of stored vectors."""
 
     ids: np.ndarray
@@ -82,7 +83,7 @@ class _StoredPart(NamedTuple):
     """The shard's first row."""
 
 
-class _Nearest:
+class Nearest:
     """A part of the pool to the `k` rows in it that are nearest to each query."""
 
     def __init__(self, encoder: Encoder, queries: np.ndarray, metric: str, k: int) -> None:
@@ -91,31 +92,34 @@ class _Nearest:
         self.metric = metric
         self.k = k
 
-    def __call__(self, part: Union[PoolPart, _StoredPart]) -> Retrieved:
+    def __call__(self, part: Union[PoolPart, StoredPart]) -> Retrieved:
         if isinstance(part, PoolPart):
             vectors = self.encoder.encode(part.texts)
         else:
             vectors = open_shard(part.shard)[part.ids - part.first].astype(np.float32)
         if not np.isfinite(vectors).all():
             raise ConfigurationError(f"rows {part.ids[0]} to {part.ids[-1]} of the pool: a vector is not finite")
-        scores = self._scores(torch.from_numpy(self.queries), torch.from_numpy(vectors)).numpy()
+        scores = exact_scores(self.queries, vectors, self.metric)
         return best_of(np.broadcast_to(part.ids, scores.shape), scores, self.k)
 
-    def _scores(self, queries: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Shape: (queries, rows)."""
-        products = queries @ rows.T
-        if self.metric == "inner_product":
-            return products
-        return 2 * products - rows.square().sum(1) - queries.square().sum(1, keepdim=True)
+
+def exact_scores(queries: np.ndarray, rows: np.ndarray, metric: str) -> np.ndarray:
+    """Shape: (queries, rows)."""
+    left, right = torch.from_numpy(queries), torch.from_numpy(rows)
+    products = left @ right.T
+    if metric == "l2":
+        products = 2 * products - right.square().sum(1) - left.square().sum(1, keepdim=True)
+    return products.numpy()
 
 
-def _stored_parts(stored: Vectors, numbers: np.ndarray) -> Iterator[_StoredPart]:
+def stored_parts(stored: Vectors, numbers: np.ndarray) -> Iterator[StoredPart]:
+    """Where the rows of these numbers, in increasing order, are stored."""
     shards = stored.shards()
     ends = [first for first, _ in shards[1:]] + [len(stored)]
     for (first, shard), end in zip(shards, ends):
         inside = numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, end)]
         if len(inside):
-            yield _StoredPart(inside, shard, first)
+            yield StoredPart(inside, shard, first)
 
 
 def _restore(best: Best, state: Path) -> int:

@@ -1,0 +1,223 @@
+"""Approximate nearest neighbours: any index of the faiss library, with its measured recall."""
+
+import json
+import logging
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Dict, Optional, Sequence
+
+import numpy as np
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.artefacts import Identity, fingerprint, is_whole, new_artefact, write_json
+from attribution.common.engines import Engine, InProcessEngine
+from attribution.encoders import Encoder, Vectors
+from attribution.encoders.vectors import shards, source, write_shard
+from attribution.retrievers.exact import METRICS, Nearest, exact_scores, stored_parts
+from attribution.retrievers.faiss_index import (
+    PRESETS,
+    IndexSearch,
+    Recipe,
+    build,
+    load_faiss,
+    on_gpus,
+    preset_for,
+    read_index,
+    refused,
+    write_index,
+)
+from attribution.retrievers.pool import ROWS_PER_PART, Pool, PoolPart
+from attribution.retrievers.retriever import Best, Retrieved, Retriever
+
+logger = logging.getLogger(__name__)
+
+_INDEX = "index.faiss"
+_ABOUT = "index.json"
+_VECTORS = "vectors"
+_RECALL_AT = (10, 100, 500)
+_NEARLY = 1e-5  # Scores of equal vectors that were computed in other batches differ by less.
+
+
+@Retriever.register("faiss")
+class FaissRetriever(Retriever):
+    """
+    Nearest neighbours by an index of the faiss library (Douze et al., 2024, https://arxiv.org/abs/2401.08281). The
+    index is of the whole pool; excluded tasks are left out in the search. Each index is measured when it is made:
+    `index.json` beside it has its recall among the 10, 100 and 500 nearest, and the bytes it takes for each vector.
+
+    The presets:
+
+    - `flat`: every vector as it is; exact.
+    - `sq8`: one byte a dimension, all rows compared.
+    - `ivf`: one byte a dimension, in lists of which an eighth is looked at; their number follows the pool's size.
+    - `hnsw`: one byte a dimension, in a graph (32 links, efConstruction 200, efSearch 1024).
+    - `deft`: DEFT's published index, `OPQ8_512,HNSW512,PQ8` with efConstruction 200 and efSearch 128, which faiss
+      makes for `l2` only. A rotation cannot add dimensions: shorter vectors keep as many as eight divides.
+
+    Registered as a `Retriever` with name "faiss".
+
+    # Parameters
+
+    encoder : `Encoder`
+        Used for queries and pool alike.
+    factory : `str`, optional (default = `"auto"`)
+        A preset, what faiss's `index_factory` takes, or `auto`: `flat` up to 50,000 rows, `sq8` up to 2,000,000, `ivf`
+        beyond.
+    metric : `str`, optional (default = `"inner_product"`)
+        `inner_product` (the cosine, if the encoder normalizes) or `l2`, whose scores are negative squared distances.
+    vectors : `str`, optional
+        A directory that `allennlp embed` wrote with this pool and an equal encoder. Without it the pool is encoded
+        first, into the index's directory, and the vectors are removed when the index is made.
+    index : `str`, optional
+        The directory of the index: made if it is not there, used if it is of this pool, encoder and settings, and read
+        through a memory map. A build that was killed goes on. By default it lives as long as the search.
+    parameters : `str`, optional
+        For faiss's `ParameterSpace`, after the preset's own: `nprobe=16`, `efSearch=256`.
+    train_rows : `int`, optional (default = `1_000_000`)
+        How many of the pool's vectors, drawn uniformly, an index learns from.
+    recall_queries : `int`, optional (default = `100`)
+        How many of the pool's vectors are searched for to measure recall.
+    seed : `int`, optional (default = `0`)
+        Of both draws and of a graph's levels.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        factory: str = "auto",
+        metric: str = "inner_product",
+        vectors: Optional[str] = None,
+        index: Optional[str] = None,
+        parameters: Optional[str] = None,
+        train_rows: int = 1_000_000,
+        recall_queries: int = 100,
+        seed: int = 0,
+    ) -> None:
+        if metric not in METRICS:
+            raise ConfigurationError(f"faiss: metric {metric!r} is none of {', '.join(METRICS)}")
+        if train_rows < 1 or recall_queries < 1:
+            raise ConfigurationError(
+                f"faiss: train_rows is {train_rows}, recall_queries is {recall_queries}; at least one is needed of each"
+            )
+        load_faiss()
+        self.encoder = encoder
+        self.factory = factory
+        self.metric = metric
+        self.vectors = None if vectors is None else Vectors(vectors)
+        self.index = index
+        self.parameters = parameters
+        self.train_rows = train_rows
+        self.recall_queries = recall_queries
+        self.seed = seed
+
+    def retrieve(
+        self,
+        pool: Pool,
+        queries: Sequence[str],
+        k: int,
+        engine: Optional[Engine] = None,
+        scratch: Optional[Path] = None,
+    ) -> Retrieved:
+        encoded = self.encoder.encode(queries)
+        recipe = self._recipe(len(pool.rows), encoded.shape[1])
+        with ExitStack() as stack:
+            directory = Path(self.index or f"{stack.enter_context(tempfile.TemporaryDirectory())}/index")
+            self._make(directory, recipe, pool, engine or InProcessEngine())
+            index = _open(directory, recipe)
+            allowed = pool.ids("reading the pool")
+            if len(allowed) == index.ntotal:
+                index = on_gpus(index)
+            return IndexSearch(index, allowed).nearest(encoded, k)
+
+    def _recipe(self, rows: int, dimension: int) -> Recipe:
+        name = self.factory
+        if name == "auto":
+            name = preset_for(rows)
+            logger.info("faiss: auto takes %s for %d rows", name, rows)
+        factory, preset_parameters = PRESETS[name](rows, dimension) if name in PRESETS else (name, "")
+        parameters = ",".join(filter(None, [preset_parameters, self.parameters]))
+        return Recipe(factory, self.metric, parameters, self.train_rows, self.seed)
+
+    def _make(self, directory: Path, recipe: Recipe, pool: Pool, engine: Engine) -> None:
+        origin = source(pool.identity(), self.encoder)
+        identity = {"retriever": "faiss", **origin, **recipe._asdict()}
+        if is_whole(directory, identity):
+            return
+        with new_artefact(directory, "index", [pool.rows.path], recipe._asdict(), identity) as folder:
+            vectors = self.vectors or self._encoded(folder / _VECTORS, pool.whole(), origin, engine)
+            vectors.check(origin)
+            index = build(recipe, vectors, folder, engine)
+            write_index(index, folder / _INDEX)
+            file = fingerprint(folder / _INDEX)
+            about = {
+                "factory": recipe.factory,
+                "recall": self._recall(IndexSearch(index), vectors, engine),
+                "bytes_per_vector": file["bytes"] / len(vectors),
+                "rows": index.ntotal,
+                "dimension": index.d,
+                "file": {key: file[key] for key in ("bytes", "sha256")},
+            }
+            write_json(folder / _ABOUT, about)
+            logger.info("faiss: %s", json.dumps(about))
+            shutil.rmtree(folder / _VECTORS, ignore_errors=True)
+
+    def _encoded(self, directory: Path, pool: Pool, origin: Identity, engine: Engine) -> Vectors:
+        """The pool's vectors as `allennlp embed` writes them."""
+        rows = len(pool.rows)
+        identity = {**origin, "rows": rows, "dtype": "float32", "shard_rows": ROWS_PER_PART}
+        if not is_whole(directory, identity):
+            with new_artefact(directory, "embed", [pool.rows.path], {}, identity) as folder:
+                left = [shard for shard in shards(rows, ROWS_PER_PART) if not (folder / shard.file).is_file()]
+                parts = (part for part in pool.parts("encoding the pool") if left and part.ids[0] >= left[0].first)
+                for vectors, shard in zip(engine.map(_Encode(self.encoder), parts), left):
+                    write_shard(folder, shard, vectors)
+        return Vectors(directory)
+
+    def _recall(self, search: IndexSearch, vectors: Vectors, engine: Engine) -> Dict[str, float]:
+        """
+        The share of an index's first k rows that are as near as the k-th nearest row, by k. Queries are rows of the
+        pool, drawn uniformly; they are left out of what they find, and of what there is to find. Rows that are equally
+        near count alike, so that copies in the pool do not look like mistakes.
+        """
+        rows = len(vectors)
+        generator = np.random.default_rng([self.seed, 1])
+        numbers = np.sort(generator.choice(rows, min(self.recall_queries, rows), replace=False))
+        queries = vectors.take(numbers)
+        most = max((k for k in _RECALL_AT if k < rows), default=0)
+        best = Best(len(queries), most + 1)
+        nearest = Nearest(self.encoder, queries, self.metric, most + 1)
+        for part in engine.map(nearest, stored_parts(vectors, np.arange(rows))):
+            best.add(part)
+        found = search.nearest(queries, most + 1).ids
+        hits: Dict[str, Any] = {str(k): [] for k in _RECALL_AT if k < rows}
+        for number, query, ids, exact_ids, exact in zip(numbers, queries, found, best.ids, best.scores):
+            others = exact[exact_ids != number]
+            ids = ids[(ids != number) & (ids >= 0)]
+            scores = exact_scores(query[None], vectors.take(ids), self.metric)[0]
+            for k in map(int, hits):
+                least = others[k - 1] - _NEARLY * max(1.0, float(query @ query))
+                hits[str(k)].append((scores[:k] >= least).sum() / k)
+        return {k: round(float(np.mean(values)), 4) for k, values in hits.items()}
+
+
+class _Encode:
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+
+    def __call__(self, part: PoolPart) -> np.ndarray:
+        return self.encoder.encode(part.texts)
+
+
+def _open(directory: Path, recipe: Recipe) -> Any:
+    path = directory / _INDEX
+    again = f"remove {directory}, and it is made again"
+    if not path.is_file() or not (directory / _ABOUT).is_file():
+        raise ConfigurationError(f"{path}: the index or its {_ABOUT} is missing; {again}")
+    written, there = json.loads((directory / _ABOUT).read_text(encoding="utf-8"))["file"], fingerprint(path)
+    for key in written:
+        if there[key] != written[key]:
+            raise ConfigurationError(f"{path}: not what was written: {key} {there[key]}, was {written[key]}; {again}")
+    with refused(f"{path}: cannot be read; {again}"):
+        return read_index(path, recipe.factory)
