@@ -22,7 +22,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from transformers import AutoModel, AutoTokenizer
 
 from attribution.encoders import TransformerEncoder
-from attribution.retrievers.exact import _Nearest
+from attribution.retrievers.exact import Nearest
 from attribution.retrievers.pool import ROWS_PER_PART, PoolPart
 from attribution.retrievers.retriever import Best
 from benchmarks.rows import write_rows
@@ -83,7 +83,7 @@ def search_cost(ours: TransformerEncoder, texts: List[str]) -> float:
     class Encoded:
         encode = staticmethod(lambda _: encoded)
 
-    nearest = _Nearest(Encoded(), queries, "inner_product", NEIGHBOURS)  # type: ignore[arg-type]
+    nearest = Nearest(Encoded(), queries, "inner_product", NEIGHBOURS)  # type: ignore[arg-type]
     best = Best(QUERIES, NEIGHBOURS)
     best.add(nearest(part))
     start = time.perf_counter()

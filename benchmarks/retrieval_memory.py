@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, Dict
 
 from transformers import BertConfig, BertModel
 
@@ -39,7 +40,12 @@ def main() -> None:
             rows = write_rows(folder / f"{size}.jsonl", size)
             if size == SIZES[0]:
                 write_model(folder / "model", rows)
-                shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+                shape: Dict[str, Any] = {
+                    "hidden_size": 8,
+                    "num_hidden_layers": 1,
+                    "num_attention_heads": 1,
+                    "intermediate_size": 8,
+                }
                 BertModel(BertConfig(vocab_size=VOCABULARY, **shape)).save_pretrained(folder / "model")
             command = [sys.executable, "-m", "benchmarks.retrieval_memory", str(folder / f"{size}.jsonl")]
             run = subprocess.run([*command, str(folder / "model")], stdout=subprocess.PIPE, text=True, check=True)

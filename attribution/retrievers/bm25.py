@@ -29,8 +29,8 @@ class Bm25Retriever(Retriever):
     """
     BM25 in Lucene's form (Kamphuis et al., 2020), over Porter stems of the prompts' words (bm25s's tokenizer), each
     word's weight in each row computed beforehand (Lù, 2024, https://arxiv.org/abs/2407.03618): without a Java what
-    DEFT's pyserini path does. A row that shares no word with a query is not found by it. Words are weighted by how rare they
-    are in the whole pool, excluded tasks or not.
+    DEFT's pyserini path does. A row that shares no word with a query is not found by it. Words are weighted by how rare
+    they are in the whole pool, excluded tasks or not.
 
     Registered as a `Retriever` with name "bm25".
 
