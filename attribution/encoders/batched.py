@@ -2,10 +2,11 @@
 
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
 import torch
+from allennlp.common.checks import ConfigurationError
 
 from attribution.data.fields import pad_token_ids
 from attribution.data.prompt_tokenizer import TokenIdLists
@@ -21,13 +22,15 @@ class BatchedEncoder(Encoder):
 
     # Parameters
 
-    max_tokens : `int`
+    max_tokens : `int`, optional (default = `2048` on a CPU, whose cache then holds a layer, `32768` on a GPU)
         Padded tokens per batch. Changes speed and memory only.
     """
 
-    def __init__(self, max_tokens: int) -> None:
-        self.max_tokens = max_tokens
+    def __init__(self, max_tokens: Optional[int] = None) -> None:
+        if max_tokens is not None and max_tokens < 1:
+            raise ConfigurationError(f"encoder: max_tokens is {max_tokens}; at least one is needed")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.max_tokens = max_tokens or (2048 if self.device.type == "cpu" else 32768)
         self.pad_id = 0
 
     @abstractmethod

@@ -28,12 +28,12 @@ class SentenceTransformersEncoder(BatchedEncoder):
         Texts are cut to this many tokens; by default what the model says.
     prompt : `str`, optional (default = `""`)
         Put before each text, of pool and queries alike.
-    max_tokens : `int`, optional (default = `16384`)
+    max_tokens : `int`, optional (default = `2048` on a CPU, `32768` on a GPU)
         Padded tokens per batch. Changes speed and memory only.
     """
 
     def __init__(
-        self, model_name: str, max_length: Optional[int] = None, prompt: str = "", max_tokens: int = 16384
+        self, model_name: str, max_length: Optional[int] = None, prompt: str = "", max_tokens: Optional[int] = None
     ) -> None:
         super().__init__(max_tokens)
         self.model_name = model_name

@@ -1,7 +1,7 @@
 """Pooled hidden states of any Hugging Face model."""
 
 import logging
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -45,7 +45,7 @@ class TransformerEncoder(BatchedEncoder):
         encoder.
     normalize : `bool`, optional (default = `False`)
         Scale vectors to length one, so that inner products are cosines.
-    max_tokens : `int`, optional (default = `16384`)
+    max_tokens : `int`, optional (default = `2048` on a CPU, `32768` on a GPU)
         Padded tokens per batch. Changes speed and memory only.
     bf16 : `bool`, optional (default = `False`)
         Compute in bfloat16 where there is a GPU.
@@ -59,7 +59,7 @@ class TransformerEncoder(BatchedEncoder):
         layer: int = -1,
         part: str = "encoder",
         normalize: bool = False,
-        max_tokens: int = 16384,
+        max_tokens: Optional[int] = None,
         bf16: bool = False,
     ) -> None:
         super().__init__(max_tokens)
