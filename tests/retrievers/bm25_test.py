@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.retrievers import Bm25Retriever, Pool
+from attribution.retrievers import Bm25Retriever, Pool, bm25
 
 TEXTS = ["The cats sat on the mat", "a dog sat", "Dogs chase cats; cats run.", "on", "the of and"]
 
@@ -82,3 +82,16 @@ def test_the_stored_index_is_used_again(write_jsonl: Any, tmp_path: Any, monkeyp
     other = write_jsonl("other.jsonl", rows[:-1])
     with pytest.raises(ConfigurationError, match="made from something else: pool"):
         Bm25Retriever(index=str(index)).retrieve(Pool(other), queries, 1)
+
+
+def test_compiled_or_not_the_scores_are_the_same() -> None:
+    pytest.importorskip("numba")
+    generator = np.random.default_rng(0)
+    rows = np.concatenate([np.sort(generator.choice(50, 20, replace=False)) for _ in range(8)]).astype(np.int32)
+    weights, ends = generator.random(160, dtype=np.float32), np.arange(0, 161, 20)
+    words, times = np.array([7, 0, 3, 4]), np.array([1, 3, 1, 2], dtype=np.float32)
+    compiled, plain = np.zeros((2, 50), dtype=np.float32)
+    bm25._adder()(compiled, rows, weights, ends, words, times)
+    assert bm25._adder() is not bm25._add
+    bm25._add(plain, rows, weights, ends, words, times)
+    assert (compiled == plain).all() and plain.any()

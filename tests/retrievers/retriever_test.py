@@ -39,6 +39,11 @@ RETRIEVERS: Dict[str, Callable[[], Retriever]] = {
 }
 
 
+def _set_part_size(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    for module in ("pool", "faiss"):
+        monkeypatch.setattr(f"attribution.retrievers.{module}.ROWS_PER_PART", rows)
+
+
 @pytest.mark.parametrize("name", RETRIEVERS)
 def test_contract(name: str, pool_path: str) -> None:
     found = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 4)
@@ -58,7 +63,7 @@ def test_contract(name: str, pool_path: str) -> None:
 def test_workers_do_not_change_a_byte(
     name: str, ray_engines: Dict[int, RayEngine], pool_path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 6)
+    _set_part_size(monkeypatch, 6)
     here = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 4)
     for engine in ray_engines.values():
         there = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 4, engine)
@@ -68,7 +73,7 @@ def test_workers_do_not_change_a_byte(
 @pytest.mark.parametrize("name", RETRIEVERS)
 def test_part_sizes_do_not_matter(name: str, pool_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 12)
-    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 3)
+    _set_part_size(monkeypatch, 3)
     monkeypatch.setattr("attribution.retrievers.bm25._PARTS_PER_BLOCK", 2)
     parts = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 12)
     # A product of other shapes may round its last digit differently: then rows at equal distances change places.
