@@ -99,7 +99,10 @@ def read_manifest(directory: Union[str, Path]) -> Dict[str, Any]:
     path = Path(directory) / MANIFEST
     if not path.is_file():
         raise ConfigurationError(f"{directory}: exists already or is missing, and has no {MANIFEST}")
-    return json.loads(path.read_text(encoding="utf-8"))
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict) or "identity" not in manifest:
+        raise ConfigurationError(f"{path}: not a manifest of this package's; make {directory} anew")
+    return manifest
 
 
 def first_difference(there: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> str:

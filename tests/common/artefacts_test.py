@@ -88,3 +88,9 @@ def test_whole_is_what_was_made_from_the_same(tmp_path: Path) -> None:
     assert is_whole(tmp_path / "out", {"a": {"b": 1}})
     with pytest.raises(ConfigurationError, match="made from something else: a.b is 1 there and 2 here"):
         is_whole(tmp_path / "out", {"a": {"b": 2}})
+
+
+def test_a_manifest_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text('{"name": "a web page"}')
+    with pytest.raises(ConfigurationError, match="not a manifest of this package's"):
+        is_whole(tmp_path, {})

@@ -1,4 +1,5 @@
-from typing import Any, Callable
+from pathlib import Path
+from typing import Any, Callable, Sequence
 
 import numpy as np
 import pytest
@@ -31,3 +32,39 @@ def test_bad_metric() -> None:
     settings: Any = {"encoder": NumberEncoder(), "metric": "hamming"}
     with pytest.raises(ConfigurationError, match="'hamming' is none of"):
         ExactRetriever(**settings)
+
+
+class Counting(NumberEncoder):
+    """Remembers the texts of each call; stops when it is called once too often."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.calls = most, 0
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        self.calls += 1
+        if self.calls > self.most:
+            raise KeyboardInterrupt
+        return super().encode(texts)
+
+
+@pytest.mark.parametrize("most", [1, 3, 6, 8])
+def test_a_stopped_search_goes_on(most: int, pool_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 5)  # 8 parts; the state is saved after 4 and 8.
+    queries = ["number 3.3", "number 17.3"]
+    whole = ExactRetriever(NumberEncoder()).retrieve(Pool(pool_path), queries, 6)
+    with pytest.raises(KeyboardInterrupt):
+        ExactRetriever(Counting(most)).retrieve(Pool(pool_path), queries, 6, scratch=tmp_path)
+    encoder = Counting(99)
+    found = ExactRetriever(encoder).retrieve(Pool(pool_path), queries, 6, scratch=tmp_path)
+    assert encoder.calls == 1 + 8 - (4 if most > 4 else 0)
+    assert (found.ids == whole.ids).all() and (found.scores == whole.scores).all()
+    assert not list(tmp_path.glob("exact*"))
+
+
+def test_a_vector_that_is_no_number(pool_path: str) -> None:
+    class Broken(NumberEncoder):
+        def encode(self, texts: Sequence[str]) -> np.ndarray:
+            return super().encode(texts) * (np.nan if len(texts) > 1 else 1)
+
+    with pytest.raises(ConfigurationError, match="rows 0 to 39 of the pool: a vector is not finite"):
+        ExactRetriever(Broken()).retrieve(Pool(pool_path), ["number 3"], 1)
