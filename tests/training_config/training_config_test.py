@@ -152,14 +152,15 @@ def test_deft_retrieves(environment: Dict[str, str], allennlp: Any, tmp_path: Pa
     assert all(row["attribution_frequency"] >= 1 for row in rows)
 
 
-@pytest.mark.parametrize("retriever", ["bm25", "random", "balanced_random"])
+@pytest.mark.parametrize("retriever", ["bm25", "faiss", "random", "balanced_random"])
 def test_deft_retrieves_in_other_ways(
     retriever: str, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("RETRIEVER", retriever)
+    monkeypatch.setenv("SIZE", "4")
     result = allennlp("retrieve", CONFIGS / "deft" / "retrieve.jsonnet", "-s", tmp_path / "retrieved")
     assert result.status == 0, result.stderr
-    assert (tmp_path / "retrieved" / "retrieved.jsonl").read_text()
+    assert (tmp_path / "retrieved" / "retrieved.jsonl").read_text().count("\n") == 4
 
 
 def test_deft_retrieves_from_stored_vectors(

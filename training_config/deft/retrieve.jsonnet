@@ -4,6 +4,7 @@
 // QUERY_PATH     up to QUERY_SIZE (1000) prompted inputs of the target, {input}; labels are not looked at
 // RETRIEVER      exact (the default), faiss, bm25, lucene, random or balanced_random
 // NUM_NEIGHBORS  rows a query finds (500)
+// SIZE           rows in all: those first that most queries found (by default the union, as published)
 // ENCODER_NAME   of exact and faiss; VECTORS_PATH what embed.jsonnet wrote with it, if it did
 // INDEX_PATH     where faiss, bm25 and lucene keep their index for the next target; ENGINE in_process or ray
 local env = import '../common/env.libsonnet';
@@ -20,6 +21,7 @@ local settings = {
   random: seeded,
   balanced_random: seeded,
 };
+local size = env.integer('SIZE', 0);
 local retriever = env.optional('RETRIEVER', 'exact');
 {
   pool: { path: env.required('POOL_PATH') },
@@ -30,6 +32,6 @@ local retriever = env.optional('RETRIEVER', 'exact');
   },
   retriever: { type: retriever } + std.get(settings, retriever, {}),
   neighbours: env.integer('NUM_NEIGHBORS', 500),
-  aggregator: { type: 'frequency' },
+  aggregator: { type: 'frequency', [if size > 0 then 'size']: size },
   engine: env.optional('ENGINE', 'in_process'),
 }
