@@ -7,7 +7,7 @@ import pytest
 
 from attribution.commands.embed import Embedding
 from attribution.common.artefacts import new_artefact
-from attribution.common.engines import InProcessEngine
+from attribution.common.engines import InProcessEngine, RayEngine
 from attribution.encoders import Vectors
 from attribution.retrievers import ExactRetriever, Pool
 from tests.retrievers.conftest import NumberEncoder
@@ -94,6 +94,18 @@ def test_killed_it_goes_on_to_the_same_bytes(config: Any, allennlp: Any, tmp_pat
     assert all((tmp_path / "parts" / name).stat().st_mtime_ns == time for name, time in left.items())
     assert allennlp("embed", slow, "-s", tmp_path / "whole").status == 0
     assert _files(tmp_path / "parts") == _files(tmp_path / "whole")
+
+
+def test_workers_do_not_change_a_byte(
+    config: Any, tmp_path: Path, ray_engines: Dict[int, RayEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attribution.commands.embed.ROWS_PER_PART", 7)
+    embedding = Embedding(Pool(json.loads(Path(config()).read_text())["pool"]["path"]), NumberEncoder(), "float16", 16)
+    for name, engine in {"here": InProcessEngine(), **ray_engines}.items():
+        (tmp_path / str(name)).mkdir()
+        embedding.run(tmp_path / str(name), engine)
+        assert len(_files(tmp_path / str(name))) == 3
+        assert _files(tmp_path / str(name)) == _files(tmp_path / "here")
 
 
 def test_exact_search_of_stored_vectors_is_exact_search(config: Any, allennlp: Any, tmp_path: Path) -> None:
