@@ -1,7 +1,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List
 
 import faiss
 import numpy as np
@@ -65,8 +65,8 @@ def test_merged_blocks_equal_one_build(
     assert merged.ntotal == 1000 and same(merged, single)
 
 
-def test_ray_equals_one_process(vectors: Vectors, tmp_path: Path, local_ray: Any) -> None:
-    there = made("PCA16,IVF8,SQ8", vectors, tmp_path / "there", RayEngine(2))
+def test_ray_equals_one_process(vectors: Vectors, tmp_path: Path, ray_engines: Dict[int, RayEngine]) -> None:
+    there = made("PCA16,IVF8,SQ8", vectors, tmp_path / "there", ray_engines[2])
     assert same(there, made("PCA16,IVF8,SQ8", vectors, tmp_path / "here", InProcessEngine()))
 
 
