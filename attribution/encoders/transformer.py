@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, Optional
 import torch
 from allennlp.common.checks import ConfigurationError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoModelForTextEncoding
 from transformers.utils import logging as transformers_logging
 
 from attribution.common.pretrained import learned_positions, model_identity
@@ -140,6 +140,8 @@ class TransformerEncoder(BatchedEncoder):
             raise ValueError("part encoder_decoder needs an encoder-decoder such as BART or T5")
         # Two models as one (`EncoderDecoderModel`) are no base model.
         auto = AutoModelForSeq2SeqLM if config.model_type == "encoder-decoder" else AutoModel
+        if self.part == "encoder" and type(config) in AutoModelForTextEncoding._model_mapping:
+            return AutoModelForTextEncoding.from_pretrained(model_name, dtype=torch.float32)
         if self.part == "encoder" and config.is_encoder_decoder:
             _without_decoder_layers(config)
             return auto.from_pretrained(model_name, config=config, dtype=torch.float32).get_encoder()
@@ -149,7 +151,7 @@ class TransformerEncoder(BatchedEncoder):
 def _without_decoder_layers(config: Any) -> None:
     """A model of this configuration reads none of the decoder layers' weights."""
     decoder = getattr(config, "decoder", config)
-    for setting in ("decoder_layers", "num_decoder_layers", "num_hidden_layers" if decoder is not config else ""):
+    for setting in ("decoder_layers", "num_hidden_layers" if decoder is not config else ""):
         if hasattr(decoder, setting):
             setattr(decoder, setting, 0)
 

@@ -5,6 +5,7 @@ The answer options of a prompt attend to the same encoder states. `transformers`
 for every option; here the options' queries are laid side by side instead, and the keys and values are read in place.
 """
 
+import sys
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Optional, Tuple
 
@@ -18,8 +19,8 @@ _NAME = "attribution_shared_keys"
 
 
 def shares_keys(decoder: PreTrainedModel) -> bool:
-    """Whether this decoder takes its attention from `transformers`' registry (T5 does from version 5 on)."""
-    return bool(decoder._supports_sdpa)
+    """Whether this decoder takes its attention from `transformers`' registry (T5 and BERT do from version 5 on)."""
+    return bool(decoder._supports_sdpa) and hasattr(sys.modules[type(decoder).__module__], "ALL_ATTENTION_FUNCTIONS")
 
 
 @contextmanager

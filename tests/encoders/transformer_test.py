@@ -79,7 +79,13 @@ def test_both_halves(name: str, tiny_model: Callable[[str], str]) -> None:
     np.testing.assert_allclose(vectors[0, 16:], decoder, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["t5", "bart", "marian", "bert2bert"])
+def test_of_t5_the_encoder_alone_is_built(tiny_model: Callable[[str], str]) -> None:
+    encoder = TransformerEncoder(tiny_model("t5"))
+    encoder.load()
+    assert type(encoder._model).__name__ == "T5EncoderModel"
+
+
+@pytest.mark.parametrize("name", ["bart", "marian", "bert2bert"])
 def test_decoder_layers_are_never_built(
     name: str, tiny_model: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

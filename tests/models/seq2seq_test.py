@@ -6,9 +6,10 @@ from typing import Any, Callable, Dict
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Vocabulary
+from allennlp.data import Batch, Vocabulary
 from torch.nn.functional import cross_entropy
 
+from attribution.data.dataset_readers import P3JsonlReader
 from attribution.models import LoadSeq2Seq, Seq2Seq
 from tests.conftest import SEQ2SEQ
 from tests.models.conftest import EXAMPLES, make_batch, make_model
@@ -73,3 +74,14 @@ def test_load_seq2seq(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
 def test_a_decoder_only_model_is_refused(tiny_model: Callable[[str], str]) -> None:
     with pytest.raises(ConfigurationError, match="a llama model is decoder-only; use the model type 'causal_lm'"):
         Seq2Seq(Vocabulary.empty(), model_name=tiny_model("llama"))
+
+
+@pytest.mark.parametrize("name", SEQ2SEQ)
+def test_rows_with_as_many_options_do_not_mix(name: str, tiny_model: Callable[[str], str]) -> None:
+    examples = [(f"the {word} sat on the mat", ["not true", "maybe not true"], 0) for word in ("cat", "dog", "film")]
+    reader, model = P3JsonlReader(tiny_model(name)), make_model(tiny_model(name)).eval()
+    with torch.no_grad():
+        together = model(**Batch([reader.text_to_instance(*one) for one in examples]).as_tensor_dict())["scores"]
+        alone = [model(**Batch([reader.text_to_instance(*one)]).as_tensor_dict())["scores"][0] for one in examples]
+    for scores, expected in zip(together, alone):
+        assert scores == pytest.approx(expected, abs=1e-5)
