@@ -5,7 +5,7 @@
 import json
 from itertools import islice
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
@@ -13,6 +13,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
 from attribution.encoders import Encoder
 from attribution.retrievers import Pool
@@ -68,6 +69,9 @@ class Novelty(ArtefactJob):
     def inputs(self) -> List[Path]:
         pools = [self.rows] if self.retrieved is None else [self.rows, self.retrieved]
         return [pool.rows.path for pool in pools]
+
+    def identity(self, configuration: Dict[str, Any]) -> Identity:
+        return {**super().identity(configuration), "encoder": self.encoder.identity}
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes `rows.jsonl`."""

@@ -13,10 +13,11 @@ import numpy as np
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import write_json
+from attribution.common.artefacts import Identity, write_json
 from attribution.common.engines import Engine
 from attribution.common.rows import open_rows
 from attribution.retrievers import (
@@ -36,6 +37,8 @@ from attribution.similarity import SimilarityMatrix
 TRAINING_ROWS = "retrieved.jsonl"
 SEARCH_LOG = "search_log.jsonl"
 COMPOSITION = "composition.json"
+
+_FLAGS = ("pool", "queries", "retriever", "encoder", "neighbours", "size")
 
 
 class Target(NamedTuple):
@@ -92,6 +95,9 @@ class Retrieval(ArtefactJob):
             raise ConfigurationError(
                 "either queries (of one target) or targets (queries of several, by name) is needed"
             )
+        for name in targets or {}:
+            if Path(name).name != name or name in ("", ".", ".."):
+                raise ConfigurationError(f"targets: {name!r} is no name for a folder; leave out what stands for paths")
         self.pool = pool
         self.retriever = retriever
         self.targets = {Path(queries.path).name.split(".")[0]: queries} if queries is not None else targets or {}
@@ -106,6 +112,10 @@ class Retrieval(ArtefactJob):
         if self.overlap is not None:
             files.append(self.overlap.path)
         return [self.pool.rows.path, *(open_rows(path).path for path in files if Path(path).exists())]
+
+    def identity(self, configuration: Dict[str, Any]) -> Identity:
+        coreset = {} if self.coreset is None else {"coreset": self.coreset.encoder.identity}
+        return {**super().identity(configuration), "retriever": self.retriever.identity(), **coreset}
 
     def run(self, directory: Path, engine: Engine) -> str:
         """
@@ -235,26 +245,28 @@ class Retrieve(ArtefactCommand):
         subparser.add_argument("param_path", type=str, nargs="?", help="the configuration (jsonnet); or else:")
         subparser.add_argument("--pool", type=str, help="prompted rows (.jsonl, .jsonl.gz or .parquet)")
         subparser.add_argument("--queries", type=str, help="the target's prompted inputs, in such a file")
-        subparser.add_argument("--retriever", type=str, default="exact", help="exact (the default), bm25, random, ...")
+        subparser.add_argument("--retriever", type=str, help="exact (the default), bm25, random, ...")
         subparser.add_argument("--encoder", type=str, help="a model, where the retriever needs one")
-        subparser.add_argument("--neighbours", type=int, default=500, help="rows that a query finds (500)")
+        subparser.add_argument("--neighbours", type=int, help="rows that a query finds (500)")
         subparser.add_argument("--size", type=int, help="rows in all; by default all that were found")
 
     def params(self, args: argparse.Namespace) -> Params:
+        flags = [name for name in _FLAGS if getattr(args, name) is not None]
         if args.param_path is not None:
+            if flags:
+                raise ConfigurationError(f"retrieve: --{flags[0]} beside a configuration; change that with -o")
             return super().params(args)
         if args.pool is None or args.queries is None:
             raise ConfigurationError("retrieve: name a configuration, or --pool and --queries")
-        retriever = {"type": args.retriever}
+        retriever = {"type": args.retriever or "exact"}
         if args.encoder is not None:
             retriever["encoder"] = {"type": "transformer", "model_name": args.encoder}
         aggregator = {"type": "frequency", **({} if args.size is None else {"size": args.size})}
-        return Params(
-            {
-                "pool": {"path": args.pool},
-                "queries": {"path": args.queries, "reader": {"type": "p3_jsonl"}},
-                "retriever": retriever,
-                "neighbours": args.neighbours,
-                "aggregator": aggregator,
-            }
-        )
+        settings = {
+            "pool": {"path": args.pool},
+            "queries": {"path": args.queries, "reader": {"type": "p3_jsonl"}},
+            "retriever": retriever,
+            "neighbours": args.neighbours or 500,
+            "aggregator": aggregator,
+        }
+        return Params(with_overrides(settings, parse_overrides(args.overrides)))

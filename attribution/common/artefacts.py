@@ -64,8 +64,10 @@ def new_artefact(
         try:
             yield scratch
             _write_manifest(scratch, command, sources, configuration, plan)
+            if _occupied(target) and not force:
+                raise ConfigurationError(f"{target}: another process has written it meanwhile")
+            (scratch / _PLAN).unlink()
             _replace(scratch, target)
-            (target / _PLAN).unlink()
         except ConfigurationError:
             shutil.rmtree(scratch)
             raise
@@ -99,7 +101,10 @@ def read_manifest(directory: Union[str, Path]) -> Dict[str, Any]:
     path = Path(directory) / MANIFEST
     if not path.is_file():
         raise ConfigurationError(f"{directory}: exists already or is missing, and has no {MANIFEST}")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: damaged ({error}); make {directory} anew") from error
     if not isinstance(manifest, dict) or "identity" not in manifest:
         raise ConfigurationError(f"{path}: not a manifest of this package's; make {directory} anew")
     return manifest

@@ -96,8 +96,12 @@ class Bm25Retriever(Retriever):
                 lengths.append(part.counts.sum(axis=1))
                 counts.append(folder / f"counts_{len(counts)}.npz")
                 renumbered = (part.counts.data, known[part.counts.indices], part.counts.indptr)
-                scipy.sparse.save_npz(counts[-1], scipy.sparse.csr_array(renumbered), compressed=False)
-            self._weigh(counts, rows_with, np.concatenate(lengths).mean())
+                scipy.sparse.save_npz(
+                    counts[-1],
+                    scipy.sparse.csr_array(renumbered, shape=(part.counts.shape[0], len(numbers))),
+                    compressed=False,
+                )
+            self._weigh(counts, rows_with, max(1.0, np.concatenate(lengths).mean()))
             write_json(folder / _VOCABULARY, numbers)
 
     def _weigh(self, counts: List[Path], rows_with: np.ndarray, mean_length: float) -> None:
@@ -228,6 +232,10 @@ def _add_one_by_one(scores: Any, rows: Any, weights: Any, ends: Any, words: Any,
 def _blocks(index: Path, pool: Pool) -> Iterator[_Block]:
     ids = pool.ids("reading the pool")
     folders = sorted(index.glob("block_*"))
+    counted = [tuple(map(int, folder.name.split("_")[1:])) for folder in folders]
+    ends = [first + rows for first, rows in counted]
+    if [first for first, _ in counted] + [len(pool.rows)] != [0, *ends]:
+        raise ConfigurationError(f"{index}: blocks of the index are missing; remove it, and it is made again")
     for folder in Tqdm.tqdm(folders, desc="searching", unit="block"):
         first, rows = map(int, folder.name.split("_")[1:])
         inside = ids[np.searchsorted(ids, first) : np.searchsorted(ids, first + rows)]

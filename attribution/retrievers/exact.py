@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine, InProcessEngine
 from attribution.encoders import Encoder, Vectors
 from attribution.encoders.vectors import open_shard, source
@@ -45,6 +46,9 @@ class ExactRetriever(Retriever):
         self.encoder = encoder
         self.metric = metric
         self.vectors = None if vectors is None else Vectors(vectors)
+
+    def identity(self) -> Identity:
+        return {"encoder": self.encoder.identity, "vectors": None if self.vectors is None else self.vectors.identity}
 
     def retrieve(
         self,

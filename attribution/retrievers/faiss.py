@@ -112,6 +112,9 @@ class FaissRetriever(Retriever):
         self.recall_queries = recall_queries
         self.seed = seed
 
+    def identity(self) -> Identity:
+        return {"encoder": self.encoder.identity}
+
     def retrieve(
         self,
         pool: Pool,

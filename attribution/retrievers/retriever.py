@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional, Sequence
 import numpy as np
 from allennlp.common import Registrable
 
+from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
 from attribution.retrievers.pool import Pool
 
@@ -22,6 +23,10 @@ class Retrieved(NamedTuple):
 
 class Retriever(Registrable):
     """Base of what finds the pool rows that suit a query."""
+
+    def identity(self) -> Identity:
+        """What it finds depends on this, too, beside its settings: the models and vectors that they name."""
+        return {}
 
     @abstractmethod
     def retrieve(

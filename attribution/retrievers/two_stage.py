@@ -6,6 +6,7 @@ from typing import Optional, Sequence
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
 from attribution.retrievers.pool import Pool
 from attribution.retrievers.retriever import Retrieved, Retriever
@@ -33,6 +34,9 @@ class TwoStageRetriever(Retriever):
         self.first = first
         self.second = second
         self.candidates = candidates
+
+    def identity(self) -> Identity:
+        return {"first": self.first.identity(), "second": self.second.identity()}
 
     def retrieve(
         self,

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -114,6 +115,10 @@ def test_flags_instead_of_a_configuration(config: Any, allennlp: Any, tmp_path: 
     result = allennlp("retrieve", *files, "--retriever", "bm25", "--neighbours", 3, "--size", 1, "-s", tmp_path / "out")
     assert result.status == 0, result.stderr
     assert [row["index_id"] for row in _lines(tmp_path / "out" / "retrieved.jsonl")] == [7]
+    result = allennlp("retrieve", *files, "--retriever", "bm25", "-o", '{"neighbours": 1}', "-s", tmp_path / "one")
+    assert [len(line["ids"]) for line in _lines(tmp_path / "one" / "search_log.jsonl")] == [1, 1], result.stderr
+    result = allennlp("retrieve", config(), "--neighbours", 1, "-s", tmp_path / "other")
+    assert result.status == 1 and "--neighbours beside a configuration" in result.stderr
     result = allennlp("retrieve", "--pool", tmp_path / "pool.jsonl", "-s", tmp_path / "other")
     assert result.status == 1 and "name a configuration, or --pool and --queries" in result.stderr
 
@@ -184,3 +189,24 @@ def test_killed_it_gives_the_same_bytes(
     for product in (path.name for path in (tmp_path / "whole").iterdir()):
         assert (tmp_path / "parts" / product).read_bytes() == (tmp_path / "whole" / product).read_bytes()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", ".", ""])
+def test_a_target_is_a_folder_of_the_product(name: str, config: Any, allennlp: Any, tmp_path: Path) -> None:
+    settings = json.loads(Path(config()).read_text())
+    queries = settings["queries"]
+    result = allennlp("retrieve", config(queries=None, targets={name: queries}), "-s", tmp_path / "out")
+    assert result.status == 1 and "is no name for a folder" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_encoder_in_the_same_folder_is_another_retrieval(
+    config: Any, allennlp: Any, tiny_model: Any, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model("bert"), tmp_path / "encoder"))
+    settings = config(retriever={"type": "exact", "encoder": {"type": "transformer", "model_name": str(folder)}})
+    assert allennlp("retrieve", settings, "-s", tmp_path / "out").status == 0
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
+    result = allennlp("retrieve", settings, "-s", tmp_path / "out")
+    assert result.status == 1 and "retriever.encoder.model.files" in result.stderr

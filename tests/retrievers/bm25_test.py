@@ -1,4 +1,5 @@
 import math
+import shutil
 from typing import Any, Callable, List
 
 import numpy as np
@@ -77,6 +78,9 @@ def test_the_stored_index_is_used_again(write_jsonl: Any, tmp_path: Any, monkeyp
         assert (found.ids == wanted.ids).all() and (found.scores == wanted.scores).all()
         assert len(list(index.glob("block_*"))) == 5 and not list(index.glob("counts_*"))
         monkeypatch.setattr("attribution.retrievers.bm25._Words.__call__", None)  # Pool words are not read again.
+    shutil.rmtree(sorted(index.glob("block_*"))[2])
+    with pytest.raises(ConfigurationError, match="blocks of the index are missing; remove it"):
+        Bm25Retriever(index=str(index)).retrieve(Pool(path), queries, 1)
     with pytest.raises(ConfigurationError, match="made from something else: k1 is 0.9 there and 2 here"):
         Bm25Retriever(k1=2, index=str(index)).retrieve(Pool(path), queries, 1)
     other = write_jsonl("other.jsonl", rows[:-1])
@@ -95,3 +99,11 @@ def test_compiled_or_not_the_scores_are_the_same() -> None:
     assert bm25._adder() is not bm25._add
     bm25._add(plain, rows, weights, ends, words, times)
     assert (compiled == plain).all() and plain.any()
+
+
+def test_a_pool_without_a_word(write_jsonl: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = [{"input": text} for text in ("?", "!!", "the a", "of the")]
+    assert (Bm25Retriever().retrieve(Pool(write_jsonl("silent.jsonl", silent)), ["cat"], 2).ids == -1).all()
+    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 2)
+    pool = Pool(write_jsonl("nearly.jsonl", [*silent, {"input": "a cat"}]))
+    assert Bm25Retriever().retrieve(pool, ["cat"], 2).ids.tolist() == [[4, -1]]
