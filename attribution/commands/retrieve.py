@@ -108,10 +108,10 @@ class Retrieval(ArtefactJob):
         self.coreset = coreset
 
     def inputs(self) -> List[Path]:
-        files = [queries.path for queries in self.targets.values()]
-        if self.overlap is not None:
-            files.append(self.overlap.path)
-        return [self.pool.rows.path, *(open_rows(path).path for path in files if Path(path).exists())]
+        files = [self.pool.rows.path]
+        for queries in self.targets.values():
+            files += queries.reader.open(queries.path).files()
+        return files if self.overlap is None else [*files, open_rows(self.overlap.path).path]
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
         coreset = {} if self.coreset is None else {"coreset": self.coreset.encoder.identity}

@@ -76,6 +76,10 @@ class Rows(ABC):
         except RowError as error:
             yield error
 
+    def files(self) -> List[Path]:
+        """The local files that the rows depend on."""
+        return [self.path]
+
     def where(self, number: int) -> str:
         return f"{self.path}:{number + 1}"
 
@@ -216,6 +220,38 @@ class ParquetRows(Rows):
 
     def __setstate__(self, state: Dict[str, Path]) -> None:
         self.__init__(state["path"])  # type: ignore[misc]
+
+
+class LoadedRows(Rows):
+    """
+    Rows held in memory: those of a small file, or of several, that cannot be read piece by piece.
+
+    # Parameters
+
+    path : `Path`
+        The file or the folder.
+    rows : `Iterable[Tuple[JsonDict, str]]`
+        Each row's content, and where it is, for messages.
+    files : `Sequence[Path]`, optional (default = `[path]`)
+        The files that were read.
+    """
+
+    def __init__(self, path: Path, rows: Iterable[Tuple[JsonDict, str]], files: Sequence[Path] = ()) -> None:
+        super().__init__(path)
+        self._rows = [Row(number, content, where) for number, (content, where) in enumerate(rows)]
+        self._files = list(files) or [path]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
+        return islice(self._rows, index, None, count)
+
+    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
+        return (self._rows[number] for number in _checked(numbers, len(self), self.path))
+
+    def files(self) -> List[Path]:
+        return self._files
 
 
 def open_rows(path: Union[str, Path]) -> Rows:

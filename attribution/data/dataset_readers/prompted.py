@@ -2,11 +2,10 @@
 
 import logging
 import os
-from abc import abstractmethod
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from typing import Counter as CounterType
 
 from allennlp.common.checks import ConfigurationError
@@ -15,7 +14,7 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader, WorkerIn
 from allennlp.data.fields import MetadataField
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import Row, open_rows
+from attribution.common.rows import Row, Rows, open_rows
 from attribution.data.fields import AnswerOptionsField, NumberField, TokenIdsField
 from attribution.data.prompt_tokenizer import PromptTokenizer, TokenIdLists
 
@@ -40,17 +39,19 @@ class PromptedExample(NamedTuple):
     """The number of the row it came from."""
     where: str = "the given input"
     """`file:line` of that row, for messages."""
+    details: Optional[Dict[str, Any]] = None
+    """What metrics want to know beside the options: `references`, the texts that are right, or a question's id."""
 
 
 class PromptedReader(DatasetReader):
     """
     Base of every reader of prompted rows. It owns the loop: rows are sharded over processes before they are parsed,
     tokenised in blocks by a fast tokenizer, and held as arrays. A subclass says what one row means, in
-    `row_to_example`.
+    `row_to_example`, or in `row_to_examples` where that may be several, and where rows are, in `open`.
 
     An `Instance` has the fields `prompt_and_input` (`TokenIdsField`), `answer_options` (`AnswerOptionsField`), `row`
-    (`MetadataField`, the row's number), `correct_answer_index` (`NumberField`) where the answer is known and, on
-    request, `metadata` (`MetadataField`, the texts).
+    (`MetadataField`, the row's number), `correct_answer_index` (`NumberField`) where the answer is known, `details`
+    (`MetadataField`) where the example has some and, on request, `metadata` (`MetadataField`, the texts).
 
     # Parameters
 
@@ -90,21 +91,28 @@ class PromptedReader(DatasetReader):
     def tokenizer(self) -> PromptTokenizer:
         return PromptTokenizer(self.model_name, self.end_of_sequence)
 
-    @abstractmethod
+    def open(self, file_path: str) -> Rows:
+        """The rows of a file. A reader that knows where its data are may take them from there."""
+        return open_rows(file_path)
+
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         """
         The example of a row, or None if the row is to be skipped (and counted in `self.counts`). With `labelled`
         off, the answer may be missing.
         """
+        raise NotImplementedError
+
+    def row_to_examples(self, row: Row, labelled: bool = True) -> Sequence[PromptedExample]:
+        """All examples of a row."""
+        example = self.row_to_example(row, labelled)
+        return () if example is None else (example,)
 
     def examples(self, file_path: str, labelled: bool = True) -> Iterator[PromptedExample]:
         """The examples of this process's share of the rows, as texts: no tokenizer is needed."""
         found = False
-        for row in open_rows(file_path).shard(*self._shard()):
+        for row in self.open(file_path).shard(*self._shard()):
             found = True
-            example = self.row_to_example(row, labelled)
-            if example is not None:
-                yield example
+            yield from self.row_to_examples(row, labelled)
         if not found and self._shard() == (0, 1):
             raise ConfigurationError(f"{file_path}: has no rows")
 
@@ -149,6 +157,8 @@ class PromptedReader(DatasetReader):
             }
             if example.answer is not None:
                 fields["correct_answer_index"] = NumberField(example.answer)
+            if example.details is not None:
+                fields["details"] = MetadataField(example.details)
             if self.return_original_input:
                 fields["metadata"] = MetadataField({"input": example.input, "options": example.options})
             yield Instance(fields)
