@@ -86,8 +86,12 @@ def test_a_bad_file(content: str, message: str, lazy: Any, fails_to_train: Any, 
 @pytest.mark.parametrize(
     "settings, row, message",
     [
-        ({"options": ["yes", "no"]}, {"text": "a", "label": "maybe"}, "the target 'maybe' is none of the options"),
-        ({"options": "choices"}, {"text": "a", "choices": [], "label": 0}, "a list of at least one text is needed"),
+        ({"options": ["yes", "no"]}, {"text": "a", "label": "maybe"}, "the target is none of the options: 'maybe'"),
+        (
+            {"options": "choices"},
+            {"text": "a", "choices": [], "label": 0},
+            "`options` names the field 'choices', which is no list of texts",
+        ),
         ({"options": []}, {"text": "a", "label": 0}, "`options` is empty"),
         ({"options": ["yes", "no " * 9], "max_answer_length": 4}, {"text": "a", "label": 0}, "max_answer_length"),
         ({"options": ["yes"]}, {"label": 0}, "raw.jsonl:1: `template` cannot be filled"),

@@ -19,11 +19,9 @@ from allennlp.common.tqdm import Tqdm
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.artefacts import Identity, write_json
 from attribution.common.engines import Engine
-from attribution.common.rows import open_rows
 from attribution.retrievers import (
     Coreset,
     FrequencyAggregator,
-    OverlapFilter,
     Pool,
     Queries,
     QueryAggregator,
@@ -37,6 +35,7 @@ from attribution.similarity import SimilarityMatrix
 TRAINING_ROWS = "retrieved.jsonl"
 SEARCH_LOG = "search_log.jsonl"
 COMPOSITION = "composition.json"
+SEARCH = "search.json"
 
 _FLAGS = ("pool", "queries", "retriever", "encoder", "neighbours", "size")
 
@@ -69,8 +68,6 @@ class Retrieval(ArtefactJob):
         Rows that each query finds.
     aggregator : `QueryAggregator`, optional (default = `frequency`, keeping all)
         How the queries' rows become one list.
-    overlap : `OverlapFilter`, optional
-        The target's evaluation: rows of the pool that are in it are not retrieved.
     coreset : `Coreset`, optional
         Which few of the aggregated rows to keep.
     seed : `int`, optional (default = `0`)
@@ -85,7 +82,6 @@ class Retrieval(ArtefactJob):
         targets: Optional[Dict[str, Queries]] = None,
         neighbours: int = 500,
         aggregator: Optional[QueryAggregator] = None,
-        overlap: Optional[OverlapFilter] = None,
         coreset: Optional[Coreset] = None,
         seed: int = 0,
     ) -> None:
@@ -104,14 +100,15 @@ class Retrieval(ArtefactJob):
         self.several = queries is None
         self.neighbours = neighbours
         self.aggregator = aggregator or FrequencyAggregator()
-        self.overlap = overlap
         self.coreset = coreset
 
     def inputs(self) -> List[Path]:
         files = [self.pool.rows.path]
         for queries in self.targets.values():
-            files += queries.reader.open(queries.path).files()
-        return files if self.overlap is None else [*files, open_rows(self.overlap.path).path]
+            files += queries.files
+            if queries.overlap is not None:
+                files += queries.overlap.files
+        return files
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
         coreset = {} if self.coreset is None else {"coreset": self.coreset.encoder.identity}
@@ -120,7 +117,8 @@ class Retrieval(ArtefactJob):
     def run(self, directory: Path, engine: Engine) -> str:
         """
         Writes `retrieved.jsonl`, `search_log.jsonl` and `composition.json`, of several targets each into a folder of
-        its name, and the composition of all as a `SimilarityMatrix`, `composition.npz`.
+        its name, the composition of all as a `SimilarityMatrix`, `composition.npz`, and what is to be said of the
+        search, if anything, `search.json`.
         """
         texts = [text for queries in self.targets.values() for text in queries.texts]
         neighbours = min(self.neighbours, len(self.pool.rows))
@@ -140,13 +138,16 @@ class Retrieval(ArtefactJob):
             write_json(target.folder / COMPOSITION, composition)
         matrix = _matrix(chosen, compositions, sorted(self.pool.tasks))
         matrix.save(directory / "composition.npz")
-        return "\n".join(map(_report, chosen, compositions))
+        about = self.retriever.about()
+        if about:
+            write_json(directory / SEARCH, about)
+        return "\n".join([*map(_report, chosen, compositions), *([f"search: {json.dumps(about)}"] if about else [])])
 
     def _choose(self, queries: Queries, found: Retrieved) -> Tuple[RankedRows, Dict[str, int]]:
         found = Retrieved(np.where(np.array(queries.count)[:, None], found.ids, -1), found.scores)
         dropped: Dict[str, int] = {}
-        if self.overlap is not None:
-            overlap = self.overlap.find(self.pool, found)
+        if queries.overlap is not None:
+            overlap = queries.overlap.find(self.pool, found)
             dropped = {"equal": len(overlap.exact), "nearly_equal": len(overlap.near)}
             found = without(found, overlap.exact | overlap.near)
         ranked = self.aggregator.aggregate(found)

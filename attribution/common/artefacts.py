@@ -50,6 +50,7 @@ def new_artefact(
     (both without `force`), or another process is writing it now.
     """
     target = Path(directory)
+    _finish_replacing(target)
     if _occupied(target) and not (force and target.is_dir()):
         raise ConfigurationError(
             f"{target} exists already and is not empty; name another directory, or remove it (--force replaces it)"
@@ -57,7 +58,7 @@ def new_artefact(
     sources = [fingerprint(Path(path)) for path in inputs]
     plan = _plain(identity if identity is not None else {"inputs": sources, "configuration": configuration})
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f".{target.name}.part")
+    scratch = _scratch(target)
     scratch.mkdir(exist_ok=True)
     with _alone(scratch, target):
         _begin(scratch, plan, force)
@@ -82,6 +83,7 @@ def is_whole(directory: Union[str, Path], identity: Identity) -> bool:
     `ConfigurationError`, naming the first difference, if something else is there.
     """
     target = Path(directory)
+    _finish_replacing(target)
     if not (target / MANIFEST).is_file():
         return False
     difference = first_difference(read_manifest(target)["identity"], _plain(identity))
@@ -140,12 +142,28 @@ def _alone(scratch: Path, target: Path) -> Iterator[None]:
 
 
 def _replace(scratch: Path, target: Path) -> None:
-    old = target.with_name(f".{target.name}.old")
+    old = _replaced(target)
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         os.replace(target, old)
     os.replace(scratch, target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _finish_replacing(target: Path) -> None:
+    """What a process did that was killed between the two renames of `_replace`."""
+    if _replaced(target).exists() and not target.exists():
+        with _alone(_scratch(target), target):
+            os.replace(_scratch(target), target)
+        shutil.rmtree(_replaced(target))
+
+
+def _scratch(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")
+
+
+def _replaced(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
 
 
 def _plain(identity: Identity) -> Identity:
@@ -155,7 +173,11 @@ def _plain(identity: Identity) -> Identity:
 def _begin(scratch: Path, plan: Identity, force: bool) -> None:
     left = scratch / _PLAN
     if left.is_file() and not force:
-        difference = first_difference(json.loads(left.read_text(encoding="utf-8")), plan)
+        try:
+            started = json.loads(left.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ConfigurationError(f"{left}: damaged ({error}); remove {scratch} (--force does)") from error
+        difference = first_difference(started, plan)
         if not difference:
             return
         raise ConfigurationError(

@@ -81,8 +81,19 @@ class Vectors:
 
 
 def open_shard(path: Path) -> np.ndarray:
-    """Memory-mapped."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    """
+    Memory-mapped.
+
+    # Raises
+
+    `ConfigurationError` if it is missing or damaged.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{path}: missing or damaged ({error}); remove {path.parent}, and allennlp embed makes it again"
+        ) from error
 
 
 def source(pool: Identity, encoder: Encoder) -> Identity:

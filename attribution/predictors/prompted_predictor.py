@@ -22,9 +22,10 @@ class PromptedPredictor(Predictor):
         reader = self._dataset_reader
         if not isinstance(reader, PromptedReader):
             raise ConfigurationError(f"the predictor 'prompted' needs a reader of prompts, not {type(reader).__name__}")
-        example = reader.row_to_example(Row(0, json_dict, "the given row"), labelled=False)
-        if example is None:
-            raise ConfigurationError(f"the reader skips this row: {json_dict}")
+        examples = reader.row_to_examples(Row(0, json_dict, "the given row"), labelled=False)
+        if len(examples) != 1:
+            raise ConfigurationError(f"of this row the reader makes {len(examples)} examples, not one: {json_dict}")
+        [example] = examples
         if not example.options:
             raise ConfigurationError(f"there is no option to rank in this row: {json_dict}")
         return reader.text_to_instance(example.input, example.options)

@@ -2,6 +2,7 @@ from attribution.retrievers.bm25 import Bm25Retriever
 from attribution.retrievers.coreset import Coreset
 from attribution.retrievers.exact import ExactRetriever
 from attribution.retrievers.faiss import FaissRetriever
+from attribution.retrievers.group_removal import GroupRemovalRetriever
 from attribution.retrievers.lucene import LuceneRetriever
 from attribution.retrievers.overlap import OverlapFilter
 from attribution.retrievers.pool import Pool, PoolPart, PoolText
@@ -26,6 +27,7 @@ __all__ = [
     "ExactRetriever",
     "FaissRetriever",
     "FrequencyAggregator",
+    "GroupRemovalRetriever",
     "LuceneRetriever",
     "MeanScoreAggregator",
     "OverlapFilter",

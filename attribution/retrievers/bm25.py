@@ -190,7 +190,7 @@ class _Search:
         self.k = k
 
     def __call__(self, block: _Block) -> Retrieved:
-        arrays = (np.load(block.folder / f"{name}.npy", mmap_mode="r") for name in ("data", "indices", "indptr"))
+        arrays = (_open(block.folder / f"{name}.npy") for name in ("data", "indices", "indptr"))
         weights, rows, ends = map(np.asarray, arrays)  # Still maps of the files, but cut faster.
         allowed = np.zeros(block.rows, dtype=np.float32)
         allowed[block.ids - block.first] = 1
@@ -205,6 +205,14 @@ class _Search:
             ids[query, : len(best)] = block.first + best
             scores[query, : len(best)] = found[best]
         return Retrieved(ids, scores)
+
+
+def _open(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        again = f"remove {path.parent.parent}, and it is made again"
+        raise ConfigurationError(f"{path}: missing or damaged ({error}); {again}") from error
 
 
 @cache

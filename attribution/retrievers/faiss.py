@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -111,6 +111,11 @@ class FaissRetriever(Retriever):
         self.train_rows = train_rows
         self.recall_queries = recall_queries
         self.seed = seed
+        self._about: Dict[str, Any] = {}
+
+    def about(self) -> Dict[str, Any]:
+        """The index's `factory`, its measured `recall` by number of neighbours, and `bytes_per_vector`."""
+        return {key: self._about[key] for key in ("factory", "recall", "bytes_per_vector") if key in self._about}
 
     def identity(self) -> Identity:
         return {"encoder": self.encoder.identity}
@@ -128,7 +133,7 @@ class FaissRetriever(Retriever):
         with ExitStack() as stack:
             directory = Path(self.index or f"{stack.enter_context(tempfile.TemporaryDirectory())}/index")
             self._make(directory, recipe, pool, engine or InProcessEngine())
-            index = _open(directory, recipe)
+            index, self._about = _open(directory, recipe)
             allowed = pool.ids("reading the pool")
             if len(allowed) == index.ntotal:
                 index = on_gpus(index)
@@ -163,7 +168,6 @@ class FaissRetriever(Retriever):
                 "file": {key: file[key] for key in ("bytes", "sha256")},
             }
             write_json(folder / _ABOUT, about)
-            logger.info("faiss: %s", json.dumps(about))
             shutil.rmtree(folder / _VECTORS, ignore_errors=True)
 
     def _encoded(self, directory: Path, pool: Pool, origin: Identity, engine: Engine) -> Vectors:
@@ -213,14 +217,16 @@ class _Encode:
         return self.encoder.encode(part.texts)
 
 
-def _open(directory: Path, recipe: Recipe) -> Any:
+def _open(directory: Path, recipe: Recipe) -> Tuple[Any, Dict[str, Any]]:
+    """The index, and what was written of it."""
     path = directory / _INDEX
     again = f"remove {directory}, and it is made again"
     if not path.is_file() or not (directory / _ABOUT).is_file():
         raise ConfigurationError(f"{path}: the index or its {_ABOUT} is missing; {again}")
-    written, there = json.loads((directory / _ABOUT).read_text(encoding="utf-8"))["file"], fingerprint(path)
+    about = json.loads((directory / _ABOUT).read_text(encoding="utf-8"))
+    written, there = about["file"], fingerprint(path)
     for key in written:
         if there[key] != written[key]:
             raise ConfigurationError(f"{path}: not what was written: {key} {there[key]}, was {written[key]}; {again}")
     with refused(f"{path}: cannot be read; {again}"):
-        return read_index(path, recipe.factory)
+        return read_index(path, recipe.factory), about

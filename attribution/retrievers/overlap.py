@@ -47,7 +47,8 @@ class OverlapFilter(FromParams):
             raise ConfigurationError(f"overlap.reader: a {type(reader).__name__} does not make prompts")
         if not 0 < near <= 1 or ngram < 1:
             raise ConfigurationError(f"overlap: near is {near}, ngram is {ngram}; 0 < near <= 1 and ngram >= 1")
-        self.path = path
+        self.files = reader.open(path).files()
+        """What it was made from."""
         self.near = near
         self.ngram = ngram
         self._texts: Set[str] = set()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from copy import copy
-from typing import Iterator, List, NamedTuple, Optional, Sequence
+from typing import FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from allennlp.common import FromParams
@@ -55,9 +55,14 @@ class Pool(FromParams):
         self.rows: Rows = open_rows(path)
         if not len(self.rows):
             raise ConfigurationError(f"{path}: has no rows")
-        self.tasks: "Counter[str]" = Counter()
-        """How many rows of each task may be retrieved: known once `texts` has gone by."""
+        self._removed_tasks: FrozenSet[str] = frozenset()
         self._among: Optional[Sequence[int]] = None
+        self._rows_of_task: "Counter[str]" = Counter()  # One for all parts of a pool.
+
+    @property
+    def tasks(self) -> "Counter[str]":
+        """How many rows of each task may be retrieved: known once `texts` has gone by, here or in a part."""
+        return Counter({task: rows for task, rows in self._rows_of_task.items() if task not in self.exclude_tasks})
 
     def among(self, ids: Sequence[int]) -> "Pool":
         """The same pool, of which only rows with these ids (different, in any order) may be retrieved."""
@@ -65,10 +70,16 @@ class Pool(FromParams):
         part._among = sorted(ids)
         return part
 
+    def without_tasks(self, tasks: Iterable[str]) -> "Pool":
+        """The same pool less the rows of these tasks, which need not be in it."""
+        part = copy(self)
+        part._removed_tasks |= frozenset(tasks)
+        return part
+
     def whole(self) -> "Pool":
         """The same pool with all of its rows."""
         whole = copy(self)
-        whole.exclude_tasks, whole._among = frozenset(), None
+        whole.exclude_tasks, whole._removed_tasks, whole._among = frozenset(), frozenset(), None
         return whole
 
     def identity(self) -> Identity:
@@ -91,33 +102,36 @@ class Pool(FromParams):
 
         # Raises
 
-        `ConfigurationError` if a row has no `input`, an excluded task is in no row, or no row is left.
+        `ConfigurationError` if a row has no `input` or `target`, an excluded task is in no row, or no row is left.
         """
         if self._among is not None:
             for row in Tqdm.tqdm(self.rows.take(self._among), desc=progress, unit="row", total=len(self._among)):
-                yield _pool_text(row)
+                text = _pool_text(row)
+                if text.task not in self._removed_tasks:
+                    yield text
             return
         tasks: "Counter[str]" = Counter()
         left = 0
         for row in Tqdm.tqdm(self.rows, desc=progress, unit="row", total=len(self.rows)):
             text = _pool_text(row)
             tasks[text.task] += 1
-            if text.task not in self.exclude_tasks:
+            if text.task not in self.exclude_tasks and text.task not in self._removed_tasks:
                 left += 1
                 yield text
-        self.tasks = Counter({task: rows for task, rows in tasks.items() if task not in self.exclude_tasks})
+        self._rows_of_task.update({task: rows for task, rows in tasks.items() if task not in self._rows_of_task})
         unknown = sorted(self.exclude_tasks - set(tasks))
         if unknown:
             raise ConfigurationError(f"{self.path}: exclude_tasks names {unknown}; the tasks there are {sorted(tasks)}")
         if not left:
-            raise ConfigurationError(f"{self.path}: no row is left after exclude_tasks {sorted(self.exclude_tasks)}")
+            excluded = sorted(self.exclude_tasks | self._removed_tasks)
+            raise ConfigurationError(f"{self.path}: no row is left but those of the excluded tasks {excluded}")
 
 
 def _pool_text(row: Row) -> PoolText:
-    text = row.content.get("input")
-    if not isinstance(text, str) or not text.strip():
+    text, target = row.content.get("input"), row.content.get("target")
+    if not isinstance(text, str) or not text.strip() or not isinstance(target, str):
         raise ConfigurationError(
-            f"{row.where}: a pool row needs a text under 'input'; there are {sorted(row.content)}. "
+            f"{row.where}: a pool row needs texts under 'input' and 'target'; there are {sorted(row.content)}. "
             "allennlp build-pool can leave such rows out and count them"
         )
     task, template = (str(row.content.get(key) or "") for key in ("task", "template"))

@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
 from attribution.data.dataset_readers import PromptedReader
+from attribution.retrievers.overlap import OverlapFilter
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,10 @@ class Queries(FromParams):
         Of inputs with another answer than `positive`, so many per positive one are drawn, and the rest is left out.
     positive_only : `bool`, optional (default = `False`)
         Inputs with another answer are searched for and logged, but their rows are not retrieved.
+    overlap : `OverlapFilter`, optional
+        The target's evaluation: rows of the pool that are in it are not retrieved, nor replaced by further neighbours.
+    on_bad_row : `str`, optional (default = `"stop"`)
+        What to do with a row that is no input: `stop`, naming its line, or `skip` it, and count it.
     seed : `int`, optional (default = `0`)
     """
 
@@ -55,6 +60,8 @@ class Queries(FromParams):
         positive: Optional[str] = None,
         negative_ratio: Optional[float] = None,
         positive_only: bool = False,
+        overlap: Optional[OverlapFilter] = None,
+        on_bad_row: str = "stop",
         seed: int = 0,
     ) -> None:
         if not isinstance(reader, PromptedReader):
@@ -65,8 +72,14 @@ class Queries(FromParams):
             raise ConfigurationError(f"queries.size is {size}; at least one is needed")
         if positive is None and (positive_only or negative_ratio is not None):
             raise ConfigurationError("queries: negative_ratio and positive_only need positive, the answer that counts")
+        if on_bad_row not in ("stop", "skip"):
+            raise ConfigurationError(f"queries.on_bad_row is {on_bad_row!r}; stop and skip are possible")
         self.path = path
         self.reader = reader
+        self.files = reader.open(path).files()
+        """What the inputs were made from."""
+        self.overlap = overlap
+        self.skip_bad_rows = on_bad_row == "skip"
         self.positive = positive
         self.positive_only = positive_only
         generator = np.random.default_rng(seed)
@@ -88,9 +101,12 @@ class Queries(FromParams):
         """Of each text, whether what it finds may be retrieved."""
 
     def _queries(self) -> Iterator[Query]:
-        for example in self.reader.examples(self.path, labelled=self.positive is not None):
+        for example in self.reader.examples(self.path, self.positive is not None, self.skip_bad_rows):
             if not example.input.strip():
-                raise ConfigurationError(f"{example.where}: the query is empty")
+                if not self.skip_bad_rows:
+                    raise ConfigurationError(f"{example.where}: the query is empty")
+                self.reader.counts["rows skipped: empty input"] += 1
+                continue
             answer = None if example.answer is None else example.options[example.answer]
             yield Query(example.input, answer == self.positive or self.positive is None)
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import NamedTuple, Optional, Sequence
+from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import numpy as np
 from allennlp.common import Registrable
@@ -26,6 +26,10 @@ class Retriever(Registrable):
 
     def identity(self) -> Identity:
         """What it finds depends on this, too, beside its settings: the models and vectors that they name."""
+        return {}
+
+    def about(self) -> Dict[str, Any]:
+        """What a user should know of the last search, as plain JSON: how exact an index was, say. Empty if nothing."""
         return {}
 
     @abstractmethod

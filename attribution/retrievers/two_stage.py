@@ -1,7 +1,7 @@
 """A quick retriever proposes, a better one chooses."""
 
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -37,6 +37,10 @@ class TwoStageRetriever(Retriever):
 
     def identity(self) -> Identity:
         return {"first": self.first.identity(), "second": self.second.identity()}
+
+    def about(self) -> Dict[str, Any]:
+        stages = {"first": self.first.about(), "second": self.second.about()}
+        return {stage: about for stage, about in stages.items() if about}
 
     def retrieve(
         self,

@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 import pytest
+from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.embed import Embedding
 from attribution.common.artefacts import new_artefact
@@ -138,5 +139,16 @@ def test_vectors_of_something_else_are_refused(
     refused(["embed", config(pool={"path": other}), "-s", folder], "pool.sha256")
     refused(["embed", config(dtype="int8"), "-s", tmp_path / "new"], "float16 and float32")
     refused(["embed", config(pool={"path": other, "exclude_tasks": ["a"]}), "-s", tmp_path / "new"], "exclude_tasks")
+    shard = max(folder.glob("*.npy"))
+    shard.write_bytes(shard.read_bytes()[:-4])
+    search = ExactRetriever(NumberEncoder(), vectors=str(folder))
+    pool = Pool(json.loads(Path(config()).read_text())["pool"]["path"])
+    with pytest.raises(
+        ConfigurationError, match=r"npy: missing or damaged .*; remove .* allennlp embed makes it again"
+    ):
+        search.retrieve(pool, ["number 3"], 1)
+    shard.unlink()
+    with pytest.raises(ConfigurationError, match="npy: missing or damaged"):
+        search.retrieve(pool, ["number 3"], 1)
     with pytest.raises(Exception, match="pool.sha256"):
         ExactRetriever(NumberEncoder(), vectors=str(folder)).retrieve(Pool(other), ["number 3"], 1)

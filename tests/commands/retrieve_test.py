@@ -154,11 +154,32 @@ def test_several_targets_in_one_search(config: Any, allennlp: Any, write_jsonl: 
 
 def test_evaluation_rows_are_left_out(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
     evaluation = {"path": write_jsonl("test.jsonl", [{"number": 3}, {"number": 15}]), "reader": READER}
-    result = allennlp("retrieve", config(overlap=evaluation), "-s", tmp_path / "out")
+    queries = {**json.loads(Path(config()).read_text())["queries"], "overlap": evaluation}
+    result = allennlp("retrieve", config(queries=queries), "-s", tmp_path / "out")
     assert result.status == 0, result.stderr
     assert not {3, 15} & {row["index_id"] for row in _lines(tmp_path / "out" / "retrieved.jsonl")}
     assert json.loads((tmp_path / "out" / "composition.json").read_text())["dropped"] == {"equal": 2, "nearly_equal": 0}
     assert "2 equal to evaluation rows left out" in result.stdout
+    # Another evaluation under the same name is another retrieval.
+    write_jsonl("test.jsonl", [{"number": 3}])
+    result = allennlp("retrieve", config(queries=queries), "-s", tmp_path / "out")
+    assert result.status == 1 and "inputs is" in result.stderr
+    # Each target has its own.
+    targets = {"one": queries, "two": {key: queries[key] for key in ("path", "reader")}}
+    assert allennlp("retrieve", config(queries=None, targets=targets), "-s", tmp_path / "both").status == 0
+    found = {
+        name: {row["index_id"] for row in _lines(tmp_path / "both" / name / "retrieved.jsonl")} for name in targets
+    }
+    assert 3 not in found["one"] and found["two"] == found["one"] | {3}
+
+
+def test_a_measured_index_is_told_of(config: Any, allennlp: Any, tmp_path: Path) -> None:
+    retriever = {"type": "faiss", "encoder": "tests_number", "factory": "auto"}
+    result = allennlp("retrieve", config(retriever=retriever), "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    told = json.loads((tmp_path / "out" / "search.json").read_text())
+    assert told["factory"] == "Flat" and told["recall"] == {"10": 1.0} and told["bytes_per_vector"] > 8
+    assert f"search: {json.dumps(told)}" in result.stdout
 
 
 def test_only_what_positive_queries_find(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, List
 
@@ -94,3 +95,32 @@ def test_a_manifest_of_something_else(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text('{"name": "a web page"}')
     with pytest.raises(ConfigurationError, match="not a manifest of this package's"):
         is_whole(tmp_path, {})
+
+
+def test_killed_between_the_two_renames_of_a_replacement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out"
+    with new_artefact(target, "embed", [], {}, {"k": 1}) as folder:
+        (folder / "product").write_text("old")
+
+    def stop(source: Path, to: Path) -> None:
+        if to == target:
+            raise KeyboardInterrupt
+        rename(source, to)
+
+    rename = os.replace
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("os.replace", stop)
+        with new_artefact(target, "embed", [], {}, {"k": 2}, force=True) as folder:
+            (folder / "product").write_text("new")
+    assert not target.exists()
+    assert is_whole(target, {"k": 2}) and (target / "product").read_text() == "new"
+    assert _names(tmp_path) == ["out"]
+
+
+def test_a_damaged_plan(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), new_artefact(tmp_path / "out", "embed", [], {}) as folder:
+        raise KeyboardInterrupt
+    (folder / "plan.json").write_text('{"k":')
+    with pytest.raises(ConfigurationError, match=r"plan.json: damaged .*; remove .*out.part \(--force does\)"):
+        with new_artefact(tmp_path / "out", "embed", [], {}):
+            pass

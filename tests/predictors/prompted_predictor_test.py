@@ -25,6 +25,9 @@ def test_with_and_without_a_label(predictor: Any) -> None:
         predictor.predict_json({"input": "a good movie ?"})
 
 
-def test_a_row_that_the_reader_skips(predictor: Any) -> None:
-    with pytest.raises(ConfigurationError, match="the reader skips this row"):
+def test_a_row_of_no_single_example(predictor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="the given row: no text under `input`"):
         predictor.predict_json({"text": "x"})
+    monkeypatch.setattr(predictor._dataset_reader, "row_to_examples", lambda row, labelled: ())
+    with pytest.raises(ConfigurationError, match="of this row the reader makes 0 examples, not one"):
+        predictor.predict_json({"input": "x"})

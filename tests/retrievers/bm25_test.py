@@ -66,7 +66,7 @@ def test_wrong_settings(pool: Pool) -> None:
 
 
 def test_the_stored_index_is_used_again(write_jsonl: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{"input": f"word{n % 7} same word{n % 3}", "task": "ab"[n % 2]} for n in range(50)]
+    rows = [{"input": f"word{n % 7} same word{n % 3}", "target": "x", "task": "ab"[n % 2]} for n in range(50)]
     path = write_jsonl("many.jsonl", rows)
     queries = ["word2 same", "word6 word1"]
     fresh = [Bm25Retriever().retrieve(Pool(path, excluded), queries, 40) for excluded in ([], ["a"])]
@@ -78,7 +78,13 @@ def test_the_stored_index_is_used_again(write_jsonl: Any, tmp_path: Any, monkeyp
         assert (found.ids == wanted.ids).all() and (found.scores == wanted.scores).all()
         assert len(list(index.glob("block_*"))) == 5 and not list(index.glob("counts_*"))
         monkeypatch.setattr("attribution.retrievers.bm25._Words.__call__", None)  # Pool words are not read again.
-    shutil.rmtree(sorted(index.glob("block_*"))[2])
+    third = sorted(index.glob("block_*"))[2]
+    (third / "data.npy").write_bytes((third / "data.npy").read_bytes()[:-4])
+    with pytest.raises(
+        ConfigurationError, match=r"data.npy: missing or damaged .*; remove .*index, and it is made again"
+    ):
+        Bm25Retriever(index=str(index)).retrieve(Pool(path), queries, 1)
+    shutil.rmtree(third)
     with pytest.raises(ConfigurationError, match="blocks of the index are missing; remove it"):
         Bm25Retriever(index=str(index)).retrieve(Pool(path), queries, 1)
     with pytest.raises(ConfigurationError, match="made from something else: k1 is 0.9 there and 2 here"):
@@ -102,8 +108,8 @@ def test_compiled_or_not_the_scores_are_the_same() -> None:
 
 
 def test_a_pool_without_a_word(write_jsonl: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = [{"input": text} for text in ("?", "!!", "the a", "of the")]
+    silent = [{"input": text, "target": "x"} for text in ("?", "!!", "the a", "of the")]
     assert (Bm25Retriever().retrieve(Pool(write_jsonl("silent.jsonl", silent)), ["cat"], 2).ids == -1).all()
     monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 2)
-    pool = Pool(write_jsonl("nearly.jsonl", [*silent, {"input": "a cat"}]))
+    pool = Pool(write_jsonl("nearly.jsonl", [*silent, {"input": "a cat", "target": "x"}]))
     assert Bm25Retriever().retrieve(pool, ["cat"], 2).ids.tolist() == [[4, -1]]

@@ -21,7 +21,7 @@ def test_exact_finds_the_nearest_and_of_equals_the_first(metric: str, pool_path:
 def test_exact_equals_brute_force(write_jsonl: Callable[..., str]) -> None:
     generator = np.random.default_rng(0)
     texts = [str(value) for value in generator.uniform(0, 40, 200)]
-    pool = Pool(write_jsonl("pool.jsonl", [{"input": text} for text in texts]))
+    pool = Pool(write_jsonl("pool.jsonl", [{"input": text, "target": "x"} for text in texts]))
     found = ExactRetriever(NumberEncoder()).retrieve(pool, texts[:9], 20)
     encoder = NumberEncoder()
     scores = encoder.encode(texts[:9]) @ encoder.encode(texts).T

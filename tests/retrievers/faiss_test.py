@@ -83,7 +83,7 @@ def test_recall_by_hand(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_recall_counts_copies_alike(write_jsonl: Callable[..., str], tmp_path: Path) -> None:
-    pool = Pool(write_jsonl("copies.jsonl", [{"input": f"number {n % 3}"} for n in range(60)]))
+    pool = Pool(write_jsonl("copies.jsonl", [{"input": f"number {n % 3}", "target": "x"} for n in range(60)]))
     FaissRetriever(NumberEncoder(), "IVF3,Flat", index=str(tmp_path / "index")).retrieve(pool, ["number 1"], 1)
     assert json.loads((tmp_path / "index" / "index.json").read_text())["recall"] == {"10": 1.0}
 
@@ -116,15 +116,18 @@ def test_a_killed_build_encodes_no_row_twice(pool: Pool, tmp_path: Path, monkeyp
 
 
 def test_auto_says_what_it_takes(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+    retriever = FaissRetriever(PlainEncoder())
     with caplog.at_level(logging.INFO):
-        FaissRetriever(PlainEncoder()).retrieve(pool, QUERIES, 1)
-    assert "auto takes flat for 700 rows" in caplog.text and '"recall": {"10": 1.0' in caplog.text
+        retriever.retrieve(pool, QUERIES, 1)
+    assert "auto takes flat for 700 rows" in caplog.text
+    about = retriever.about()
+    assert about["factory"] == "Flat" and about["recall"] == {"10": 1.0, "100": 1.0, "500": 1.0}
 
 
 def test_an_index_of_something_else_is_refused(pool: Pool, write_jsonl: Callable[..., str], tmp_path: Path) -> None:
     index = str(tmp_path / "index")
     FaissRetriever(PlainEncoder(), "SQ8", index=index).retrieve(pool, QUERIES, 1)
-    other_pool = Pool(write_jsonl("other.jsonl", [{"input": "1"}] * 700))
+    other_pool = Pool(write_jsonl("other.jsonl", [{"input": "1", "target": "x"}] * 700))
     for retriever, rows, message in (
         (FaissRetriever(PlainEncoder(8), "SQ8", index=index), pool, "encoder.cut is 16 there and 8 here"),
         (FaissRetriever(PlainEncoder(), "SQ8", index=index), other_pool, "pool.bytes is"),

@@ -21,14 +21,24 @@ def test_pool_errors(pool_path: str, tmp_path: Path) -> None:
         list(Pool(pool_path, ["a", "b"]).texts("test"))
     bad = tmp_path / "bad.jsonl"
     bad.write_text(json.dumps({"text": "x"}) + "\n")
-    with pytest.raises(ConfigurationError, match=r"bad\.jsonl:1: a pool row needs a text under 'input'"):
+    with pytest.raises(ConfigurationError, match=r"bad\.jsonl:1: a pool row needs texts under 'input' and 'target'"):
         list(Pool(str(bad)).texts("test"))
 
 
-@pytest.mark.parametrize("row", [{"input": ""}, {"input": "  "}, {"input": 3}, {"target": "x"}])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"input": "", "target": "x"},
+        {"input": "  ", "target": "x"},
+        {"input": 3, "target": "x"},
+        {"target": "x"},
+        {"input": "a"},
+        {"input": "a", "target": 3},
+    ],
+)
 def test_a_row_without_a_text_is_named(row: Any, write_jsonl: Callable[..., str]) -> None:
-    pool = Pool(write_jsonl("pool.jsonl", [{"input": "a"}, row]))
-    with pytest.raises(ConfigurationError, match=r"pool.jsonl:2: a pool row needs a text .* build-pool can leave"):
+    pool = Pool(write_jsonl("pool.jsonl", [{"input": "a", "target": "x"}, row]))
+    with pytest.raises(ConfigurationError, match=r"pool.jsonl:2: a pool row needs texts .* build-pool can leave"):
         list(pool.texts("reading"))
 
 

@@ -37,6 +37,17 @@ def test_labels_are_not_needed(write_jsonl: Callable[..., str]) -> None:
     assert _queries(write_jsonl("inputs.jsonl", [{"input": "a"}, {"input": "b"}])).texts == ["a", "b"]
 
 
+def test_bad_rows_are_skipped_and_counted(write_jsonl: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+    path = write_jsonl("some.jsonl", [{"input": 3}, {"input": "a"}, {"input": " "}, {"text": "b"}])
+    with open(path, "a") as file:
+        file.write('{"input": \n{"input": "c"}\n')
+    assert _queries(path, on_bad_row="skip").texts == ["a", "c"]
+    for message in ("2 rows skipped: no text under `input`", "1 rows skipped: empty", "1 rows skipped: not valid JSON"):
+        assert message in caplog.text
+    with pytest.raises(ConfigurationError, match="some.jsonl:1: no text under `input`"):
+        _queries(path)
+
+
 @pytest.mark.parametrize("ratio, negatives", [(0, 0), (1, 4), (2.5, 10), (100, 16)])
 def test_so_many_negatives_for_each_positive(ratio: float, negatives: int, path: str) -> None:
     numbers = _numbers(_queries(path, positive="Yes", negative_ratio=ratio))
@@ -49,7 +60,7 @@ def test_only_positive_ones_count(path: str) -> None:
     assert _queries(path, positive="Yes", positive_only=True).count == [n % 5 == 0 for n in range(20)]
 
 
-def test_mistakes(path: str, write_jsonl: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+def test_mistakes(path: str, write_jsonl: Callable[..., str]) -> None:
     with pytest.raises(ConfigurationError, match="no query has the answer 'Maybe'"):
         _queries(path, positive="Maybe")
     with pytest.raises(ConfigurationError, match="negative_ratio and positive_only need positive"):
@@ -58,9 +69,9 @@ def test_mistakes(path: str, write_jsonl: Callable[..., str], caplog: pytest.Log
         _queries(path, size=0)
     with pytest.raises(ConfigurationError, match=r"empty.jsonl:2: the query is empty"):
         _queries(write_jsonl("empty.jsonl", [{"input": "a"}, {"input": "  "}]))
-    with pytest.raises(ConfigurationError, match="none.jsonl: no query in it"):
+    with pytest.raises(ConfigurationError, match=r"none.jsonl:1: no text under `input`; there are \['text'\]"):
         _queries(write_jsonl("none.jsonl", [{"text": "a"}]))
-    _queries(write_jsonl("some.jsonl", [{"input": 3}, {"input": "a"}]))
-    assert "1 rows skipped: no input, or not a string" in caplog.text
+    with pytest.raises(ConfigurationError, match="on_bad_row is 'ignore'; stop and skip are possible"):
+        _queries(path, on_bad_row="ignore")
     with pytest.raises(ConfigurationError, match="a DatasetReader does not make prompts"):
         Queries(path, DatasetReader())

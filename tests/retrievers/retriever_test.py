@@ -11,6 +11,7 @@ from attribution.retrievers import (
     Bm25Retriever,
     ExactRetriever,
     FaissRetriever,
+    GroupRemovalRetriever,
     LuceneRetriever,
     Pool,
     RandomRetriever,
@@ -33,10 +34,19 @@ RETRIEVERS: Dict[str, Callable[[], Retriever]] = {
     "exact": lambda: ExactRetriever(NumberEncoder()),
     "exact l2": lambda: ExactRetriever(NumberEncoder(), metric="l2"),
     "faiss": lambda: FaissRetriever(NumberEncoder(), "Flat"),
+    "group_removal": lambda: GroupRemovalRetriever(ExactRetriever(NumberEncoder()), {"other": ["c"]}, ["other"]),
     "lucene": _lucene,
     "random": lambda: RandomRetriever(seed=5),
     "two_stage": lambda: TwoStageRetriever(Bm25Retriever(), ExactRetriever(NumberEncoder()), candidates=40),
 }
+
+
+@pytest.fixture
+def pool_path(name: str, pool_path: str) -> str:
+    if name == "group_removal":  # Rows that would be found first, and are not in the pool for it.
+        with open(pool_path, "a") as file:
+            file.write('{"input": "number 3", "target": "x", "task": "c"}\n' * 5)
+    return pool_path
 
 
 def _set_part_size(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from allennlp.common import Params
 from allennlp.data import DatasetReader
 
-from attribution.common.rows import Row
+from attribution.common.rows import LoadedRows, Row, Rows
 from attribution.data.dataset_readers import PromptedExample, PromptedReader
 from tests.conftest import ROWS
 
@@ -59,10 +59,9 @@ class TaskReader(PromptedReader):
         super().__init__(model_name, **kwargs)
         self.split_name = split_name
 
-    def examples(self, file_path: str, labelled: bool = True) -> Any:
+    def open(self, file_path: str) -> Rows:
         assert file_path == "dummy"
-        for number, row in enumerate(ROWS[:6]):
-            yield self.row_to_example(Row(number, row, "here"))
+        return LoadedRows(Path(__file__), [(row, "here") for row in ROWS[:6]])
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         choices: List[str] = row.content["answer_choices"]

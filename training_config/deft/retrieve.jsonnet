@@ -5,6 +5,7 @@
 // RETRIEVER      exact (the default), faiss, bm25, lucene, random or balanced_random
 // NUM_NEIGHBORS  rows a query finds (500)
 // SIZE           rows in all: those first that most queries found (by default the union, as published)
+// OVERLAP_PATH   the target's evaluation, {input}: rows of the pool that are in it are left out (none by default)
 // ENCODER_NAME   of exact and faiss; VECTORS_PATH what embed.jsonnet wrote with it, if it did
 // INDEX_PATH     where faiss, bm25 and lucene keep their index for the next target; ENGINE in_process or ray
 local env = import '../common/env.libsonnet';
@@ -21,6 +22,7 @@ local settings = {
   random: seeded,
   balanced_random: seeded,
 };
+local overlap = env.optional('OVERLAP_PATH', '');
 local size = env.integer('SIZE', 0);
 local retriever = env.optional('RETRIEVER', 'exact');
 {
@@ -29,6 +31,7 @@ local retriever = env.optional('RETRIEVER', 'exact');
     path: env.required('QUERY_PATH'),
     reader: { type: 'p3_jsonl' },
     size: env.integer('QUERY_SIZE', 1000),
+    [if overlap != '' then 'overlap']: { path: overlap },
   },
   retriever: { type: retriever } + std.get(settings, retriever, {}),
   neighbours: env.integer('NUM_NEIGHBORS', 500),

@@ -16,7 +16,8 @@ class P3JsonlReader(PromptedReader):
     be absent, empty or called `options`; other keys are ignored. A row without choices has its target as its only
     option. A target that is not among the choices is added to them, as published.
 
-    Rows whose input or target is missing or not a string are skipped and counted in the log.
+    Rows whose input or target is missing or not a string are skipped and counted in the log, as published; as queries,
+    they are errors.
 
     Registered as a `DatasetReader` with name "p3_jsonl".
 
@@ -50,6 +51,8 @@ class P3JsonlReader(PromptedReader):
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         text, target = row.content.get("input"), row.content.get("target")
         if not isinstance(text, str):
+            if not labelled:
+                raise RowError(row.where, "no text under `input`", f"; there are {sorted(row.content)}")
             self.counts["rows skipped: no input, or not a string"] += 1
             return None
         options = _choices(row)

@@ -14,7 +14,7 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader, WorkerIn
 from allennlp.data.fields import MetadataField
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import Row, Rows, open_rows
+from attribution.common.rows import Row, RowError, Rows, open_rows
 from attribution.data.fields import AnswerOptionsField, NumberField, TokenIdsField
 from attribution.data.prompt_tokenizer import PromptTokenizer, TokenIdLists
 
@@ -107,12 +107,23 @@ class PromptedReader(DatasetReader):
         example = self.row_to_example(row, labelled)
         return () if example is None else (example,)
 
-    def examples(self, file_path: str, labelled: bool = True) -> Iterator[PromptedExample]:
-        """The examples of this process's share of the rows, as texts: no tokenizer is needed."""
+    def examples(self, file_path: str, labelled: bool = True, skip_bad_rows: bool = False) -> Iterator[PromptedExample]:
+        """
+        The examples of this process's share of the rows, as texts: no tokenizer is needed. With `skip_bad_rows`, those
+        of all rows but what cannot be used, which is counted in `self.counts` instead of an error.
+        """
         found = False
-        for row in self.open(file_path).shard(*self._shard()):
+        rows = self.open(file_path)
+        for row in rows.each() if skip_bad_rows else rows.shard(*self._shard()):
             found = True
-            yield from self.row_to_examples(row, labelled)
+            try:
+                if isinstance(row, RowError):
+                    raise row
+                yield from self.row_to_examples(row, labelled)
+            except RowError as error:
+                if not skip_bad_rows:
+                    raise
+                self.counts[f"rows skipped: {error.reason}"] += 1
         if not found and self._shard() == (0, 1):
             raise ConfigurationError(f"{file_path}: has no rows")
 

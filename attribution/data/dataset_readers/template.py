@@ -6,7 +6,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import Row
+from attribution.common.rows import Row, RowError
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader, TokenizedBlock
 from attribution.data.prompts import compile_template, render
 
@@ -91,30 +91,31 @@ class TemplateReader(PromptedReader):
         else:
             listed = row.content.get(self._options_field)
             if not isinstance(listed, list) or not listed:
-                raise ConfigurationError(
-                    f"{row.where}: `options` names the field {self._options_field!r}, which here is {listed!r}; "
-                    "a list of at least one text is needed"
+                raise RowError(
+                    row.where,
+                    f"`options` names the field {self._options_field!r}, which is no list of texts",
+                    f", but {listed!r:.80}",
                 )
             options = [str(option).strip() for option in listed]
         return options
 
     def _row_answer(self, row: Row, options: List[str]) -> int:
         if self._label not in row.content:
-            raise ConfigurationError(
-                f"{row.where}: no field {self._label!r}, which `label` names; there are {sorted(row.content)}"
+            raise RowError(
+                row.where, f"no field {self._label!r}, which `label` names", f"; there are {sorted(row.content)}"
             )
         label = row.content[self._label]
         if self._label_map is not None:
             if str(label) not in self._label_map:
-                raise ConfigurationError(
-                    f"{row.where}: the label {label!r} is not in `label_map`, which has {sorted(self._label_map)}"
+                raise RowError(
+                    row.where, f"the label {label!r} is not in `label_map`", f", which has {sorted(self._label_map)}"
                 )
             label = self._label_map[str(label)]
         if isinstance(label, int) and 0 <= label < len(options):
             return label
         if isinstance(label, str) and label.strip() in options:
             return options.index(label.strip())
-        raise ConfigurationError(f"{row.where}: the target {label!r} is none of the options {options}")
+        raise RowError(row.where, "the target is none of the options", f": {label!r} of {options}")
 
     def _block_to_instances(self, block: List[PromptedExample], tokenized: TokenizedBlock) -> Iterator[Instance]:
         for instance, example in zip(super()._block_to_instances(block, tokenized), block):

@@ -55,10 +55,10 @@ def test_queries_need_no_label(write_jsonl: Callable[..., str]) -> None:
         ({}, {"premise": "a", "label": "neutral"}, r"raw\.jsonl:1: `template` cannot be filled: 'hypothesis' is undef"),
         ({}, {"premise": "a", "hypothesis": "b"}, r"raw\.jsonl:1: no field 'label', which `label` names"),
         ({}, {**ROW, "label": "dunno"}, r"raw\.jsonl:1: the label 'dunno' is not in `label_map`"),
-        ({"label_map": None}, {**ROW, "label": "maybe"}, r"the target 'maybe' is none of the options \['true'"),
-        ({"label_map": None}, {**ROW, "label": 3}, r"the target 3 is none of the options"),
-        ({"options": "choices"}, {**ROW, "choices": []}, r"`options` names the field 'choices', which here is \[\]"),
-        ({"options": "choices"}, ROW, r"`options` names the field 'choices', which here is None"),
+        ({"label_map": None}, {**ROW, "label": "maybe"}, r"the target is none of the options: 'maybe' of \['true'"),
+        ({"label_map": None}, {**ROW, "label": 3}, r"the target is none of the options: 3 of"),
+        ({"options": "choices"}, {**ROW, "choices": []}, r"the field 'choices', which is no list of texts, but \[\]"),
+        ({"options": "choices"}, ROW, r"the field 'choices', which is no list of texts, but None"),
     ],
 )
 def test_a_row_that_does_not_fit_is_named(
