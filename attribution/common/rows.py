@@ -80,6 +80,10 @@ class Rows(ABC):
         """The local files that the rows depend on."""
         return [self.path]
 
+    def class_names(self, field: str) -> List[str]:
+        """What the numbers in a field, or in its lists, stand for, where the data set says so; otherwise none."""
+        return []
+
     def where(self, number: int) -> str:
         return f"{self.path}:{number + 1}"
 
@@ -128,7 +132,7 @@ class JsonlRows(Rows):
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
         ends = self._line_ends()
         with self.path.open("rb") as file:
-            for number in _checked(numbers, len(ends), self.path):
+            for number in checked_numbers(numbers, len(ends), self.path):
                 file.seek(int(ends[number - 1]) if number else 0)
                 yield self._parse(number, file.readline())
 
@@ -160,7 +164,7 @@ class GzipJsonlRows(Rows):
 
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
         lines = enumerate(self._lines())
-        for number in _checked(numbers, len(self), self.path):
+        for number in checked_numbers(numbers, len(self), self.path):
             line = next(line for at, line in lines if at == number)
             yield self._parse(number, line)
 
@@ -196,7 +200,7 @@ class ParquetRows(Rows):
         return self._read(np.arange(index, len(self), count))
 
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
-        return self._read(np.asarray(_checked(numbers, len(self), self.path), dtype=np.int64))
+        return self._read(np.asarray(checked_numbers(numbers, len(self), self.path), dtype=np.int64))
 
     def _read(self, numbers: np.ndarray) -> Iterator[Row]:
         start = 0
@@ -248,7 +252,7 @@ class LoadedRows(Rows):
         return islice(self._rows, index, None, count)
 
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
-        return (self._rows[number] for number in _checked(numbers, len(self), self.path))
+        return (self._rows[number] for number in checked_numbers(numbers, len(self), self.path))
 
     def files(self) -> List[Path]:
         return self._files
@@ -304,7 +308,14 @@ def _scan_line_ends(path: Path) -> np.ndarray:
     return np.concatenate(blocks)
 
 
-def _checked(numbers: Sequence[int], length: int, path: Path) -> List[int]:
+def checked_numbers(numbers: Sequence[int], length: int, path: Path) -> List[int]:
+    """
+    Row numbers of a file of so many rows.
+
+    # Raises
+
+    `ConfigurationError` if one is not in the file.
+    """
     checked = [int(number) for number in numbers]
     if any(later <= earlier for earlier, later in zip(checked, checked[1:])):
         raise ValueError("row numbers must be strictly increasing")

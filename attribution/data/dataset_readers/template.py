@@ -1,21 +1,129 @@
-"""A new task from a configuration alone: a file of raw rows, a Jinja template, options and a label map."""
+"""A new task from a configuration alone: raw rows, a Jinja template, options and a label map."""
 
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import Row, RowError
+from attribution.common.rows import Row, RowError, Rows, open_rows
+from attribution.data.dataset_files import is_dataset_file, open_dataset_files
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader, TokenizedBlock
+from attribution.data.dataset_splits import DatasetSplits
 from attribution.data.prompts import compile_template, render
 
 
-@DatasetReader.register("prompted_reader")
-class TemplateReader(PromptedReader):
+class RowPrompt:
     """
-    Reads raw rows (JSONL, JSONL.gz or Parquet), and prompts them with a Jinja template: adding a task needs jsonnet
-    and no Python.
+    What makes a prompt, its options and the right one of a raw row.
+
+    # Parameters
+
+    template, options, label, label_map
+        See `TemplateReader`.
+    reader : `str`
+        Whose settings they are, for messages.
+    """
+
+    def __init__(
+        self,
+        template: str,
+        options: Union[str, List[str]],
+        label: str,
+        label_map: Optional[Dict[str, int]],
+        reader: str,
+    ) -> None:
+        if not options:
+            raise ConfigurationError(f"{reader}: `options` is empty; name at least one text to rank")
+        self._template = compile_template(template, f"{reader}: `template`")
+        self._options_field = options if isinstance(options, str) else None
+        texts = [] if isinstance(options, str) else options
+        self._texts = [compile_template(text, f"{reader}: `options`") for text in texts]
+        self._label = label
+        self._label_map = label_map
+
+    def example(self, row: Row, labelled: bool = True) -> PromptedExample:
+        """
+        # Raises
+
+        `RowError` if the row does not fit.
+        """
+        options = self._options(row)
+        answer = self._answer(row, options) if labelled else None
+        return PromptedExample(render(self._template, "template", row), options, answer, row.number, row.where)
+
+    def _options(self, row: Row) -> List[str]:
+        if self._options_field is None:
+            options = [render(option, "options", row) for option in self._texts]
+        else:
+            listed = row.content.get(self._options_field)
+            if not isinstance(listed, list) or not listed:
+                raise RowError(
+                    row.where,
+                    f"`options` names the field {self._options_field!r}, which is no list of texts",
+                    f", but {listed!r:.80}",
+                )
+            options = [str(option).strip() for option in listed]
+        return options
+
+    def _answer(self, row: Row, options: List[str]) -> int:
+        if self._label not in row.content:
+            raise RowError(
+                row.where, f"no field {self._label!r}, which `label` names", f"; there are {sorted(row.content)}"
+            )
+        label = row.content[self._label]
+        if self._label_map is not None:
+            if str(label) not in self._label_map:
+                raise RowError(
+                    row.where, f"the label {label!r} is not in `label_map`", f", which has {sorted(self._label_map)}"
+                )
+            label = self._label_map[str(label)]
+        if isinstance(label, int) and 0 <= label < len(options):
+            return label
+        if isinstance(label, str) and label.strip() in options:
+            return options.index(label.strip())
+        raise RowError(row.where, "the target is none of the options", f": {label!r} of {options}")
+
+
+class RowPromptReader(PromptedReader):
+    """
+    Base of the readers whose examples a `RowPrompt` makes. A subclass sets `prompt`, and `dataset` if it knows one.
+    """
+
+    prompt: RowPrompt
+    dataset: Optional[DatasetSplits] = None
+
+    def open(self, file_path: str) -> Rows:
+        if self.dataset is not None:
+            return self.dataset.open(file_path)
+        path = Path(file_path)
+        return open_dataset_files([path]) if is_dataset_file(path) else open_rows(file_path)
+
+    def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
+        return self.prompt.example(row, labelled)
+
+    def _block_to_instances(self, block: List[PromptedExample], tokenized: TokenizedBlock) -> Iterator[Instance]:
+        for instance, example in zip(super()._block_to_instances(block, tokenized), block):
+            for text, length in zip(example.options, instance["answer_options"].lengths):  # type: ignore[attr-defined]
+                if length >= self.max_answer_length:
+                    self._check_length(text, example.where)
+            yield instance
+
+    def _check_length(self, option: str, where: str) -> None:
+        length = len(self.tokenizer.options([option], 1 << 30)[0])
+        if length > self.max_answer_length:
+            raise ConfigurationError(
+                f"{where}: the option {option[:60]!r} has {length} tokens, more than "
+                f"`max_answer_length` = {self.max_answer_length}; raise it, or shorten the option"
+            )
+
+
+@DatasetReader.register("prompted_reader")
+class TemplateReader(RowPromptReader):
+    """
+    Reads raw rows (JSONL, JSONL.gz, Parquet, CSV, TSV or Arrow), and prompts them with a Jinja template: adding a task
+    needs jsonnet and no Python.
 
         {
             type: 'prompted_reader',
@@ -40,6 +148,9 @@ class TemplateReader(PromptedReader):
         The field that says which option is right.
     label_map : `Dict[str, int]`, optional
         From the label, as text, to the option's index. Without it the label is that index, or the option's text.
+    dataset : `DatasetSplits`, optional
+        Where the rows are and which of them are wanted, for a reader whose path is `dummy`; otherwise they are all of
+        the path's file.
     max_query_length : `int`, optional (default = `512`)
         Prompts are cut to this many tokens; the end-of-sequence token is kept.
     max_answer_length : `int`, optional (default = `256`)
@@ -61,6 +172,7 @@ class TemplateReader(PromptedReader):
         options: Union[str, List[str]],
         label: str = "label",
         label_map: Optional[Dict[str, int]] = None,
+        dataset: Optional[DatasetSplits] = None,
         max_query_length: int = 512,
         max_answer_length: int = 256,
         return_original_input: bool = False,
@@ -70,64 +182,5 @@ class TemplateReader(PromptedReader):
         super().__init__(
             model_name, max_query_length, max_answer_length, return_original_input, end_of_sequence, **kwargs
         )
-        if not options:
-            raise ConfigurationError("prompted_reader: `options` is empty; name at least one text to rank")
-        self._template = compile_template(template, "prompted_reader: `template`")
-        self._options_field = options if isinstance(options, str) else None
-        texts = [] if isinstance(options, str) else options
-        self._options = [compile_template(text, "prompted_reader: `options`") for text in texts]
-        self._label = label
-        self._label_map = label_map
-
-    def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
-        options = self._row_options(row)
-        answer = self._row_answer(row, options) if labelled else None
-        text = render(self._template, "template", row)
-        return PromptedExample(text, options, answer, row.number, row.where)
-
-    def _row_options(self, row: Row) -> List[str]:
-        if self._options_field is None:
-            options = [render(option, "options", row) for option in self._options]
-        else:
-            listed = row.content.get(self._options_field)
-            if not isinstance(listed, list) or not listed:
-                raise RowError(
-                    row.where,
-                    f"`options` names the field {self._options_field!r}, which is no list of texts",
-                    f", but {listed!r:.80}",
-                )
-            options = [str(option).strip() for option in listed]
-        return options
-
-    def _row_answer(self, row: Row, options: List[str]) -> int:
-        if self._label not in row.content:
-            raise RowError(
-                row.where, f"no field {self._label!r}, which `label` names", f"; there are {sorted(row.content)}"
-            )
-        label = row.content[self._label]
-        if self._label_map is not None:
-            if str(label) not in self._label_map:
-                raise RowError(
-                    row.where, f"the label {label!r} is not in `label_map`", f", which has {sorted(self._label_map)}"
-                )
-            label = self._label_map[str(label)]
-        if isinstance(label, int) and 0 <= label < len(options):
-            return label
-        if isinstance(label, str) and label.strip() in options:
-            return options.index(label.strip())
-        raise RowError(row.where, "the target is none of the options", f": {label!r} of {options}")
-
-    def _block_to_instances(self, block: List[PromptedExample], tokenized: TokenizedBlock) -> Iterator[Instance]:
-        for instance, example in zip(super()._block_to_instances(block, tokenized), block):
-            for text, length in zip(example.options, instance["answer_options"].lengths):  # type: ignore[attr-defined]
-                if length >= self.max_answer_length:
-                    self._check_length(text, example.where)
-            yield instance
-
-    def _check_length(self, option: str, where: str) -> None:
-        length = len(self.tokenizer.options([option], 1 << 30)[0])
-        if length > self.max_answer_length:
-            raise ConfigurationError(
-                f"{where}: the option {option[:60]!r} has {length} tokens, more than "
-                f"`max_answer_length` = {self.max_answer_length}; raise it, or shorten the option"
-            )
+        self.prompt = RowPrompt(template, options, label, label_map, "prompted_reader")
+        self.dataset = dataset

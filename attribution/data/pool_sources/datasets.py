@@ -6,9 +6,8 @@ from typing import Any, Dict, Iterator, List, Optional, Union
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import Row, RowError
+from attribution.data.dataset_files import file_format, is_saved_dataset, load, load_saved
 from attribution.data.pool_sources.pool_source import PoolSource
-
-_FORMATS = {"parquet": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "arrow": "arrow"}
 
 
 @PoolSource.register("datasets")
@@ -79,21 +78,9 @@ class DatasetsSource(PoolSource):
             raise ConfigurationError(f"{self._where}: cannot be read after row {number + 1}: {reason}") from error
 
     def _load(self) -> Any:
-        import datasets
-
         local = Path(self._path)
-        if any((local / name).is_file() for name in ("state.json", "dataset_dict.json")):
-            loaded = datasets.load_from_disk(self._path)
-            if isinstance(loaded, dict) and self.split not in loaded:
-                raise ConfigurationError(f"{self._path}: has no split {self.split!r}; there are {sorted(loaded)}")
-            return loaded[self.split] if isinstance(loaded, dict) else loaded
+        if is_saved_dataset(local):
+            return load_saved(local, self.split)
         if local.is_file():
-            return datasets.load_dataset(**self._file_format(local), split="train", streaming=self._streaming)
-        return datasets.load_dataset(self._path, **self._settings, streaming=self._streaming)
-
-    def _file_format(self, path: Path) -> Dict[str, Any]:
-        found = [ending[1:] for ending in path.suffixes if ending[1:] in _FORMATS]
-        if not found:
-            raise ConfigurationError(f"{path}: of its ending no reader is known; there are {sorted(_FORMATS)}")
-        separator = {"sep": "\t"} if found[-1] == "tsv" else {}
-        return {"path": _FORMATS[found[-1]], "data_files": str(path), **separator}
+            return load(self._where, **file_format(local), split="train", streaming=self._streaming)
+        return load(self._where, path=self._path, **self._settings, streaming=self._streaming)
