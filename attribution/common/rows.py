@@ -152,32 +152,21 @@ class GzipJsonlRows(Rows):
 
     def __len__(self) -> int:
         if self._length < 0:
-            self._length = sum(1 for _ in self._lines())
+            self._length = sum(1 for _ in gzip_lines(self.path))
         return self._length
 
     def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
-        for number, line in islice(enumerate(self._lines()), index, None, count):
+        for number, line in islice(enumerate(gzip_lines(self.path)), index, None, count):
             yield self._parse(number, line)
 
     def each(self) -> Iterator[Union[Row, RowError]]:
-        return self._parse_each(self._lines())
+        return self._parse_each(gzip_lines(self.path))
 
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
-        lines = enumerate(self._lines())
+        lines = enumerate(gzip_lines(self.path))
         for number in checked_numbers(numbers, len(self), self.path):
             line = next(line for at, line in lines if at == number)
             yield self._parse(number, line)
-
-    def _lines(self) -> Iterator[bytes]:
-        lines = 0
-        try:
-            with gzip.open(self.path, "rb") as file:
-                for line in cast(BinaryIO, file):
-                    yield line
-                    lines += 1
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            place = f" after line {lines} ({error})"
-            raise RowError(str(self.path), "truncated or not a gzip file", place) from error
 
 
 class ParquetRows(Rows):
@@ -258,6 +247,25 @@ class LoadedRows(Rows):
         return self._files
 
 
+def local_file(path: Union[str, Path]) -> Path:
+    """
+    The file itself, with something in it. A URL is downloaded once.
+
+    # Raises
+
+    `ConfigurationError` if it is missing, is a directory or is empty.
+    """
+    try:
+        local = Path(cached_path(path))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{path}: no such file") from error
+    if local.is_dir():
+        raise ConfigurationError(f"{path}: is a directory; a file is needed")
+    if local.stat().st_size == 0:
+        raise ConfigurationError(f"{path}: the file is empty")
+    return local
+
+
 def open_rows(path: Union[str, Path]) -> Rows:
     """
     Opens a file of rows by its ending: `.parquet`, `.gz`, anything else is JSONL. A URL is downloaded once.
@@ -266,18 +274,23 @@ def open_rows(path: Union[str, Path]) -> Rows:
 
     `ConfigurationError` if the file is missing, is a directory or has no rows.
     """
-    try:
-        local = Path(cached_path(path))
-    except FileNotFoundError as error:
-        raise ConfigurationError(f"{path}: no such file") from error
-    if local.is_dir():
-        raise ConfigurationError(f"{path}: is a directory; a .jsonl, .jsonl.gz or .parquet file is needed")
-    if local.stat().st_size == 0:
-        raise ConfigurationError(f"{path}: the file is empty")
-    name = str(path)
+    local, name = local_file(path), str(path)
     if name.endswith(".parquet"):
         return ParquetRows(local)
     return GzipJsonlRows(local) if name.endswith(".gz") else JsonlRows(local)
+
+
+def gzip_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a gzipped text file, as far as it can be read; then a `RowError`."""
+    lines = 0
+    try:
+        with gzip.open(path, "rb") as file:
+            for line in cast(BinaryIO, file):
+                yield line
+                lines += 1
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        place = f" after line {lines} ({error})"
+        raise RowError(str(path), "truncated or not a gzip file", place) from error
 
 
 def _stored_line_ends(path: Path) -> Optional[np.ndarray]:

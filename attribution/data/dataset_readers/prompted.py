@@ -15,6 +15,7 @@ from allennlp.data.fields import MetadataField
 from allennlp.data.instance import Instance
 
 from attribution.common.rows import Row, RowError, Rows, open_rows
+from attribution.data.dataset_readers.shards import shard_of
 from attribution.data.fields import AnswerOptionsField, NumberField, TokenIdsField
 from attribution.data.prompt_tokenizer import PromptTokenizer, TokenIdLists
 
@@ -114,7 +115,7 @@ class PromptedReader(DatasetReader):
         """
         found = False
         rows = self.open(file_path)
-        for row in rows.each() if skip_bad_rows else rows.shard(*self._shard()):
+        for row in rows.each() if skip_bad_rows else rows.shard(*shard_of(self)):
             found = True
             try:
                 if isinstance(row, RowError):
@@ -124,7 +125,7 @@ class PromptedReader(DatasetReader):
                 if not skip_bad_rows:
                     raise
                 self.counts[f"rows skipped: {error.reason}"] += 1
-        if not found and self._shard() == (0, 1):
+        if not found and shard_of(self) == (0, 1):
             raise ConfigurationError(f"{file_path}: has no rows")
 
     def text_to_instance(  # type: ignore[override]
@@ -147,7 +148,7 @@ class PromptedReader(DatasetReader):
                 yield from self._block_to_instances(waiting[0], waiting[1].result())
         for reason, count in sorted(self.counts.items()):
             logger.info("%s: %d %s", file_path, count, reason)
-        if not self.counts["rows read"] and self._shard() == (0, 1):
+        if not self.counts["rows read"] and shard_of(self) == (0, 1):
             raise ConfigurationError(f"{file_path}: no usable row; {dict(self.counts)}")
 
     def _tokenize(self, block: List[PromptedExample]) -> TokenizedBlock:
@@ -173,13 +174,6 @@ class PromptedReader(DatasetReader):
             if self.return_original_input:
                 fields["metadata"] = MetadataField({"input": example.input, "options": example.options})
             yield Instance(fields)
-
-    def _shard(self) -> Any:
-        """This process's (index, count) among all ranks and their loader workers."""
-        ranks, workers = self.get_distributed_info(), self.get_worker_info()
-        rank, num_ranks = (ranks.global_rank, ranks.world_size) if ranks else (0, 1)
-        worker, num_workers = (workers.id, workers.num_workers) if workers else (0, 1)
-        return rank * num_workers + worker, num_ranks * num_workers
 
     def _set_worker_info(self, info: Optional[WorkerInfo]) -> None:
         if info is not None:
