@@ -1,5 +1,6 @@
 from attribution.data.dataset_readers.p3_jsonl import P3JsonlReader
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+from attribution.data.dataset_readers.recross_triples import TriplesReader
 from attribution.data.dataset_readers.template import TemplateReader
 
-__all__ = ["P3JsonlReader", "PromptedExample", "PromptedReader", "TemplateReader"]
+__all__ = ["P3JsonlReader", "PromptedExample", "PromptedReader", "TemplateReader", "TriplesReader"]
