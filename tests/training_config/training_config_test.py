@@ -15,6 +15,7 @@ from attribution.data.dataset_readers import PromptedExample, PromptedReader
 from tests.conftest import ROWS
 
 CONFIGS = Path(__file__).parents[2] / "training_config"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 # DEFT's published main configuration, key for key (its type names, keys and environment variables).
 PUBLISHED = """
@@ -240,3 +241,15 @@ def test_the_pool_of_t0_is_the_published_list(
     assert [(row["input"], row["target"], row["task"]) for row in rows] == [
         (f"{source['task']} ?", "yes", source["task"]) for source in sources[:3]
     ]
+
+
+def test_recross_composes_a_pool_of_triples(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    config = CONFIGS / "recross" / "build_pool.jsonnet"
+    assert len(Params.from_file(config).as_dict()["tasks"]) == 36
+    monkeypatch.setenv("TASKS", "all")
+    monkeypatch.setenv("POOL_SOURCE", str(FIXTURES / "recross_triples" / "test-1000.json"))
+    result = allennlp("build-pool", config, "-s", tmp_path / "pool")
+    assert result.status == 0, result.stderr
+    assert (tmp_path / "pool" / "pool.jsonl").read_text().count("\n") == 5
