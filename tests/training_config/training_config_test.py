@@ -84,6 +84,8 @@ def environment(
         "ENCODER_NAME": tiny_model("t5"),
         "EPOCHS": "2",
         "TRAIN_DATA_PATH": rows,
+        "TEST_DATA_PATH": rows,
+        "TASK": "films",
         "P3_TRAIN_DATA_PATH": rows,
         "VALIDATION_DATASET_READER_NAME": "tests_task_reader",
         "TRAIN_DATASET_READER_NAME": "tests_task_reader",
@@ -253,3 +255,16 @@ def test_recross_composes_a_pool_of_triples(
     result = allennlp("build-pool", config, "-s", tmp_path / "pool")
     assert result.status == 0, result.stderr
     assert (tmp_path / "pool" / "pool.jsonl").read_text().count("\n") == 5
+
+
+def test_task_moe_builds_a_gym(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, write_jsonl: Any, allennlp: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TEST_DATA_PATH", write_jsonl("test.jsonl", [{**ROWS[0], "input": "a test"}]))
+    monkeypatch.setenv("SHOTS", "2")
+    monkeypatch.setenv("PER_CLASS", "true")
+    monkeypatch.setenv("SEEDS", "1 2")
+    result = allennlp("build-gym", CONFIGS / "task_moe" / "build_gym.jsonnet", "-s", tmp_path / "gym")
+    assert result.status == 0, result.stderr
+    assert len(list((tmp_path / "gym" / "films").iterdir())) == 6
+    assert (tmp_path / "gym" / "films" / "films_2_1_train.tsv").read_text().count("\n") == 4

@@ -131,7 +131,7 @@ class FewShotGymReader(PromptedReader):
             return self._tasks
         if self._task_split is not None:
             return _listed(Path(self._task_split), self._task_part)
-        names = sorted(folder.name for folder in root.iterdir() if folder.is_dir())
+        names = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
         if not names:
             raise ConfigurationError(f"{root}: has no folder of a task")
         return names

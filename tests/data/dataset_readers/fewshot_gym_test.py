@@ -137,7 +137,8 @@ def test_wrong_folders(tmp_path: Path) -> None:
         _examples(tmp_path / "nowhere")
     with pytest.raises(ConfigurationError, match="has no folder of a task"):
         _examples(tmp_path)
-    (tmp_path / "t").mkdir()
+    for name in (".t.part", "t"):
+        (tmp_path / name).mkdir()
     (tmp_path / "t" / "t_1_2_train.tsv").write_text("a\tb\nc\n")
     with pytest.raises(ConfigurationError, match=r"t_1_2_train.tsv:2: no tab between an input and its answer: 'c'"):
         _examples(tmp_path)
