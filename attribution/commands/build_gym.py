@@ -223,7 +223,7 @@ def _rows(reader: PromptedReader, path: str) -> Iterator[GymRow]:
         except UnicodeEncodeError as error:
             raise ConfigurationError(f"{example.where}: cannot be written as UTF-8 ({error})") from error
         yield GymRow(line.split(b"\t", 1)[0], answers[0], line)
-    for reason, count in sorted(reader.counts.items()):
+    for reason, count in sorted((+reader.counts).items()):
         logger.warning("%s: %d %s", path, count, reason)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import LoadedRows, RowError
+from attribution.common.rows import LoadedRows, RowError, open_rows
 from attribution.data import triples
 from attribution.data.triples import TripleLines, TripleList, open_triples, shared_inputs
 
@@ -184,3 +184,14 @@ def test_compressed_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json.gz").write_bytes(b"x")
     with pytest.raises(ConfigurationError, match="not a JSON file"):
         open_triples(tmp_path / "a.json.gz")
+
+
+def test_real_rows(shared_data: Path, tmp_path: Path) -> None:
+    published = list(open_rows(shared_data / "p3" / "super_glue-cb.test.jsonl.gz"))
+    path = tmp_path / "test-1000.json"
+    fields = ("input", "references", "id")
+    path.write_text(json.dumps([[row.content[field] for field in fields] for row in published], indent=4))
+    rows = list(open_triples(path))
+    assert len(rows) == len(published) > 200
+    for row, other in zip(rows, published):
+        assert {**other.content, "split": "validation"} == row.content
