@@ -7,11 +7,11 @@ import json
 import re
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import JsonDict, JsonlRows, LoadedRows, Row, RowError, Rows, open_rows
+from attribution.common.rows import JsonDict, JsonlRows, Row, RowError, Rows, open_rows
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _CHARACTERS = 1 << 20
@@ -73,6 +73,32 @@ class TripleList(Rows):
                     number += 1
         except UnicodeDecodeError as error:
             raise RowError(self.where(number), "not UTF-8, or soon after it", f" ({error})") from error
+
+
+class QueryTriples(TripleList):
+    """
+    The triples of one round of a query file.
+
+    # Parameters
+
+    path : `Path`
+        The file.
+    triples : `List[Any]`
+        What it has for the round.
+    place : `str`
+        Which round that is, for messages.
+    """
+
+    def __init__(self, path: Path, triples: List[Any], place: str) -> None:
+        super().__init__(path)
+        self._listed = triples
+        self._place = place
+
+    def where(self, number: int) -> str:
+        return f"{self.path}: {self._place}, row {number + 1}"
+
+    def _triples(self) -> Iterator[Any]:
+        return iter(self._listed)
 
 
 class TripleLines(JsonlRows):
@@ -142,13 +168,8 @@ def from_triple(triple: Any, where: str) -> JsonDict:
     return {"input": text, "target": references[0], "references": references, **labels}
 
 
-def shared_inputs(queries: Rows, test: Rows) -> List[Row]:
-    """The queries whose input is that of a test row, but for white space."""
-    inputs = {_plain(row) for row in test}
-    return [row for row in queries if _plain(row) in inputs]
-
-
-def _plain(row: Row) -> str:
+def plain_input(row: Row) -> str:
+    """A row's input, to compare: each run of white space is one space."""
     return " ".join(row.content["input"].split())
 
 
@@ -185,10 +206,4 @@ def _query_rows(path: Path, shots: int, round: int) -> Rows:
         raise ConfigurationError(f"{path}: {enough[0]} shots have no list 'round#{round}'; there is {rounds!r:.100}")
     if len(triples) < shots:
         raise ConfigurationError(f"{path}: round#{round} of {enough[0]} shots has {len(triples)} rows; lower `shots`")
-    return LoadedRows(path, _placed(triples[:shots], f"{path}: {enough[0]} shots, round#{round}"))
-
-
-def _placed(triples: List[Any], place: str) -> Iterator[Tuple[JsonDict, str]]:
-    for number, triple in enumerate(triples):
-        where = f"{place}, row {number + 1}"
-        yield from_triple(triple, where), where
+    return QueryTriples(path, triples[:shots], f"{enough[0]} shots, round#{round}")

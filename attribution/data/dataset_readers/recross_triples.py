@@ -1,13 +1,14 @@
 """ReCross's triples, and its query files."""
 
-from typing import Any, Optional
+from functools import cached_property
+from typing import Any, FrozenSet, Optional
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
 from attribution.common.rows import Row, Rows
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
-from attribution.data.triples import open_triples, shared_inputs
+from attribution.data.triples import open_triples, plain_input
 
 
 @DatasetReader.register("recross_triples")
@@ -32,7 +33,8 @@ class TriplesReader(PromptedReader):
     round : `int`, optional (default = `0`)
         Which round of a query file.
     test_path : `str`, optional
-        A file of test rows: how many rows that are read have the input of one of them is counted, and logged.
+        A file of test rows: rows whose input is one of theirs, but for white space, are counted, and the log says how
+        many there are.
     max_query_length : `int`, optional (default = `512`)
         Prompts are cut to this many tokens; the end-of-sequence token is kept.
     max_answer_length : `int`, optional (default = `64`)
@@ -65,14 +67,16 @@ class TriplesReader(PromptedReader):
         self.test_path = test_path
 
     def open(self, file_path: str) -> Rows:
-        rows = open_triples(file_path, self.shots, self.round)
-        if self.test_path is not None and self._shard()[0] == 0:
-            shared = shared_inputs(rows, open_triples(self.test_path))
-            self.counts[f"rows with the input of a row of {self.test_path}"] += len(shared)
-        return rows
+        return open_triples(file_path, self.shots, self.round)
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         content = row.content
+        if plain_input(row) in self._test_inputs:
+            self.counts[f"rows with the input of a row of {self.test_path}"] += 1
         details = {key: value for key, value in content.items() if key not in ("input", "target")}
         answer = 0 if labelled else None
         return PromptedExample(content["input"], [content["target"]], answer, row.number, row.where, details)
+
+    @cached_property
+    def _test_inputs(self) -> FrozenSet[str]:
+        return frozenset() if self.test_path is None else frozenset(map(plain_input, open_triples(self.test_path)))
