@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 REPORT = "gym.json"
 
-_NAME = re.compile(r"[\w.+-]*\w[\w.+-]*")
+_NAME = re.compile(r"\w[\w.+-]*")
 
 
 class GymRow(NamedTuple):
@@ -118,7 +118,9 @@ class GymBuild(ArtefactJob):
             raise ConfigurationError("tasks is empty; name at least one")
         wrong = [name for name in tasks if not _NAME.fullmatch(name)]
         if wrong:
-            raise ConfigurationError(f"tasks: {wrong[0]!r} cannot be a file's name; use letters, digits and . _ - +")
+            raise ConfigurationError(
+                f"tasks: {wrong[0]!r} cannot be a file's name; use letters, digits, _ and, later, . - +"
+            )
         if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
             raise ConfigurationError(f"seeds is {seeds}; different whole numbers from 0 on are needed, at least one")
         if max_test_rows is not None and max_test_rows < 1:
@@ -172,9 +174,9 @@ class GymBuild(ArtefactJob):
     def _check_shots(self, name: str, task: GymTask, classes: "Counter[str]") -> None:
         few = [(answer, count) for answer, count in sorted(classes.items()) if count < 2 * task.shots]
         if few and not self.allow_fewer_shots:
-            place = f"of the answer {few[0][0]!r:.60} ({len(few)} such answers)" if task.per_class else ""
+            place = f" of the answer {few[0][0]!r:.60} ({len(few)} such answers)" if task.per_class else ""
             raise ConfigurationError(
-                f"tasks.{name}: {2 * task.shots} rows {place} are needed for training and development, and {few[0][1]} "
+                f"tasks.{name}: {2 * task.shots} rows{place} are needed for training and development, and {few[0][1]} "
                 "different ones that are no test rows are there; lower `shots`, or set `allow_fewer_shots`"
             )
 

@@ -1,14 +1,17 @@
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 from unittest.mock import Mock
 
 import pytest
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
 from attribution.commands import build_gym
-from attribution.commands.build_gym import GymRow, draw
+from attribution.commands.build_gym import GymBuild, GymRow, GymTask, draw
 from attribution.common.artefacts import MANIFEST
 from attribution.common.rows import Row
 from attribution.data.dataset_readers import FewShotGymReader, P3JsonlReader, PromptedExample
@@ -203,19 +206,35 @@ def test_a_sample_of_the_test_rows(build: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"tasks": {}}, "tasks is empty"),
+        ({"seeds": []}, "seeds is []"),
+        ({"seeds": [1, 1]}, "seeds is [1, 1]"),
+        ({"seeds": [-1]}, "seeds is [-1]"),
+        ({"max_test_rows": 0}, "max_test_rows is 0"),
+        ({"task": {"shots": 0}}, "shots is 0"),
+        ({"task": {"reader": {"type": "sequence_tagging"}}}, "does not make prompts"),
+    ],
+)
+def test_wrong_settings(settings: Any, message: str, config: Any) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        GymBuild.from_params(Params.from_file(config(**settings)))
+
+
+@pytest.mark.parametrize("name", ["../nli", "a b", ".nli", ""])
+def test_a_name_that_is_no_folder(name: str) -> None:
+    task = GymTask(P3JsonlReader("unused"), "train.jsonl", "test.jsonl")
+    with pytest.raises(ConfigurationError, match=re.escape(f"tasks: {name!r} cannot be a file's name")):
+        GymBuild({name: task})
+
+
+@pytest.mark.parametrize(
     "arguments, settings, message",
     [
-        ((), {"tasks": {}}, "tasks is empty"),
-        ((), {"seeds": []}, "seeds is []"),
-        ((), {"seeds": [1, 1]}, "seeds is [1, 1]"),
-        ((), {"seeds": [-1]}, "seeds is [-1]"),
-        ((), {"max_test_rows": 0}, "max_test_rows is 0"),
-        ((), {"task": {"shots": 0}}, "shots is 0"),
         ((), {"task": {"shots": 11}}, "tasks.nli: 22 rows of the answer 'maybe' (3 such answers)"),
-        ((), {"task": {"shots": 31, "per_class": False}}, "tasks.nli: 62 rows"),
+        ((), {"task": {"shots": 31, "per_class": False}}, "tasks.nli: 62 rows are needed"),
         ((), {"task": {"train_data_path": "/nowhere.jsonl"}}, "/nowhere.jsonl: no such file"),
-        ((), {"task": {"reader": {"type": "sequence_tagging"}}}, "does not make prompts"),
-        (([], TEST), {}, "train.jsonl: the file is empty"),
         ((ROWS, [{"input": "a"}]), {}, "tasks.nli: no row is left for test"),
         ((TEST, TEST), {"allow_fewer_shots": True}, "tasks.nli: no row is left for development"),
         (([{"input": "\ud800", "target": "a"}],), {}, "train.jsonl:1: cannot be written as UTF-8"),
@@ -223,15 +242,6 @@ def test_a_sample_of_the_test_rows(build: Any, tmp_path: Path) -> None:
 )
 def test_bad_input(arguments: Any, settings: Any, message: str, fails: Any) -> None:
     assert message in fails(*arguments, **settings)
-
-
-def test_a_name_that_is_no_folder(config: Any, allennlp: Any, tmp_path: Path) -> None:
-    settings = json.loads(Path(config()).read_text())
-    for name in ("../nli", "a b", "."):
-        path = tmp_path / "wrong.json"
-        path.write_text(json.dumps({**settings, "tasks": {name: settings["tasks"]["nli"]}}))
-        result = allennlp("build-gym", path, "-s", tmp_path / "gym")
-        assert result.status == 1 and f"tasks: {name!r} cannot be a file's name" in result.stderr
 
 
 def test_a_gym_of_a_gym(build: Any, config: Any, allennlp: Any, tmp_path: Path) -> None:
