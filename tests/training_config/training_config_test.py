@@ -13,7 +13,7 @@ from allennlp.common import Params
 from tests.conftest import ROWS
 
 CONFIGS = Path(__file__).parents[2] / "training_config"
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "tasks"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 WIC = [
     {"word": word, "sentence1": f"a {word} film", "sentence2": f"this {word}", "label": number % 2}
@@ -69,13 +69,15 @@ def environment(
     (wic.parents[2] / "wic.jsonl").rename(wic / "train.jsonl")
     write_jsonl("wic.jsonl", WIC)
     (wic.parents[2] / "wic.jsonl").rename(wic / "validation.jsonl")
-    shutil.copytree(FIXTURES / "aps" / "super_glue" / "rte", wic.parent / "rte")
+    shutil.copytree(FIXTURES / "tasks" / "aps" / "super_glue" / "rte", wic.parent / "rte")
     variables = {
         "ATTRIBUTION_DATASETS": str(wic.parents[2]),
         "MODEL_NAME": tiny_model("t5"),
         "ENCODER_NAME": tiny_model("t5"),
         "EPOCHS": "2",
         "TRAIN_DATA_PATH": rows,
+        "TEST_DATA_PATH": rows,
+        "TASK": "films",
         "P3_TRAIN_DATA_PATH": rows,
         "VALIDATION_DATASET_READER_NAME": "wic_reader",
         "TRAIN_DATASET_READER_NAME": "wic_reader",
@@ -234,3 +236,28 @@ def test_the_pool_of_t0_is_the_published_list(
     assert [(row["input"], row["target"], row["task"]) for row in rows] == [
         (f"{source['task']} ?", "yes", source["task"]) for source in sources[:3]
     ]
+
+
+def test_recross_composes_a_pool_of_triples(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    config = CONFIGS / "recross" / "build_pool.jsonnet"
+    assert len(Params.from_file(config).as_dict()["tasks"]) == 36
+    monkeypatch.setenv("TASKS", "all")
+    monkeypatch.setenv("POOL_SOURCE", str(FIXTURES / "recross_triples" / "test-1000.json"))
+    result = allennlp("build-pool", config, "-s", tmp_path / "pool")
+    assert result.status == 0, result.stderr
+    assert (tmp_path / "pool" / "pool.jsonl").read_text().count("\n") == 5
+
+
+def test_task_moe_builds_a_gym(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, write_jsonl: Any, allennlp: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TEST_DATA_PATH", write_jsonl("test.jsonl", [{**ROWS[0], "input": "a test"}]))
+    monkeypatch.setenv("SHOTS", "2")
+    monkeypatch.setenv("PER_CLASS", "true")
+    monkeypatch.setenv("SEEDS", "1 2")
+    result = allennlp("build-gym", CONFIGS / "task_moe" / "build_gym.jsonnet", "-s", tmp_path / "gym")
+    assert result.status == 0, result.stderr
+    assert len(list((tmp_path / "gym" / "films").iterdir())) == 6
+    assert (tmp_path / "gym" / "films" / "films_2_1_train.tsv").read_text().count("\n") == 4
