@@ -262,18 +262,30 @@ def open_rows(path: Union[str, Path]) -> Rows:
 
     `ConfigurationError` if the file is missing, is a directory or has no rows.
     """
+    local = local_file(path, ".jsonl, .jsonl.gz or .parquet")
+    name = str(path)
+    if name.endswith(".parquet"):
+        return ParquetRows(local)
+    return GzipJsonlRows(local) if name.endswith(".gz") else JsonlRows(local)
+
+
+def local_file(path: Union[str, Path], wanted: str) -> Path:
+    """
+    Where a file is; a URL is downloaded once. `wanted` says in messages what kind of file is needed.
+
+    # Raises
+
+    `ConfigurationError` if it is missing, a directory or empty.
+    """
     try:
         local = Path(cached_path(path))
     except FileNotFoundError as error:
         raise ConfigurationError(f"{path}: no such file") from error
     if local.is_dir():
-        raise ConfigurationError(f"{path}: is a directory; a .jsonl, .jsonl.gz or .parquet file is needed")
+        raise ConfigurationError(f"{path}: is a directory; a {wanted} file is needed")
     if local.stat().st_size == 0:
         raise ConfigurationError(f"{path}: the file is empty")
-    name = str(path)
-    if name.endswith(".parquet"):
-        return ParquetRows(local)
-    return GzipJsonlRows(local) if name.endswith(".gz") else JsonlRows(local)
+    return local
 
 
 def _stored_line_ends(path: Path) -> Optional[np.ndarray]:
