@@ -1,5 +1,13 @@
+from attribution.data.dataset_readers.drop import DropReader, MultiTaskDropReader
 from attribution.data.dataset_readers.p3_jsonl import P3JsonlReader
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
 from attribution.data.dataset_readers.template import TemplateReader
 
-__all__ = ["P3JsonlReader", "PromptedExample", "PromptedReader", "TemplateReader"]
+__all__ = [
+    "DropReader",
+    "MultiTaskDropReader",
+    "P3JsonlReader",
+    "PromptedExample",
+    "PromptedReader",
+    "TemplateReader",
+]
