@@ -1,6 +1,7 @@
 from attribution.data.dataset_readers.drop import DropReader, MultiTaskDropReader
 from attribution.data.dataset_readers.p3_jsonl import P3JsonlReader
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+from attribution.data.dataset_readers.qasper import QasperEvidenceReader
 from attribution.data.dataset_readers.template import TemplateReader
 
 __all__ = [
@@ -9,5 +10,6 @@ __all__ = [
     "P3JsonlReader",
     "PromptedExample",
     "PromptedReader",
+    "QasperEvidenceReader",
     "TemplateReader",
 ]
