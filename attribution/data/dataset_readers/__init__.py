@@ -1,4 +1,5 @@
 from attribution.data.dataset_readers.drop import DropReader, MultiTaskDropReader
+from attribution.data.dataset_readers.p3_cluster import P3ClusterReader
 from attribution.data.dataset_readers.p3_jsonl import P3JsonlReader
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
 from attribution.data.dataset_readers.qasper import QasperEvidenceReader
@@ -7,6 +8,7 @@ from attribution.data.dataset_readers.template import TemplateReader
 __all__ = [
     "DropReader",
     "MultiTaskDropReader",
+    "P3ClusterReader",
     "P3JsonlReader",
     "PromptedExample",
     "PromptedReader",
