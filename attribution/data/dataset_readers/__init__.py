@@ -1,4 +1,5 @@
 from attribution.data.dataset_readers.drop import DropReader, MultiTaskDropReader
+from attribution.data.dataset_readers.icl import InContextReader
 from attribution.data.dataset_readers.natural_instructions import NaturalInstructionsReader
 from attribution.data.dataset_readers.p3_cluster import P3ClusterReader
 from attribution.data.dataset_readers.p3_jsonl import P3JsonlReader
@@ -8,6 +9,7 @@ from attribution.data.dataset_readers.template import TemplateReader
 
 __all__ = [
     "DropReader",
+    "InContextReader",
     "MultiTaskDropReader",
     "NaturalInstructionsReader",
     "P3ClusterReader",
