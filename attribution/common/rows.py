@@ -247,9 +247,9 @@ class LoadedRows(Rows):
         return self._files
 
 
-def local_file(path: Union[str, Path]) -> Path:
+def local_file(path: Union[str, Path], wanted: str = "") -> Path:
     """
-    The file itself, with something in it. A URL is downloaded once.
+    The file itself, with something in it. A URL is downloaded once. `wanted` says in messages what kind is needed.
 
     # Raises
 
@@ -260,7 +260,7 @@ def local_file(path: Union[str, Path]) -> Path:
     except FileNotFoundError as error:
         raise ConfigurationError(f"{path}: no such file") from error
     if local.is_dir():
-        raise ConfigurationError(f"{path}: is a directory; a file is needed")
+        raise ConfigurationError(f"{path}: is a directory; a {wanted}{' ' * bool(wanted)}file is needed")
     if local.stat().st_size == 0:
         raise ConfigurationError(f"{path}: the file is empty")
     return local
@@ -274,7 +274,7 @@ def open_rows(path: Union[str, Path]) -> Rows:
 
     `ConfigurationError` if the file is missing, is a directory or has no rows.
     """
-    local, name = local_file(path), str(path)
+    local, name = local_file(path, ".jsonl, .jsonl.gz or .parquet"), str(path)
     if name.endswith(".parquet"):
         return ParquetRows(local)
     return GzipJsonlRows(local) if name.endswith(".gz") else JsonlRows(local)

@@ -76,7 +76,12 @@ class Selection(NamedTuple):
 
 
 def select_rows(
-    split_name: str, sizes: Dict[str, int], use_val_split: bool = False, val_size: int = 1000, seed: int = 42
+    split_name: str,
+    sizes: Dict[str, int],
+    use_val_split: bool = False,
+    val_size: int = 1000,
+    seed: int = 42,
+    shuffle: bool = True,
 ) -> Selection:
     """
     DEFT's rule (Ivison et al., 2023, section 4), index for index as `datasets` draws them. Without `use_val_split` a
@@ -86,14 +91,14 @@ def select_rows(
       others for testing;
     - of a small one all rows are for testing, and `val_size` rows drawn from the training split for validation.
 
-    Training rows are shuffled.
-
     # Parameters
 
     split_name : `str`
         `train`, `validation` or `test`.
     sizes : `Dict[str, int]`
         How many rows the data set's splits have.
+    shuffle : `bool`, optional (default = `True`)
+        Training rows are in a random order.
 
     # Raises
 
@@ -105,7 +110,7 @@ def select_rows(
         selection = Selection(split_name, np.arange(sizes[split_name]))
     else:
         raise ConfigurationError(f"split_name is {split_name!r}; the splits are {sorted(sizes)}")
-    if split_name != "train":
+    if split_name != "train" or not shuffle:
         return selection
     order = np.random.default_rng(seed).permutation(len(selection.numbers))
     return Selection(selection.split, selection.numbers[order])
@@ -163,6 +168,8 @@ class DatasetSplits(FromParams):
         How many rows then are for validation.
     seed : `int`, optional (default = `42`)
         Of that division, and of the order of training rows.
+    shuffle : `bool`, optional (default = `True`)
+        Whether training rows are in a random order.
     """
 
     def __init__(
@@ -175,6 +182,7 @@ class DatasetSplits(FromParams):
         use_val_split: bool = False,
         val_size: int = 1000,
         seed: int = 42,
+        shuffle: bool = True,
     ) -> None:
         self.path = path
         self.name = name
@@ -184,6 +192,7 @@ class DatasetSplits(FromParams):
         self.use_val_split = use_val_split
         self.val_size = val_size
         self.seed = seed
+        self.shuffle = shuffle
         if split_name not in self.splits and not use_val_split:
             raise ConfigurationError(f"split_name is {split_name!r}; the splits of {path} are {sorted(self.splits)}")
 
@@ -197,7 +206,7 @@ class DatasetSplits(FromParams):
         """
         folder = self._folder(file_path)
         if folder is not None and folder.is_file():
-            return open_dataset_files([folder])
+            return self.open_files([folder])
         needed = ["train", "validation"] if self.use_val_split else [self.split_name]
         rows = {split: self._open_split(folder, split) for split in needed if split in self.splits}
         selection = select_rows(
@@ -206,8 +215,13 @@ class DatasetSplits(FromParams):
             self.use_val_split,
             self.val_size,
             self.seed,
+            self.shuffle,
         )
         return SelectedRows(rows[selection.split], selection.numbers)
+
+    def open_files(self, paths: List[Path]) -> Rows:
+        """The rows of the files of a split. A data set with a format of its own overrides this."""
+        return open_dataset_files(paths)
 
     def _folder(self, file_path: str) -> Optional[Path]:
         if file_path not in _NO_PATH:
@@ -239,7 +253,7 @@ class DatasetSplits(FromParams):
         if len({"".join(path.suffixes) for path in files}) > 1:
             names = [path.name for path in files]
             raise ConfigurationError(f"{folder}: which of {names} is the split {name!r}? Leave one")
-        return open_dataset_files(files)
+        return self.open_files(files)
 
     def _from_hub(self, split: str) -> Rows:
         settings: Dict[str, Any]

@@ -88,6 +88,7 @@ def environment(
         "NUM_NEIGHBORS": "3",
         "QUERY_READERS": "wic_reader rte_reader",
         "RETRIEVED_PATH": rows,
+        "NI_PATH": "/nowhere",
         "DEMO_CACHE": "/nowhere",
     }
     for name, value in variables.items():
@@ -192,6 +193,35 @@ def test_deft_retrieves_for_qasper(
     assert result.status == 0, result.stderr
     assert (tmp_path / "out" / "search_log.jsonl").read_text().count("\n") == 4
     assert (tmp_path / "out" / "retrieved.jsonl").read_text().count("\n") == 2
+
+
+def test_deft_retrieves_for_qasper_as_it_is_published(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("QUERY_PATH", str(FIXTURES / "qasper" / "qasper-dev-v0.3.json"))
+    monkeypatch.setenv("QUERY_READER", "qasper_evidence_prompt")
+    result = allennlp("retrieve", CONFIGS / "deft" / "qasper_retrieve.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    assert (tmp_path / "out" / "search_log.jsonl").read_text().count("\n") == 6  # Three paragraphs of ten are evidence.
+
+
+def test_deft_retrieves_for_natural_instructions(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    config = CONFIGS / "deft" / "ni_retrieve.jsonnet"
+    targets = Params.from_file(config).as_dict()["targets"]
+    tasks = [target["reader"]["tasks"][0] for target in targets.values()]
+    assert len(set(tasks)) == 12
+    for folder in ("tasks", "splits/default"):
+        (tmp_path / "ni" / folder).mkdir(parents=True)
+    (tmp_path / "ni" / "splits" / "default" / "test_tasks.txt").write_text("\n".join(f"{task}_films" for task in tasks))
+    for task in tasks:
+        instances = [{"id": f"{task}-{number}", "input": f"the film {number}", "output": []} for number in range(2)]
+        (tmp_path / "ni" / "tasks" / f"{task}_films.json").write_text(json.dumps({"Instances": instances}))
+    monkeypatch.setenv("NI_PATH", str(tmp_path / "ni"))
+    result = allennlp("retrieve", config, "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    assert all((tmp_path / "out" / name / "search_log.jsonl").read_text().count("\n") == 2 for name in targets)
 
 
 @pytest.mark.parametrize("name, rows", [("few_shots", 5), ("novelty", len(ROWS))])
