@@ -59,7 +59,7 @@ class NaturalInstructions(TextMetric):
         return InstructionRecord(
             max(float(without_punctuation(prediction) == without_punctuation(text)) for text in references),
             max(scorer.score(text, prediction)["rougeL"].fmeasure for text in references),
-            [f"{kind}/{details[kind]}" for kind in ("track", "category", "task") if kind in details],
+            [f"{kind}/{details[kind]}" for kind in ("track", "category", "task") if details.get(kind) is not None],
         )
 
     def summary(self, records: Sequence[InstructionRecord]) -> Dict[str, float]:

@@ -102,8 +102,9 @@ def detail(details: Details, key: str) -> Any:
     `ConfigurationError` if it says nothing.
     """
     if key not in details:
+        row = f"row {details['id']!r}" if "id" in details else "one"
         raise ConfigurationError(
-            f"a metric needs {key!r} in the details of each row; this one has {sorted(details)}: "
+            f"a metric needs {key!r} in the details of each row; {row} has {sorted(details)}: "
             + ("it has no label either" if key == "references" else "use the reader of the metric's own data set")
         )
     return details[key]

@@ -8,9 +8,12 @@ from attribution.metrics import (
     ExactMatch,
     Matthews,
     MultiLabelF1,
+    NaturalInstructions,
     Pearson,
     QaF1,
     QasperEvidence,
+    RougeL,
+    SacreBleu,
     SoftExactMatch,
     Squad,
     TextAccuracy,
@@ -25,8 +28,11 @@ WITHOUT_EXTRAS = [
 ON_REFERENCES = [ClassificationF1, ExactMatch, Matthews, QaF1, SoftExactMatch, TextAccuracy, Drop, Squad]
 
 
-@pytest.mark.parametrize("metric", WITHOUT_EXTRAS)
+@pytest.mark.parametrize("metric", [*WITHOUT_EXTRAS, RougeL, SacreBleu, NaturalInstructions])
 def test_of_no_rows_every_value_is_0(metric: type) -> None:
+    if metric not in WITHOUT_EXTRAS:
+        pytest.importorskip("rouge_score")
+        pytest.importorskip("sacrebleu")
     assert set(metric().get_metric().values()) == {0.0}
 
 
@@ -47,7 +53,7 @@ def test_reset() -> None:
 
 @pytest.mark.parametrize("metric", ON_REFERENCES)
 def test_a_row_without_references(metric: type) -> None:
-    with pytest.raises(ConfigurationError, match="needs 'references' in the details of each row; this one has .'id'."):
+    with pytest.raises(ConfigurationError, match="needs 'references' in the details of each row; row '7' has .'id'."):
         metric()(["yes"], [{"id": "7"}])
 
 
