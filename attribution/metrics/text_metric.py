@@ -22,6 +22,8 @@ class TextMetric(Metric):
     have different numbers of batches.
     """
 
+    supports_distributed = True
+
     def __init__(self) -> None:
         self._records: List[Any] = []
 
