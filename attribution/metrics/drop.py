@@ -87,7 +87,8 @@ def _compare(predicted: Sequence[str], gold: Sequence[str]) -> Tuple[float, floa
     """EM and F1 of two lists of spans."""
     predicted, gold = [[_normalize(span) for span in spans] for spans in (predicted, gold)]
     exact = float(set(predicted) == set(gold) and len(predicted) == len(gold))
-    return exact, round(_paired_f1([set(text.split()) for text in predicted], [set(text.split()) for text in gold]), 2)
+    f1 = _paired_f1([set(text.split()) for text in predicted], [set(text.split()) for text in gold])
+    return exact, float(np.round(f1, 2))  # NumPy's rounding, and not Python's, is that of the official script.
 
 
 def _paired_f1(predicted: List[Set[str]], gold: List[Set[str]]) -> float:
@@ -104,7 +105,8 @@ def _word_f1(predicted: Set[str], gold: Set[str]) -> float:
         return 0.0
     if not predicted or not gold:  # Precision or recall of no words is 1.
         return float(predicted == gold)
-    return 2 * len(predicted & gold) / (len(predicted) + len(gold))
+    precision, recall = len(predicted & gold) / len(predicted), len(predicted & gold) / len(gold)
+    return 2 * precision * recall / (precision + recall) if precision else 0.0
 
 
 def _normalize(text: str) -> str:

@@ -27,16 +27,14 @@ GENERATION = {
 
 @pytest.fixture
 def evaluator(train_config: Any, allennlp: Any, tmp_path: Path, write_jsonl: Callable[..., str]) -> Callable[..., Any]:
-    """Settings of an untrained model -> a function from rows to the metrics and the predictions that are written."""
+    """Settings for an untrained model -> a function from rows to the metrics and the predictions that are written."""
 
     def make(settings: Dict[str, Any]) -> Callable[..., Any]:
         changes = {
             "model.fake_training": True,
-            "model.metrics": METRICS,
             "evaluation": {"batch_serializer": {"type": "rows"}},
             "validation_data_loader": {"batch_size": 5},
             "trainer.num_epochs": 1,
-            **{f"model.{name}": value for name, value in settings.items()},
         }
         folder, output, predictions = tmp_path / "run", tmp_path / "metrics.json", tmp_path / "predictions.jsonl"
         trained = allennlp("train", train_config(changes), "-s", folder)
@@ -44,7 +42,8 @@ def evaluator(train_config: Any, allennlp: Any, tmp_path: Path, write_jsonl: Cal
 
         def evaluate(rows: List[Dict[str, Any]]) -> Tuple[Dict[str, float], List[Dict[str, Any]]]:
             files = ["--output-file", output, "--predictions-output-file", predictions]
-            result = allennlp("evaluate", folder / "model.tar.gz", write_jsonl("test.jsonl", rows), *files)
+            overrides = ["-o", json.dumps({"model.metrics": METRICS, **settings})]
+            result = allennlp("evaluate", folder / "model.tar.gz", write_jsonl("test.jsonl", rows), *files, *overrides)
             assert result.status == 0, result.stderr
             lines = predictions.read_text().splitlines()
             return json.loads(output.read_text()), [json.loads(line) for line in lines]
@@ -54,7 +53,7 @@ def evaluator(train_config: Any, allennlp: Any, tmp_path: Path, write_jsonl: Cal
     return make
 
 
-@pytest.mark.parametrize("settings, text", [({}, "answer"), ({"generation": GENERATION}, "generated_text")])
+@pytest.mark.parametrize("settings, text", [({}, "answer"), ({"model.generation": GENERATION}, "generated_text")])
 def test_the_numbers_are_those_of_the_written_predictions(
     settings: Any, text: str, evaluator: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -90,6 +90,12 @@ def test_by_hand(prediction: str, answers: Any, kind: str, exact: float, f1: flo
     assert values_of(Drop(), prediction, answers=answers) == expected
 
 
+def test_f1_is_rounded_as_in_the_official_script() -> None:
+    # (1/2 + 2/5 + 0 + 0) / 4 = .225, which Python rounds to .23.
+    answer = _answer(spans=("red dog", "blue one two", "x", "y"))
+    assert values_of(Drop(), "red cat|blue mat|v|w", answers=[answer])["drop_f1"] == 0.22
+
+
 def test_references_stand_for_answers_of_one_span() -> None:
     assert values_of(Drop(), "the cat", references=["dog", "cat"])["drop_em"] == 1.0
 
