@@ -53,6 +53,8 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"model.weights_file": "/nowhere/weights.th"}, ["weights_file /nowhere/weights.th: no such file"]),
         ({"trainer.cuda_device": 99}, ["GPU"]),
         ({"model.generation": {"num_beems": 4}}, ["generate has no setting 'num_beems'"]),
+        ({"model.metrics": ["exact_mach"]}, ["exact_mach not in acceptable choices", "exact_match"]),
+        ({"model.metrics": ["matthews", "covariance"]}, ["metrics: Covariance is not a metric of texts"]),
         ({"model.label_smoothing": 2}, ["label_smoothing is 2"]),
         ({"model.relevant_label_index": -2}, ["relevant_label_index -2"]),
         ({"dataset_reader.max_query_length": 0}, ["max_query_length is 0"]),

@@ -1,3 +1,36 @@
+from attribution.metrics.bleu import SacreBleu
+from attribution.metrics.classification_f1 import ClassificationF1
+from attribution.metrics.correlation import Matthews, Pearson
+from attribution.metrics.drop import Drop
+from attribution.metrics.exact_match import ExactMatch, SoftExactMatch, TextAccuracy
+from attribution.metrics.fewshot_gym import FewShotGym
+from attribution.metrics.metric_list import MetricList
+from attribution.metrics.multi_label_f1 import MultiLabelF1
+from attribution.metrics.natural_instructions import NaturalInstructions
+from attribution.metrics.qa_f1 import QaF1
+from attribution.metrics.qasper_evidence import QasperEvidence
 from attribution.metrics.rank_classification import RankClassification
+from attribution.metrics.rouge_l import RougeL
+from attribution.metrics.squad import Squad
+from attribution.metrics.text_metric import TextMetric
 
-__all__ = ["RankClassification"]
+__all__ = [
+    "ClassificationF1",
+    "Drop",
+    "ExactMatch",
+    "FewShotGym",
+    "Matthews",
+    "MetricList",
+    "MultiLabelF1",
+    "NaturalInstructions",
+    "Pearson",
+    "QaF1",
+    "QasperEvidence",
+    "RankClassification",
+    "RougeL",
+    "SacreBleu",
+    "SoftExactMatch",
+    "Squad",
+    "TextAccuracy",
+    "TextMetric",
+]

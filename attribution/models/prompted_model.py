@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from contextlib import nullcontext
 from functools import cached_property
-from typing import Any, ContextManager, Dict, List, Optional, cast
+from typing import Any, ContextManager, Dict, List, Optional, Sequence, cast
 
 import torch
 import torch.nn.functional as F
@@ -11,13 +11,14 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.model import Model
+from allennlp.training.metrics.metric import Metric
 from torch.nn.utils.rnn import pad_sequence
 from transformers import GenerationConfig
 
 from attribution.common.pretrained import learned_positions
 from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.data.prompt_tokenizer import PromptTokenizer
-from attribution.metrics import RankClassification
+from attribution.metrics import MetricList, RankClassification
 from attribution.models.option_scoring import ReadPrompts, option_log_probs
 from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights
 from attribution.modules.delta import DeltaModule
@@ -68,6 +69,10 @@ class PromptedModel(Model):
     generation : `Dict[str, Any]`, optional
         If given, evaluation also writes an answer: arguments of `transformers`' `generate`, such as
         `{ num_beams: 4, max_new_tokens: 64 }`.
+    metrics : `List[Metric]`, optional
+        Metrics of texts, such as `['exact_match', 'rouge_l']`, of what was generated if `generation` is given, and
+        of each row's best option if not. A row without `references` in its details has its right option as the
+        reference. Texts are decoded from token ids: characters that the tokenizer lacks are not in them.
     bf16 : `bool`, optional (default = `False`)
         Compute in bfloat16 where there is a GPU. On a CPU it would be slower, and is not done.
     """
@@ -93,6 +98,7 @@ class PromptedModel(Model):
         calibration_prompt: str = "",
         max_scored_tokens: int = 65536,
         generation: Optional[Dict[str, Any]] = None,
+        metrics: Optional[List[Metric]] = None,
         bf16: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -129,6 +135,7 @@ class PromptedModel(Model):
         if gradient_checkpointing:
             enable_checkpointing(self.transformer)
         self._metric = RankClassification(relevant_label_index)
+        self._text_metrics = MetricList(metrics or [])
 
     def forward(  # type: ignore[override]
         self,
@@ -138,6 +145,7 @@ class PromptedModel(Model):
         row: Optional[List[int]] = None,
         metadata: Optional[List[Any]] = None,
         task: Optional[List[str]] = None,
+        details: Optional[List[Optional[Dict[str, Any]]]] = None,
     ) -> OutputDict:
         """
         # Parameters
@@ -150,6 +158,8 @@ class PromptedModel(Model):
             Shape: (batch,). Without it there is no loss.
         row, metadata, task : `List`, optional
             Handed through to the output.
+        details : `List[Dict[str, Any]]`, optional
+            For the metrics of texts. An `id` in them is handed through.
 
         # Returns
 
@@ -171,7 +181,11 @@ class PromptedModel(Model):
         if correct_answer_index is not None:
             predictions = torch.tensor(output["response"])
             self._metric(predictions, correct_answer_index.cpu(), num_options.cpu())
-        for name, values in (("row", row), ("metadata", metadata), ("task", task)):
+        if self._text_metrics and (gold is not None or details is not None):
+            texts = self._texts(output["answer_ids" if self.generation is None else "generated"])
+            right = None if gold is None else self._texts(_lists(_take(answer_options, gold)))
+            self._text_metrics(texts, details, right)
+        for name, values in (("row", row), ("metadata", metadata), ("task", task), ("id", _ids(details))):
             if values is not None:
                 output[name] = values
         return output
@@ -180,7 +194,7 @@ class PromptedModel(Model):
         """Adds the texts: `answer`, the best option, and `generated_text` where answers were generated."""
         for ids, text in (("answer_ids", "answer"), ("generated", "generated_text")):
             if ids in output_dict:
-                output_dict[text] = [self.tokenizer.decode(answer) for answer in output_dict.pop(ids)]
+                output_dict[text] = self._texts(output_dict.pop(ids))
         return output_dict
 
     @cached_property
@@ -188,7 +202,11 @@ class PromptedModel(Model):
         return PromptTokenizer(self.model_name)
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        return {} if self.training else self._metric.get_metric(reset)
+        """Those of texts are there with `reset` only: AllenNLP asks for the others after every batch."""
+        if self.training:
+            return {}
+        values = self._metric.get_metric(reset)
+        return {**values, **self._text_metrics.get_metric(reset)} if reset else values
 
     @abstractmethod
     def read(self, prompts: TokenIds) -> ReadPrompts:
@@ -254,6 +272,9 @@ class PromptedModel(Model):
             output["loss"] = total / options["mask"][gold].sum() if self.loss_reduction == "mean" else total
         return output
 
+    def _texts(self, ids: Sequence[Sequence[int]]) -> List[str]:
+        return [self.tokenizer.decode(text) for text in ids]
+
     def _option_scores(self, log_probs: torch.Tensor, options: TokenIds) -> torch.Tensor:
         """Shape: (options,)."""
         scores = log_probs.sum(1)
@@ -295,6 +316,11 @@ def _allow_frozen_to_miss(model: Any, incompatible: Any) -> None:
 
 def _lists(texts: TokenIds) -> List[List[int]]:
     return [ids[mask].tolist() for ids, mask in zip(texts["token_ids"], texts["mask"])]
+
+
+def _ids(details: Optional[List[Optional[Dict[str, Any]]]]) -> Optional[List[Any]]:
+    ids = [(of_row or {}).get("id") for of_row in details or []]
+    return None if all(one is None for one in ids) else ids
 
 
 def _take(options: TokenIds, rows: torch.Tensor) -> TokenIds:

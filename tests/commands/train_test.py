@@ -184,6 +184,7 @@ def test_two_processes(train_config: Any, allennlp: Any, tmp_path: Path, write_j
     rows = [{**row, "answer_choices": ["yes", "no", "maybe"][: 2 + number % 2]} for number, row in enumerate(ROWS[:21])]
     changes = {
         "distributed": {"cuda_devices": [-1, -1]},
+        "model.metrics": ["exact_match", "classification_f1"],
         "trainer.num_epochs": 1,
         "validation_data_path": write_jsonl("validation.jsonl", rows),
         "data_loader": {"batch_sampler": {"type": "token_budget", "max_tokens": 60}},

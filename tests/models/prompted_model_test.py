@@ -75,11 +75,47 @@ def test_fake_training_changes_nothing(tiny_model: Callable[[str], str]) -> None
     assert loss.item() == 0 and not model.transformer.shared.weight.grad.any()
 
 
+def test_metrics_of_the_best_options_and_of_unlabelled_rows(tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model("t5")
+    model = make_model(folder, metrics=["text_accuracy", "qa_f1"]).eval()
+    details = [{"references": ["nothing"], "id": "a"}, {}, None]
+    with torch.no_grad():
+        output = model(**make_batch(folder), details=details)
+        answers = model.make_output_human_readable(dict(output))["answer"]
+        assert output["id"] == ["a", None, None]
+        assert "text_accuracy" not in model.get_metrics()
+        right = [answer == options[gold] for answer, (_, options, gold) in zip(answers, EXAMPLES)]
+        assert model.get_metrics(reset=True)["text_accuracy"] == pytest.approx(sum(right[1:]) / 3)
+        # Nothing is known of these: there is nothing to measure.
+        unlabelled = make_batch(folder, [(prompt, options, None) for prompt, options, _ in EXAMPLES])
+        model(**unlabelled)
+        assert model.get_metrics(reset=True)["text_accuracy"] == 0.0
+        model(**unlabelled, details=[{"references": [answer]} for answer in answers])
+        assert model.get_metrics(reset=True)["text_accuracy"] == 1.0
+
+
+def test_what_is_measured_is_generated_once(tiny_model: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tiny_model("t5")
+    model = make_model(folder, metrics=["text_accuracy", "exact_match"], generation={"max_new_tokens": 2}).eval()
+    calls = []
+    generate = model.transformer.generate
+    monkeypatch.setattr(model.transformer, "generate", lambda **inputs: calls.append(1) or generate(**inputs))
+    with torch.no_grad():
+        output = model.make_output_human_readable(model(**make_batch(folder)))
+        assert calls == [1]
+        model.get_metrics(reset=True)
+        model(**make_batch(folder), details=[{"references": [text]} for text in output["generated_text"]])
+    assert model.get_metrics(reset=True)["text_accuracy"] == 1.0
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [
         ({"model_name": "/nowhere/at/all"}, "/nowhere/at/all: no model configuration there"),
         ({"loss": "median"}, "loss: 'median' is none of mean, sum"),
+        ({"metrics": ["exact_match", "exact_match"]}, "metrics: ExactMatch is there twice"),
+        ({"metrics": ["f1"]}, "f1|positive_label"),
+        ({"metrics": ["entropy"]}, "metrics: Entropy is not a metric of texts"),
         ({"option_score": "best"}, "option_score: 'best' is none of sum"),
         ({"delta": {"type": "lora", "target_modules": ["nothing"]}}, "lora: .*nothing"),
         ({"delta": {"type": "lora", "target_modules": []}}, "`target_modules` is empty"),

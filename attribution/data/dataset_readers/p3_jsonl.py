@@ -1,11 +1,13 @@
 """DEFT's format of prompted rows: the pool, the retrieved training files, the few-shot files."""
 
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
 from attribution.common.rows import Row, RowError
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+
+_NO_DETAILS: Dict[str, Any] = {}
 
 
 @DatasetReader.register("p3_jsonl")
@@ -14,7 +16,8 @@ class P3JsonlReader(PromptedReader):
     Reads rows `{"input": str, "target": str, "answer_choices": [str, ...]}` from JSONL, JSONL.gz or Parquet, as the
     P3 pool and DEFT's files have them (Ivison et al., 2023, https://arxiv.org/abs/2212.00196). `answer_choices` may
     be absent, empty or called `options`; other keys are ignored. A row without choices has its target as its only
-    option. A target that is not among the choices is added to them, as published.
+    option. A target that is not among the choices is added to them, as published. `references`, where a row has others
+    than its target, become the example's details.
 
     Rows whose input or target is missing or not a string are skipped and counted in the log, as published; as queries,
     they are errors.
@@ -66,7 +69,7 @@ class P3JsonlReader(PromptedReader):
         if target not in options:
             self.counts["targets added to their choices"] += bool(options)
             options.append(target)
-        return PromptedExample(text, options, options.index(target), row.number, row.where)
+        return PromptedExample(text, options, options.index(target), row.number, row.where, _references(row, target))
 
 
 def _choices(row: Row) -> List[str]:
@@ -74,3 +77,13 @@ def _choices(row: Row) -> List[str]:
     if not isinstance(choices, list):
         raise RowError(row.where, "`answer_choices` is not a list", f", but {choices!r:.80}")
     return [str(choice).strip() for choice in choices]
+
+
+def _references(row: Row, target: str) -> Dict[str, Any]:
+    """Always a dict: instances of one batch need the same fields."""
+    references = row.content.get("references")
+    if not references or references == [target]:
+        return _NO_DETAILS
+    if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
+        raise RowError(row.where, "`references` is not a list of texts", f", but {references!r:.80}")
+    return {"references": references}

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import Batch
 
 from attribution.data.dataset_readers import P3JsonlReader
 from tests.conftest import SPECIAL, WORDS
@@ -63,6 +64,34 @@ def test_choices_that_are_no_list(write_jsonl: Any) -> None:
         path = write_jsonl("choices.jsonl", [{"input": "a", "target": "yes", "answer_choices": choices}])
         with pytest.raises(ConfigurationError, match=r"choices.jsonl:1: `answer_choices` is not a list"):
             list(P3JsonlReader("unused").examples(path))
+
+
+@pytest.mark.parametrize(
+    "row, details",
+    [
+        ({}, {}),
+        ({"references": ["yes"]}, {}),
+        ({"references": []}, {}),
+        ({"references": None}, {}),
+        ({"references": ["yes", "true"]}, {"references": ["yes", "true"]}),
+        ({"references": ["no"]}, {"references": ["no"]}),
+    ],
+)
+def test_several_right_answers(row: Dict[str, Any], details: Any, write_jsonl: Callable[..., str]) -> None:
+    [example] = _example({"input": "question", "target": "yes", **row}, write_jsonl)
+    assert example.details == details
+
+
+def test_rows_with_several_right_answers_and_others_in_one_batch(tiny_model: Any, write_jsonl: Any) -> None:
+    rows = [{"input": "a", "target": "yes"}, {"input": "a", "target": "yes", "references": ["yes", "true"]}]
+    batch = Batch(P3JsonlReader(tiny_model("t5")).read(write_jsonl("rows.jsonl", rows)))
+    assert batch.as_tensor_dict()["details"] == [{}, {"references": ["yes", "true"]}]
+
+
+@pytest.mark.parametrize("references", ["yes", [1], {"text": "yes"}])
+def test_references_that_are_no_texts(references: Any, write_jsonl: Any) -> None:
+    with pytest.raises(ConfigurationError, match="rows.jsonl:1: `references` is not a list of texts"):
+        _example({"input": "a", "target": "yes", "references": references}, write_jsonl)
 
 
 def test_labels_are_not_looked_at_where_they_are_not_needed(write_jsonl: Any) -> None:
