@@ -183,6 +183,19 @@ def test_deft_retrieves_for_several_tasks(
         assert (tmp_path / "out" / name / "retrieved.jsonl").read_text()
 
 
+def test_deft_trains_on_drop(environment: Dict[str, str], allennlp: Any, tmp_path: Path) -> None:
+    folder = Path(environment["ATTRIBUTION_DATASETS"]) / "ucinlp" / "drop"
+    folder.mkdir(parents=True)
+    for split in ("train", "validation"):
+        shutil.copy(FIXTURES / "drop" / "drop_dataset_dev.json", folder / f"{split}.json")
+    overrides = {f"{reader}.val_size": 2 for reader in ("dataset_reader", "validation_dataset_reader")}
+    result = allennlp(
+        "train", CONFIGS / "deft" / "drop_train.jsonnet", "-s", tmp_path / "run", "-o", json.dumps(overrides)
+    )
+    assert result.status == 0, result.stderr
+    assert {"validation_drop_em", "validation_drop_f1"} <= set(json.loads((tmp_path / "run/metrics.json").read_text()))
+
+
 def test_deft_retrieves_for_qasper(
     environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, write_jsonl: Any, allennlp: Any, tmp_path: Path
 ) -> None:

@@ -16,8 +16,9 @@ class P3JsonlReader(PromptedReader):
     Reads rows `{"input": str, "target": str, "answer_choices": [str, ...]}` from JSONL, JSONL.gz or Parquet, as the
     P3 pool and DEFT's files have them (Ivison et al., 2023, https://arxiv.org/abs/2212.00196). `answer_choices` may
     be absent, empty or called `options`; other keys are ignored. A row without choices has its target as its only
-    option. A target that is not among the choices is added to them, as published. `references`, where a row has others
-    than its target, become the example's details.
+    option. A target that is not among the choices is added to them, as published; a whole number is the place of a
+    choice, as in the few-shot files of CaseHOLD (as published, none of their rows was read). `references`, where a row
+    has others than its target, become the example's details.
 
     Rows whose input or target is missing or not a string are skipped and counted in the log, as published; as queries,
     they are errors.
@@ -59,6 +60,8 @@ class P3JsonlReader(PromptedReader):
             self.counts["rows skipped: no input, or not a string"] += 1
             return None
         options = _choices(row)
+        if type(target) is int and 0 <= target < len(options):
+            target = options[target]
         if not labelled:
             only = [target.strip()] if isinstance(target, str) else []
             return PromptedExample(text, options or only, None, row.number, row.where)

@@ -1,5 +1,6 @@
 """DROP, in the official format and in the hub's."""
 
+import json
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -55,6 +56,23 @@ def test_the_target_is_the_whole_first_answer(question: str, target: str) -> Non
     assert example.options == [target]
     [first, *_] = example.details["answers"]
     assert not first["spans"] or target.split(SPAN_SEPARATOR) == first["spans"]
+
+
+@pytest.mark.parametrize("kind, in_order", [(DropReader, True), (MultiTaskDropReader, False)])
+def test_splits(kind: Any, in_order: bool, tmp_path: Path) -> None:
+    questions = [
+        {"query_id": f"q{n}", "question": "How many?", "answer": {"number": str(n), "spans": [], "date": {}}}
+        for n in range(9)
+    ]
+    for split, size in (("train", 9), ("validation", 6)):
+        passage = {"p": {"passage": "A text.", "qa_pairs": questions[:size]}}
+        (tmp_path / f"{split}.json").write_text(json.dumps(passage))
+    drawn = {
+        split: [example.row for example in kind("unused", split_name=split, val_size=4).examples(str(tmp_path))]
+        for split in ("train", "validation", "test")
+    }
+    assert sorted(drawn["validation"] + drawn["test"]) == list(range(6)) and len(drawn["validation"]) == 4
+    assert sorted(drawn["train"]) == list(range(9)) and (drawn["train"] == list(range(9))) is in_order
 
 
 def test_every_annotators_answer() -> None:

@@ -1,5 +1,6 @@
 """Demonstrations before a task's prompts."""
 
+import json
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
@@ -101,6 +102,16 @@ def test_a_task_by_name(name: str, settings: Any, make: Any, tiny_model: Callabl
     params = {"type": "icl_reader", "reader_class_name": name, "model_name": tiny_model("t5"), "retrieve_file": "dummy"}
     reader = DatasetReader.from_params(Params({**params, "max_query_length": 30, **settings}))
     assert _inputs(reader, str(FOLDER)) == _inputs(make(max_query_length=30))  # type: ignore[arg-type]
+
+
+def test_a_shipped_task(tiny_model: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"premise": f"p{n}", "hypothesis": "h", "label": n % 2} for n in range(4)]
+    for split in ("train", "validation"):
+        lines = "".join(json.dumps(row) + "\n" for row in rows[:: 1 if split == "train" else 2])
+        (tmp_path / f"{split}.jsonl").write_text(lines)
+    reader = InContextReader("rte", tiny_model("t5"), max_query_length=60)
+    texts = _inputs(reader, str(tmp_path))
+    assert len(texts) == 2 and all(text.count("Answer:") > 1 and text.endswith("Answer:") for text in texts)
 
 
 def test_instances(make: Callable[..., InContextReader]) -> None:

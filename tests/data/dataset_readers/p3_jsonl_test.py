@@ -26,6 +26,8 @@ def _example(row: Dict[str, Any], write_jsonl: Callable[..., str]) -> Any:
         ({"target": "no", "options": ["yes", "no"]}, ["yes", "no"], 1),
         ({"target": "no", "answer_choices": []}, ["no"], 0),
         ({"target": "maybe", "answer_choices": ["yes", "no"]}, ["yes", "no", "maybe"], 2),
+        # The place of a choice, where the reference reads no row.
+        ({"target": 1, "answer_choices": ["yes", "no"]}, ["yes", "no"], 1),
         # Equality, where the reference takes the first option that contains the target.
         ({"target": "entailed", "answer_choices": ["not entailed", "entailed"]}, ["not entailed", "entailed"], 1),
         ({"target": "1", "answer_choices": ["10", "1"], "index_id": 5, "attribution_frequency": 2}, ["10", "1"], 1),
