@@ -91,7 +91,7 @@ def exact_neighbours(vectors: Vectors, numbers: np.ndarray) -> np.ndarray:
     best = Best(len(queries), AT[-1] + 1)
     nearest = Nearest(None, queries, "l2", AT[-1] + 1)  # type: ignore[arg-type]  # Stored vectors need no encoder.
     for part in map(nearest, stored_parts(vectors, np.arange(len(vectors)))):
-        best.add(part)
+        best.add(part.found)
     return np.hstack([best.ids, numbers[:, None]])
 
 

@@ -107,6 +107,27 @@ EDITS = (
         "import torchvision\nimport torchvision.ops.boxes as box_ops\n",
         f'{_TORCHVISION}\nbox_ops = LazyModule("torchvision.ops.boxes")\n',
     ),
+    # A null, or a text for a list, where a constructor does not take it.
+    Edit(
+        "allennlp/common/from_params.py",
+        "    if popped_params is None:\n        return None\n\n    return construct_arg(class_name, name",
+        "    if popped_params is None:\n"
+        "        if default is not None and getattr(annotation, '__origin__', None) in {None, Lazy, list, dict}:\n"
+        "            if annotation not in (inspect.Parameter.empty, Any):\n"
+        "                raise ConfigurationError(\n"
+        "                    f'\"{params.history}{name}\" is null; leave it out, or give it a value'\n"
+        "                )\n"
+        "        return None\n\n    return construct_arg(class_name, name",
+    ),
+    Edit(
+        "allennlp/common/from_params.py",
+        "        value_cls = annotation.__args__[0]\n\n        value_list = []\n\n"
+        "        for i, value_params in enumerate(popped_params):\n",
+        "        value_cls = annotation.__args__[0]\n\n        value_list = []\n\n"
+        "        if isinstance(popped_params, str):\n"
+        '            raise ConfigurationError(f"{argument_name} is {popped_params!r}; a list is needed")\n'
+        "        for i, value_params in enumerate(popped_params):\n",
+    ),
     # What transformers and torch renamed or dropped.
     Edit("allennlp/training/optimizers.py", "(Optimizer, transformers.AdamW)", "(Optimizer, torch.optim.AdamW)"),
     Edit(

@@ -67,9 +67,8 @@ class ArtefactCommand(Subcommand):
         engine = Engine.from_params(Params({"type": args.engine}) if args.engine else params.pop("engine", {}))
         configuration = params.duplicate().as_dict(quiet=True)
         configuration.pop("engine", None)
+        _check_seeds(configuration)
         seed = configuration.get("seed", 0)
-        if not isinstance(seed, int):
-            raise ConfigurationError(f"seed is {seed!r}; a whole number is needed")
         prepare_environment(Params({"random_seed": seed, "numpy_seed": seed, "pytorch_seed": seed}))
         job = self.job.from_params(params)
         identity = job.identity(configuration)
@@ -81,3 +80,11 @@ class ArtefactCommand(Subcommand):
         ) as directory:
             summary = job.run(directory, engine)
         print(f"{args.serialization_dir}: {summary}")
+
+
+def _check_seeds(settings: Any, where: str = "") -> None:
+    """Each `seed` in a configuration, however deep: generators take no others."""
+    for key, value in settings.items() if isinstance(settings, dict) else ():
+        if key == "seed" and (type(value) is not int or not 0 <= value < 2**32):
+            raise ConfigurationError(f"{where}seed is {value!r}; a whole number from 0 to 2^32 - 1 is needed")
+        _check_seeds(value, f"{where}{key}.")

@@ -4,7 +4,7 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
@@ -62,11 +62,14 @@ class Embedding(ArtefactJob):
         every = vectors.shards(len(self.pool.rows), self.shard_rows)
         missing = [shard for shard in every if not (directory / shard.file).is_file()]
         encoded = engine.map(_Encode(self.encoder, self.dtype), self._parts(missing))
+        cut = 0
         for shard in missing:
-            parts = islice(encoded, len(_starts(shard)))
-            vectors.write_shard(directory, shard, np.concatenate(list(parts)))
+            parts = list(islice(encoded, len(_starts(shard))))
+            vectors.write_shard(directory, shard, np.concatenate([part.vectors for part in parts]))
+            cut += sum(part.texts_cut for part in parts)
         now = sum(shard.end - shard.first for shard in missing)
-        return f"{len(self.pool.rows)} vectors, {now} of them encoded now"
+        longer = f", {cut} of texts that were cut" if cut else ""
+        return f"{len(self.pool.rows)} vectors, {now} of them encoded now{longer}"
 
     def _parts(self, missing: Sequence[Shard]) -> Iterator[List[str]]:
         texts = (row.text for row in self.pool.texts("encoding the pool"))
@@ -83,14 +86,21 @@ def _starts(shard: Shard) -> range:
     return range(shard.first, shard.end, ROWS_PER_PART)
 
 
+class _Encoded(NamedTuple):
+    vectors: np.ndarray
+    texts_cut: int
+
+
 class _Encode:
     def __init__(self, encoder: Encoder, dtype: str) -> None:
         self.encoder = encoder
         self.dtype = dtype
 
-    def __call__(self, texts: List[str]) -> np.ndarray:
+    def __call__(self, texts: List[str]) -> _Encoded:
+        before = self.encoder.texts_cut
         with np.errstate(over="ignore"):  # What overflows is refused with its shard.
-            return self.encoder.encode(texts).astype(self.dtype)
+            encoded = self.encoder.encode(texts).astype(self.dtype)
+        return _Encoded(encoded, self.encoder.texts_cut - before)
 
 
 @Subcommand.register("embed")

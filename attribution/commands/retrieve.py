@@ -4,6 +4,7 @@
 
 import argparse
 import json
+import re
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +18,7 @@ from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import Identity, write_json
+from attribution.common.artefacts import MANIFEST, PLAN, Identity, write_json
 from attribution.common.engines import Engine
 from attribution.retrievers import (
     Coreset,
@@ -37,6 +38,8 @@ SEARCH_LOG = "search_log.jsonl"
 COMPOSITION = "composition.json"
 SEARCH = "search.json"
 
+_TARGET_NAME = re.compile(r"\w[\w.+-]{0,99}")
+_OWN_FILES = (MANIFEST, PLAN, COMPOSITION, SEARCH, "composition.npz", "composition.tsv")
 _FLAGS = ("pool", "queries", "retriever", "encoder", "neighbours", "size")
 
 
@@ -92,8 +95,8 @@ class Retrieval(ArtefactJob):
                 "either queries (of one target) or targets (queries of several, by name) is needed"
             )
         for name in targets or {}:
-            if Path(name).name != name or name in ("", ".", ".."):
-                raise ConfigurationError(f"targets: {name!r} is no name for a folder; leave out what stands for paths")
+            if not _TARGET_NAME.fullmatch(name) or name in _OWN_FILES:
+                raise ConfigurationError(f"targets: {name!r} is no name for a folder; use letters, digits and _ - +")
         self.pool = pool
         self.retriever = retriever
         self.targets = {Path(queries.path).name.split(".")[0]: queries} if queries is not None else targets or {}
@@ -151,9 +154,11 @@ class Retrieval(ArtefactJob):
             dropped = {"equal": len(overlap.exact), "nearly_equal": len(overlap.near)}
             found = without(found, overlap.exact | overlap.near)
         ranked = self.aggregator.aggregate(found)
-        if not len(ranked.ids):
+        if not len(ranked.ids) and not self.several:
             raise ConfigurationError(f"{queries.path}: its queries found no row; dropped for overlap: {dropped or 0}")
-        return ranked if self.coreset is None else self.coreset.choose(self.pool, ranked), dropped
+        if self.coreset is not None and len(ranked.ids):
+            ranked = self.coreset.choose(self.pool, ranked)
+        return ranked, dropped
 
 
 def write_search_log(queries: Sequence[str], retrieved: Retrieved, path: Path) -> None:
@@ -186,7 +191,8 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
                 if row.number in rows:
                     frequency, score = rows[row.number]
                     added = {"index_id": row.number, "attribution_frequency": frequency, "best_score": score}
-                    file.write(json.dumps({**row.content, **added}, ensure_ascii=False) + "\n")
+                    # Of what JSON does not have, a Parquet file's dates say, the text.
+                    file.write(json.dumps({**row.content, **added}, ensure_ascii=False, default=str) + "\n")
                     counts[str(row.content.get("task") or "")] += 1
     return [
         {"rows": counts.total(), "dropped": target.dropped, "tasks": _shares(counts, pool.tasks)}
@@ -261,13 +267,15 @@ class Retrieve(ArtefactCommand):
             raise ConfigurationError("retrieve: name a configuration, or --pool and --queries")
         retriever = {"type": args.retriever or "exact"}
         if args.encoder is not None:
+            if retriever["type"] not in ("exact", "faiss"):
+                raise ConfigurationError(f"retrieve: --encoder is for exact and faiss, not {retriever['type']}")
             retriever["encoder"] = {"type": "transformer", "model_name": args.encoder}
         aggregator = {"type": "frequency", **({} if args.size is None else {"size": args.size})}
         settings = {
             "pool": {"path": args.pool},
             "queries": {"path": args.queries, "reader": {"type": "p3_jsonl"}},
             "retriever": retriever,
-            "neighbours": args.neighbours or 500,
+            "neighbours": 500 if args.neighbours is None else args.neighbours,
             "aggregator": aggregator,
         }
         return Params(with_overrides(settings, parse_overrides(args.overrides)))

@@ -16,7 +16,7 @@ from allennlp.common.checks import ConfigurationError
 
 MANIFEST = "manifest.json"
 
-_PLAN = "plan.json"
+PLAN = "plan.json"
 _PACKAGES = ("cross-task-attribution", "allennlp", "torch", "transformers", "tokenizers", "numpy")
 
 Identity = Dict[str, Any]
@@ -42,14 +42,16 @@ def new_artefact(
 
     identity : `Dict[str, Any]`, optional (default = the inputs' hashes and the configuration)
     force : `bool`, optional (default = `False`)
-        Replace what is there, once the product is whole; begin anew.
+        Replace what is there, once the product is whole, and what a process of another identity left.
 
     # Raises
 
     `ConfigurationError` if `directory` exists and has something in it, an interrupted process wrote something else
     (both without `force`), or another process is writing it now.
     """
-    target = Path(directory)
+    target = Path(directory).resolve()  # Of a link, what it points to.
+    if target.is_mount():
+        raise ConfigurationError(f"{target}: is the root of a disk, which cannot be renamed; name a folder in it")
     _finish_replacing(target)
     if _occupied(target) and not (force and target.is_dir()):
         raise ConfigurationError(
@@ -67,10 +69,13 @@ def new_artefact(
             _write_manifest(scratch, command, sources, configuration, plan)
             if _occupied(target) and not force:
                 raise ConfigurationError(f"{target}: another process has written it meanwhile")
-            (scratch / _PLAN).unlink()
             _replace(scratch, target)
         except ConfigurationError:
             shutil.rmtree(scratch)
+            raise
+        except OSError as error:
+            if error.filename is None and error.errno is not None:  # A full disk does not say where it is.
+                raise OSError(error.errno, f"{error.strerror}; the same command goes on", str(scratch)) from error
             raise
 
 
@@ -82,7 +87,7 @@ def is_whole(directory: Union[str, Path], identity: Identity) -> bool:
 
     `ConfigurationError`, naming the first difference, if something else is there.
     """
-    target = Path(directory)
+    target = Path(directory).resolve()
     _finish_replacing(target)
     if not (target / MANIFEST).is_file():
         return False
@@ -147,15 +152,22 @@ def _replace(scratch: Path, target: Path) -> None:
     if target.exists():
         os.replace(target, old)
     os.replace(scratch, target)
+    (target / PLAN).unlink(missing_ok=True)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def _finish_replacing(target: Path) -> None:
     """What a process did that was killed between the two renames of `_replace`."""
-    if _replaced(target).exists() and not target.exists():
-        with _alone(_scratch(target), target):
-            os.replace(_scratch(target), target)
-        shutil.rmtree(_replaced(target))
+    scratch, old = _scratch(target), _replaced(target)
+    if old.exists() and not target.exists():
+        if not (scratch / MANIFEST).is_file():
+            os.replace(old, target)
+            return
+        with _alone(scratch, target):
+            os.replace(scratch, target)
+    if (target / MANIFEST).is_file():
+        (target / PLAN).unlink(missing_ok=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _scratch(target: Path) -> Path:
@@ -171,22 +183,36 @@ def _plain(identity: Identity) -> Identity:
 
 
 def _begin(scratch: Path, plan: Identity, force: bool) -> None:
-    left = scratch / _PLAN
-    if left.is_file() and not force:
+    left = scratch / PLAN
+    if left.is_file():
+        (scratch / MANIFEST).unlink(missing_ok=True)
         try:
             started = json.loads(left.read_text(encoding="utf-8"))
+            difference = first_difference(started, plan)
         except ValueError as error:
-            raise ConfigurationError(f"{left}: damaged ({error}); remove {scratch} (--force does)") from error
-        difference = first_difference(started, plan)
+            difference = f"{PLAN} is damaged ({error})"
         if not difference:
             return
-        raise ConfigurationError(
-            f"{scratch} is what an interrupted run with other settings left: {difference}; "
-            "run that one again to go on with it, or remove it (--force does)"
-        )
+        if not force:
+            raise ConfigurationError(
+                f"{scratch} is what an interrupted run with other settings left: {difference}; "
+                "run that one again to go on with it, or remove it (--force does)"
+            )
     for path in scratch.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     write_json(left, plan)
+
+
+def read_json(path: Path, again: str) -> Any:
+    """
+    # Raises
+
+    `ConfigurationError` if it is missing or damaged, with what to do: `again`.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path}: missing or damaged ({error}); {again}") from error
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,7 +1,7 @@
 """Where work on parts of a pool is done: in this process, or on the workers of a Ray cluster."""
 
 from abc import abstractmethod
-from typing import Any, Callable, Iterable, Iterator, List, Optional, TypeVar
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, TypeVar
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -67,13 +67,23 @@ class RayEngine(Engine):
         if not self._actors:
             resources = ray.cluster_resources()
             unit = "GPU" if resources.get("GPU") else "CPU"
-            # One CPU each, whatever their number: threads change the order of additions, and so the last digits.
-            actor = ray.remote(num_cpus=1, num_gpus=int(unit == "GPU"))(_Actor)
-            self._actors = [actor.remote() for _ in range(self.workers or max(1, int(resources[unit])))]
+            workers = self.workers or max(1, int(resources[unit]))
+            remote: Any = ray.remote
+            actor = remote(**_share(resources, unit, workers))(_Actor)
+            self._actors = [actor.remote() for _ in range(workers)]
         shared = ray.put(function)
         for actor in self._actors:
             actor.take.remote(shared)
         return _in_order(ray, self._actors, parts)
+
+
+def _share(resources: Dict[str, float], unit: str, workers: int) -> Dict[str, float]:
+    """
+    What each worker asks for: one CPU, and a GPU where there are some, so that each has one thread, whatever their
+    number: threads change the order of additions, and so the last digits. Where there are fewer they share them: Ray
+    would wait for more for ever.
+    """
+    return {f"num_{name.lower()}s": min(1.0, resources[name] / workers) for name in {"CPU", unit}}
 
 
 class _Actor:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zlib
 from abc import ABC, abstractmethod
 from itertools import islice
@@ -18,6 +19,7 @@ OFFSETS = ".offsets.npy"
 """`pool.jsonl.offsets.npy` beside `pool.jsonl`: where each of its lines ends, as int64."""
 
 _SCAN_BYTES = 1 << 24
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class RowError(ConfigurationError):
@@ -92,6 +94,8 @@ class Rows(ABC):
             content = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise RowError(self.where(number), "not valid JSON", f" ({error})") from error
+        if b"\\ud" in line and _SURROGATE.search(json.dumps(content, ensure_ascii=False)):
+            raise RowError(self.where(number), "half of a character", ": a \\ud8.. to \\udf.. without the other half")
         if not isinstance(content, dict):
             raise RowError(self.where(number), "a row must be a JSON object", f", this is {type(content).__name__}")
         return Row(number, content, self.where(number))

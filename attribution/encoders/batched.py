@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from typing import Iterator, List, Optional, Sequence
+from typing import Any, Iterator, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -39,7 +39,24 @@ class BatchedEncoder(Encoder):
 
     @abstractmethod
     def tokenize(self, texts: List[str]) -> TokenIdLists:
-        """Token ids with special tokens, cut to the encoder's length."""
+        """Token ids with special tokens, cut to the encoder's length: what `cut_to` does, which counts."""
+
+    def cut_to(self, length: int, tokenizer: Any, texts: List[str]) -> TokenIdLists:
+        """
+        # Raises
+
+        `ConfigurationError` if there is no room beside the special tokens.
+        """
+        if length <= tokenizer.num_special_tokens_to_add():
+            raise ConfigurationError(
+                f"encoder: max_length is {length}; no token of a text fits beside the special ones"
+            )
+        encoded = tokenizer(
+            texts, truncation=True, max_length=length, return_attention_mask=False, return_token_type_ids=False
+        )
+        if encoded.encodings is not None:  # A fast tokenizer keeps what it cuts off.
+            self.texts_cut += sum(bool(text.overflowing) for text in encoded.encodings)
+        return encoded["input_ids"]
 
     @abstractmethod
     def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

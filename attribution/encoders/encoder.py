@@ -13,6 +13,9 @@ class Encoder(Registrable):
     rounding. An encoder can be pickled, and is then its settings: what it loads, it loads where it is used.
     """
 
+    texts_cut = 0
+    """Of the texts that this object has encoded, how many were longer than the encoder reads."""
+
     @property
     @abstractmethod
     def identity(self) -> Dict[str, Any]:

@@ -36,6 +36,8 @@ class SentenceTransformersEncoder(BatchedEncoder):
         self, model_name: str, max_length: Optional[int] = None, prompt: str = "", max_tokens: Optional[int] = None
     ) -> None:
         super().__init__(max_tokens)
+        if max_length is not None and max_length < 1:
+            raise ConfigurationError(f"encoder: max_length is {max_length}; at least one is needed")
         self.model_name = model_name
         self.max_length = max_length
         self.prompt = prompt
@@ -63,17 +65,16 @@ class SentenceTransformersEncoder(BatchedEncoder):
             model = SentenceTransformer(self.model_name, device=str(self.device)).eval()
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"encoder {self.model_name}: cannot be loaded ({error})") from error
+        if self.max_length and model.max_seq_length and self.max_length > model.max_seq_length:
+            raise ConfigurationError(
+                f"encoder {self.model_name}: max_length is {self.max_length}, the model's {model.max_seq_length}"
+            )
         self.pad_id = model.tokenizer.pad_token_id or 0
         self._model = model
 
     def tokenize(self, texts: List[str]) -> TokenIdLists:
-        return self._model.tokenizer(
-            [self.prompt + text for text in texts],
-            truncation=True,
-            max_length=self.max_length or self._model.max_seq_length,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )["input_ids"]
+        length = self.max_length or self._model.max_seq_length
+        return self.cut_to(length, self._model.tokenizer, [self.prompt + text for text in texts])
 
     def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return self._model({"input_ids": token_ids, "attention_mask": mask.long()})["sentence_embedding"]

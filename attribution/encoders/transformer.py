@@ -102,13 +102,7 @@ class TransformerEncoder(BatchedEncoder):
             self._model = model.bfloat16() if self.bf16 else model
 
     def tokenize(self, texts: List[str]) -> TokenIdLists:
-        return self._tokenizer(
-            texts,
-            truncation=True,
-            max_length=self._longest,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )["input_ids"]
+        return self.cut_to(self._longest, self._tokenizer, texts)
 
     def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         inputs: Dict[str, Any] = {"input_ids": token_ids, "attention_mask": mask.long()}

@@ -1,6 +1,5 @@
 """Words in common, weighted: BM25, with the words and the precomputed weights of the bm25s library."""
 
-import json
 import tempfile
 from collections import Counter
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 
-from attribution.common.artefacts import is_whole, new_artefact, write_json
+from attribution.common.artefacts import is_whole, new_artefact, read_json, write_json
 from attribution.common.engines import Engine, InProcessEngine
 from attribution.retrievers.pool import Pool, PoolPart
 from attribution.retrievers.retriever import Best, Retrieved, Retriever
@@ -72,7 +71,7 @@ class Bm25Retriever(Retriever):
         with ExitStack() as stack:
             index = Path(self.index or stack.enter_context(tempfile.TemporaryDirectory()))
             self._make(index, pool.whole(), words, engine)
-            vocabulary = json.loads((index / _VOCABULARY).read_text(encoding="utf-8"))
+            vocabulary = read_json(index / _VOCABULARY, f"remove {index}, and it is made again")
             known = [[vocabulary[word] for word in query if word in vocabulary] for query in wanted]
             search = _Search(known, k)
             best = Best(len(queries), k)

@@ -3,7 +3,7 @@
 import os
 from itertools import islice
 from pathlib import Path
-from typing import Iterator, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -46,6 +46,11 @@ class ExactRetriever(Retriever):
         self.encoder = encoder
         self.metric = metric
         self.vectors = None if vectors is None else Vectors(vectors)
+        self._texts_cut = 0
+
+    def about(self) -> Dict[str, Any]:
+        """How many `texts_cut` there were, of queries and rows that were encoded now."""
+        return {"texts_cut": self._texts_cut} if self._texts_cut else {}
 
     def identity(self) -> Identity:
         return {"encoder": self.encoder.identity, "vectors": None if self.vectors is None else self.vectors.identity}
@@ -58,12 +63,15 @@ class ExactRetriever(Retriever):
         engine: Optional[Engine] = None,
         scratch: Optional[Path] = None,
     ) -> Retrieved:
+        before = self.encoder.texts_cut
         nearest = Nearest(self.encoder, self.encoder.encode(queries), self.metric, k)
         best = Best(len(queries), k)
         state = None if scratch is None else scratch / _STATE
         done = 0 if state is None else _restore(best, state)
-        for found in (engine or InProcessEngine()).map(nearest, islice(self._parts(pool), done, None)):
-            best.add(found)
+        self._texts_cut = self.encoder.texts_cut - before
+        for part in (engine or InProcessEngine()).map(nearest, islice(self._parts(pool), done, None)):
+            best.add(part.found)
+            self._texts_cut += part.texts_cut
             done += 1
             if state is not None and done % _PARTS_PER_STATE == 0:
                 _save(best, done, state)
@@ -87,6 +95,13 @@ class StoredPart(NamedTuple):
     """The shard's first row."""
 
 
+class FoundInPart(NamedTuple):
+    """What each query found in a part of the pool."""
+
+    found: Retrieved
+    texts_cut: int
+
+
 class Nearest:
     """A part of the pool to the `k` rows in it that are nearest to each query."""
 
@@ -96,15 +111,19 @@ class Nearest:
         self.metric = metric
         self.k = k
 
-    def __call__(self, part: Union[PoolPart, StoredPart]) -> Retrieved:
+    def __call__(self, part: Union[PoolPart, StoredPart]) -> FoundInPart:
+        texts_cut = 0
         if isinstance(part, PoolPart):
+            before = self.encoder.texts_cut
             vectors = self.encoder.encode(part.texts)
+            texts_cut = self.encoder.texts_cut - before
         else:
             vectors = open_shard(part.shard)[part.ids - part.first].astype(np.float32)
         if not np.isfinite(vectors).all():
             raise ConfigurationError(f"rows {part.ids[0]} to {part.ids[-1]} of the pool: a vector is not finite")
         scores = exact_scores(self.queries, vectors, self.metric)
-        return best_of(np.broadcast_to(part.ids, scores.shape), scores, self.k)
+        found = best_of(np.broadcast_to(part.ids, scores.shape), scores, self.k)
+        return FoundInPart(found, texts_cut)
 
 
 def exact_scores(queries: np.ndarray, rows: np.ndarray, metric: str) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Approximate nearest neighbours: any index of the faiss library, with its measured recall."""
 
-import json
 import logging
 import shutil
 import tempfile
@@ -11,7 +10,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import Identity, fingerprint, is_whole, new_artefact, write_json
+from attribution.common.artefacts import Identity, fingerprint, is_whole, new_artefact, read_json, write_json
 from attribution.common.engines import Engine, InProcessEngine
 from attribution.encoders import Encoder, Vectors
 from attribution.encoders.vectors import shards, source, write_shard
@@ -21,6 +20,7 @@ from attribution.retrievers.faiss_index import (
     IndexSearch,
     Recipe,
     build,
+    empty_index,
     load_faiss,
     on_gpus,
     preset_for,
@@ -132,7 +132,7 @@ class FaissRetriever(Retriever):
         recipe = self._recipe(len(pool.rows), encoded.shape[1])
         with ExitStack() as stack:
             directory = Path(self.index or f"{stack.enter_context(tempfile.TemporaryDirectory())}/index")
-            self._make(directory, recipe, pool, engine or InProcessEngine())
+            self._make(directory, recipe, encoded.shape[1], pool, engine or InProcessEngine())
             index, self._about = _open(directory, recipe)
             allowed = pool.ids("reading the pool")
             if len(allowed) == index.ntotal:
@@ -148,11 +148,13 @@ class FaissRetriever(Retriever):
         parameters = ",".join(filter(None, [preset_parameters, self.parameters]))
         return Recipe(factory, self.metric, parameters, self.train_rows, self.seed)
 
-    def _make(self, directory: Path, recipe: Recipe, pool: Pool, engine: Engine) -> None:
+    def _make(self, directory: Path, recipe: Recipe, dimension: int, pool: Pool, engine: Engine) -> None:
         origin = source(pool.identity(), self.encoder)
-        identity = {"retriever": "faiss", **origin, **recipe._asdict()}
+        dtype = "float32" if self.vectors is None else self.vectors.identity["dtype"]
+        identity = {"retriever": "faiss", **origin, **recipe._asdict(), "dtype": dtype}
         if is_whole(directory, identity):
             return
+        empty_index(recipe, dimension)  # A mistake in the recipe comes before the work.
         with new_artefact(directory, "index", [pool.rows.path], recipe._asdict(), identity) as folder:
             vectors = self.vectors or self._encoded(folder / _VECTORS, pool.whole(), origin, engine)
             vectors.check(origin)
@@ -196,7 +198,7 @@ class FaissRetriever(Retriever):
         best = Best(len(queries), most + 1)
         nearest = Nearest(self.encoder, queries, self.metric, most + 1)
         for part in engine.map(nearest, stored_parts(vectors, np.arange(rows))):
-            best.add(part)
+            best.add(part.found)
         found = search.nearest(queries, most + 1).ids
         hits: Dict[str, Any] = {str(k): [] for k in _RECALL_AT if k < rows}
         for number, query, ids, exact_ids, exact in zip(numbers, queries, found, best.ids, best.scores):
@@ -221,9 +223,9 @@ def _open(directory: Path, recipe: Recipe) -> Tuple[Any, Dict[str, Any]]:
     """The index, and what was written of it."""
     path = directory / _INDEX
     again = f"remove {directory}, and it is made again"
-    if not path.is_file() or not (directory / _ABOUT).is_file():
-        raise ConfigurationError(f"{path}: the index or its {_ABOUT} is missing; {again}")
-    about = json.loads((directory / _ABOUT).read_text(encoding="utf-8"))
+    about = read_json(directory / _ABOUT, again)
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: missing; {again}")
     written, there = about["file"], fingerprint(path)
     for key in written:
         if there[key] != written[key]:

@@ -1,6 +1,7 @@
 """Faiss indexes of stored vectors: made in blocks, measured against exact search, searched among some rows."""
 
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
@@ -90,7 +91,7 @@ def refused(what: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].split("Error: ")[-1]
+        reason = re.split(r"Error: |\.cpp:\d+: ", str(error).strip().splitlines()[-1])[-1]
         raise ConfigurationError(f"{what}: {reason}") from error
 
 
@@ -143,21 +144,33 @@ def on_gpus(index: Any) -> Any:
         return index
 
 
+def empty_index(recipe: Recipe, dimension: int) -> Any:
+    """
+    # Raises
+
+    `ConfigurationError` if the library does not make such an index.
+    """
+    faiss = load_faiss()
+    metric = {"l2": faiss.METRIC_L2, "inner_product": faiss.METRIC_INNER_PRODUCT}[recipe.metric]
+    with refused(f"faiss {recipe.factory} {recipe.parameters}".strip()):
+        index = faiss.index_factory(dimension, recipe.factory, metric)
+        faiss.ParameterSpace().set_index_parameters(index, recipe.parameters)
+    if index.metric_type != metric:
+        raise ConfigurationError(f"faiss makes {recipe.factory} for one metric only: say metric: 'l2'")
+    return index
+
+
 def _trained(recipe: Recipe, vectors: Vectors) -> Any:
     faiss = load_faiss()
     rows = min(recipe.train_rows, len(vectors))
     sample = np.sort(np.random.default_rng(recipe.seed).choice(len(vectors), rows, replace=False))
     training = vectors.take(sample)
-    metric = {"l2": faiss.METRIC_L2, "inner_product": faiss.METRIC_INNER_PRODUCT}[recipe.metric]
-    index = faiss.index_factory(training.shape[1], recipe.factory, metric)
-    if index.metric_type != metric:
-        raise ConfigurationError(f"faiss makes {recipe.factory} for one metric only: say metric: 'l2'")
+    index = empty_index(recipe, training.shape[1])
     inner = _inner(index)
     quantizer = faiss.downcast_index(inner.storage) if isinstance(inner, faiss.IndexHNSW) else inner
     if isinstance(quantizer, faiss.IndexPQ):
         quantizer.do_polysemous_training = False  # Renumbers centroids, for a search that is not used, at great cost.
     index.train(training)
-    faiss.ParameterSpace().set_index_parameters(index, recipe.parameters)
     return index
 
 

@@ -55,11 +55,11 @@ class GroupRemovalRetriever(Retriever):
         engine: Optional[Engine] = None,
         scratch: Optional[Path] = None,
     ) -> Retrieved:
-        tasks = [task for group in self.removed.values() for task in group]
-        found = self.retriever.retrieve(pool.without_tasks(tasks), queries, k, engine, scratch)
+        pool.ids("reading the pool's tasks")
         for group, members in self.removed.items():
             if not any(task in pool.tasks for task in members):
                 raise ConfigurationError(
                     f"group_removal: the pool has no task of {group!r}, {members}; its tasks are {sorted(pool.tasks)}"
                 )
-        return found
+        tasks = [task for group in self.removed.values() for task in group]
+        return self.retriever.retrieve(pool.without_tasks(tasks), queries, k, engine, scratch)

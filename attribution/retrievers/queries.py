@@ -72,6 +72,8 @@ class Queries(FromParams):
             raise ConfigurationError(f"queries.size is {size}; at least one is needed")
         if positive is None and (positive_only or negative_ratio is not None):
             raise ConfigurationError("queries: negative_ratio and positive_only need positive, the answer that counts")
+        if negative_ratio is not None and negative_ratio < 0:
+            raise ConfigurationError(f"queries.negative_ratio is {negative_ratio}; at least 0 is needed")
         if on_bad_row not in ("stop", "skip"):
             raise ConfigurationError(f"queries.on_bad_row is {on_bad_row!r}; stop and skip are possible")
         self.path = path

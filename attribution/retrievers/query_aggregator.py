@@ -136,7 +136,7 @@ class QuotaAggregator(QueryAggregator):
     # Parameters
 
     size : `int`
-        Rows in all; each query gives `size` over their number, rounded up.
+        Rows in all; each query that found some gives `size` over the number of such queries, rounded up.
     """
 
     def __init__(self, size: int) -> None:
@@ -144,7 +144,7 @@ class QuotaAggregator(QueryAggregator):
         self.size = size
 
     def aggregate(self, retrieved: Retrieved) -> RankedRows:
-        each = -(-self.size // len(retrieved.ids))
+        each = -(-self.size // max(1, int((retrieved.ids >= 0).any(axis=1).sum())))
         union = _union(Retrieved(retrieved.ids[:, :each], retrieved.scores[:, :each]))
         return union.ranked(_in_order_of_first(union.findings)[: self.size])
 

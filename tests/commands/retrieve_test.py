@@ -1,8 +1,11 @@
+import datetime
 import json
 import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from attribution.common.artefacts import MANIFEST
@@ -90,9 +93,18 @@ def test_overrides_and_query_size(config: Any, allennlp: Any, tmp_path: Path) ->
         ),
         ({"queries": {"path": "/nowhere.jsonl", "reader": READER}}, "/nowhere.jsonl: no such file"),
         ({"surplus": 1}, "surplus"),
+        ({"neighbours": None}, '"neighbours" is null'),
+        ({"pool": None}, '"pool" is null'),
+        ({"retriever": None}, '"retriever" is null'),
+        ({"retriever": {"type": "exact", "encoder": None}}, '"retriever.encoder" is null'),
+        ({"pool": {"path": "POOL", "exclude_tasks": "low"}}, "exclude_tasks is 'low'; a list is needed"),
+        ({"seed": -1}, "seed is -1; a whole number from 0 to 2^32 - 1"),
+        ({"retriever": {"type": "random", "seed": None}}, "retriever.seed is None; a whole number"),
     ],
 )
 def test_mistakes_leave_nothing(changes: Any, message: str, config: Any, allennlp: Any, tmp_path: Path) -> None:
+    if "POOL" in str(changes):
+        changes = {"pool": {**changes["pool"], "path": json.loads(Path(config()).read_text())["pool"]["path"]}}
     result = allennlp("retrieve", config(**changes), "-s", tmp_path / "out")
     assert result.status == 1
     assert message in result.stderr and "Traceback" not in result.stderr
@@ -119,6 +131,12 @@ def test_flags_instead_of_a_configuration(config: Any, allennlp: Any, tmp_path: 
     assert [len(line["ids"]) for line in _lines(tmp_path / "one" / "search_log.jsonl")] == [1, 1], result.stderr
     result = allennlp("retrieve", config(), "--neighbours", 1, "-s", tmp_path / "other")
     assert result.status == 1 and "--neighbours beside a configuration" in result.stderr
+    for flags, message in (
+        (["--retriever", "bm25", "--neighbours", 0], "neighbours is 0"),
+        (["--retriever", "bm25", "--encoder", "x"], "--encoder is for exact and faiss, not bm25"),
+    ):
+        result = allennlp("retrieve", *files, *flags, "-s", tmp_path / "other")
+        assert result.status == 1 and message in result.stderr
     result = allennlp("retrieve", "--pool", tmp_path / "pool.jsonl", "-s", tmp_path / "other")
     assert result.status == 1 and "name a configuration, or --pool and --queries" in result.stderr
 
@@ -150,6 +168,26 @@ def test_several_targets_in_one_search(config: Any, allennlp: Any, write_jsonl: 
     assert matrix.scores.tolist() == [[1, 0], [0, 1]]
     result = allennlp("retrieve", config(targets={"low": low}), "-s", tmp_path / "neither")
     assert result.status == 1 and "either queries" in result.stderr
+
+
+def test_a_target_that_finds_nothing_leaves_the_others(config: Any, allennlp: Any, tmp_path: Path) -> None:
+    queries = json.loads(Path(config()).read_text())["queries"]
+    nothing = {**queries, "overlap": {"path": json.loads(Path(config()).read_text())["pool"]["path"]}}
+    together = config(queries=None, targets={"some": queries, "none": nothing})
+    result = allennlp("retrieve", together, "-s", tmp_path / "both")
+    assert result.status == 0 and "none: 0 rows" in result.stdout, result.stderr
+    assert (tmp_path / "both" / "some" / "retrieved.jsonl").read_text()
+    assert (tmp_path / "both" / "none" / "retrieved.jsonl").read_text() == ""
+    result = allennlp("retrieve", config(queries=nothing), "-s", tmp_path / "alone")
+    assert result.status == 1 and "its queries found no row" in result.stderr
+
+
+def test_what_json_does_not_have_is_text(config: Any, allennlp: Any, tmp_path: Path) -> None:
+    rows = {"input": [str(n) for n in range(4)], "target": ["x"] * 4, "day": [datetime.date(2026, 1, 2)] * 4}
+    pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / "pool.parquet")
+    result = allennlp("retrieve", config(pool={"path": str(tmp_path / "pool.parquet")}), "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    assert _lines(tmp_path / "out" / "retrieved.jsonl")[0]["day"] == "2026-01-02"
 
 
 def test_evaluation_rows_are_left_out(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
@@ -212,7 +250,7 @@ def test_killed_it_gives_the_same_bytes(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "a/b", ".", ""])
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", ".", "", "plan.json", "composition.npz", "n" * 300])
 def test_a_target_is_a_folder_of_the_product(name: str, config: Any, allennlp: Any, tmp_path: Path) -> None:
     settings = json.loads(Path(config()).read_text())
     queries = settings["queries"]

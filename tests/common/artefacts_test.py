@@ -7,7 +7,7 @@ from typing import Any, List
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import MANIFEST, is_whole, new_artefact
+from attribution.common.artefacts import MANIFEST, is_whole, new_artefact, write_json
 
 
 def test_appears_whole_with_its_manifest(tmp_path: Path) -> None:
@@ -121,6 +121,54 @@ def test_a_damaged_plan(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), new_artefact(tmp_path / "out", "embed", [], {}) as folder:
         raise KeyboardInterrupt
     (folder / "plan.json").write_text('{"k":')
-    with pytest.raises(ConfigurationError, match=r"plan.json: damaged .*; remove .*out.part \(--force does\)"):
+    with pytest.raises(ConfigurationError, match=r"plan.json is damaged .*; run .*remove it \(--force does\)"):
         with new_artefact(tmp_path / "out", "embed", [], {}):
             pass
+
+
+def test_an_unfinished_folder_is_not_put_in_the_place_of_what_was_replaced(tmp_path: Path) -> None:
+    for name, product in ((".out.old", "old"), (".out.part", "half")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "product").write_text(product)
+    (tmp_path / ".out.old" / MANIFEST).write_text('{"identity": {"k": 1}}')
+    assert is_whole(tmp_path / "out", {"k": 1}) and (tmp_path / "out" / "product").read_text() == "old"
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk" / "out")
+    for product in ("one", "two"):
+        with new_artefact(tmp_path / "out", "embed", [], {"product": product}, force=True) as folder:
+            (folder / "product").write_text(product)
+    assert (tmp_path / "out").is_symlink() and (tmp_path / "disk" / "out" / "product").read_text() == "two"
+    assert _names(tmp_path) == ["disk", "out"] and _names(tmp_path / "disk") == ["out"]
+
+
+def test_what_cannot_be_renamed_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
+    with pytest.raises(ConfigurationError, match="the root of a disk"), new_artefact(tmp_path, "embed", [], {}):
+        pass
+
+
+def test_a_rename_that_fails_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(source: Path, to: Path) -> None:
+        raise OSError(16, "Device or resource busy")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="the same command goes on: .*out.part"):
+        with new_artefact(tmp_path / "out", "embed", [], {"k": 1}) as folder:
+            (folder / "product").write_text("x")
+            write_json(folder / "other.json", {})
+            patch.setattr("os.replace", lambda source, to: rename(source, to) if to.suffix else fail(source, to))
+            rename = os.rename
+    with new_artefact(tmp_path / "out", "embed", [], {"k": 1}) as folder:
+        assert (folder / "product").read_text() == "x"
+    assert _names(tmp_path / "out") == [MANIFEST, "other.json", "product"]
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_force_goes_on_with_the_same(other: bool, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), new_artefact(tmp_path / "out", "embed", [], {"k": 1}) as folder:
+        (folder / "shard").write_text("x")
+        raise KeyboardInterrupt
+    with new_artefact(tmp_path / "out", "embed", [], {"k": 2 if other else 1}, force=True) as folder:
+        assert (folder / "shard").exists() is not other

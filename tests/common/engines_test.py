@@ -6,7 +6,7 @@ import pytest
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.engines import Engine, InProcessEngine, RayEngine
+from attribution.common.engines import Engine, InProcessEngine, RayEngine, _share
 
 
 class Squares:
@@ -62,3 +62,9 @@ def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigurationError, match=r"cross-task-attribution\[ray\]"):
         RayEngine(1).map(Squares(), [1])
+
+
+def test_more_workers_than_cpus_share_them() -> None:
+    assert _share({"CPU": 2.0, "memory": 9.0}, "CPU", 4) == {"num_cpus": 0.5}
+    assert _share({"CPU": 8.0, "memory": 9.0}, "CPU", 4) == {"num_cpus": 1.0}
+    assert _share({"CPU": 8.0, "GPU": 1.0}, "GPU", 2) == {"num_cpus": 1.0, "num_gpus": 0.5}

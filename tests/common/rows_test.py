@@ -159,3 +159,16 @@ def test_an_index_that_does_not_fit_is_not_used(indexed: Path, fault: str) -> No
     rows = open_rows(indexed)
     assert len(rows) == 25 + (fault == "of another size")
     assert [row.content["n"] for row in rows.take([24])] == [24]
+
+
+@pytest.mark.parametrize(
+    "text, fine", [("bad \\ud800 text", False), ("good \\ud83d\\ude00 text", True), ("\\\\ud800", True)]
+)
+def test_half_a_character_names_its_line(text: str, fine: bool, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"input": "a"}\n{"input": "' + text + '"}\n')
+    if fine:
+        assert len(list(open_rows(path))) == 2
+    else:
+        with pytest.raises(RowError, match="rows.jsonl:2: half of a character"):
+            list(open_rows(path))

@@ -131,3 +131,11 @@ def test_mistakes(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
         TransformerEncoder(tiny_model("bert"), layer=3).encode(["good"])
     with pytest.raises(ConfigurationError, match="needs an encoder-decoder"):
         TransformerEncoder(tiny_model("bert"), part="encoder_decoder").encode(["good"])
+
+
+def test_texts_that_are_cut_are_counted(tiny_model: Callable[[str], str]) -> None:
+    encoder = TransformerEncoder(tiny_model("t5"), max_length=4)
+    encoder.encode(["a film", "the film was good", "one two three", "one two three four five"])
+    assert encoder.texts_cut == 2
+    with pytest.raises(ConfigurationError, match="max_length is 1; no token of a text fits"):
+        TransformerEncoder(tiny_model("t5"), max_length=1).encode(["a film"])

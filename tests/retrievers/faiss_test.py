@@ -152,7 +152,7 @@ def test_a_damaged_index_is_refused(pool: Pool, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=f"index.faiss: {message}.*remove .* made again"):
             retriever.retrieve(pool, QUERIES, 1)
     file.unlink()
-    with pytest.raises(ConfigurationError, match="is missing; remove"):
+    with pytest.raises(ConfigurationError, match="index.faiss: missing; remove"):
         retriever.retrieve(pool, QUERIES, 1)
 
 

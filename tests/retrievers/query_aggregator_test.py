@@ -13,6 +13,13 @@ from attribution.retrievers import (
 )
 
 
+def test_quota_is_of_the_queries_that_count() -> None:
+    ids = np.full((10, 4), -1)
+    ids[0], ids[5] = [0, 1, 2, 3], [4, 5, 6, 7]
+    found = Retrieved(ids, np.where(ids < 0, -np.inf, 1.0).astype(np.float32))
+    assert QuotaAggregator(6).aggregate(found).ids.tolist() == [0, 1, 2, 4, 5, 6]
+
+
 def test_frequency_by_hand() -> None:
     retrieved = Retrieved(
         np.array([[4, 2, 9], [2, 7, -1], [9, 2, 5]]),
