@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 ROWS_PER_BLOCK = 512
 
+_NO_DETAILS = MetadataField({})  # One for all rows: most have none.
+
 TokenizedBlock = Tuple[TokenIdLists, TokenIdLists]
 """The ids of a block's prompts, and of all its options, row by row."""
 
@@ -170,7 +172,7 @@ class PromptedReader(DatasetReader):
             if example.answer is not None:
                 fields["correct_answer_index"] = NumberField(example.answer)
             if example.details is not None:
-                fields["details"] = MetadataField(example.details)
+                fields["details"] = MetadataField(example.details) if example.details else _NO_DETAILS
             if self.return_original_input:
                 fields["metadata"] = MetadataField({"input": example.input, "options": example.options})
             yield Instance(fields)
