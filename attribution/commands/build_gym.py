@@ -220,10 +220,7 @@ def _rows(reader: PromptedReader, path: str) -> Iterator[GymRow]:
     reader.counts.clear()
     for example in reader.examples(path):
         answers = _answers(example)
-        try:
-            line = GymLine(example.input, answers).encode()
-        except UnicodeEncodeError as error:
-            raise ConfigurationError(f"{example.where}: cannot be written as UTF-8 ({error})") from error
+        line = GymLine(example.input, answers).encode()
         yield GymRow(line.split(b"\t", 1)[0], answers[0], line)
     for reason, count in sorted((+reader.counts).items()):
         logger.warning("%s: %d %s", path, count, reason)

@@ -237,7 +237,7 @@ def test_a_name_that_is_no_folder(name: str) -> None:
         ((), {"task": {"train_data_path": "/nowhere.jsonl"}}, "/nowhere.jsonl: no such file"),
         ((ROWS, [{"input": "a"}]), {}, "tasks.nli: no row is left for test"),
         ((TEST, TEST), {"allow_fewer_shots": True}, "tasks.nli: no row is left for development"),
-        (([{"input": "\ud800", "target": "a"}],), {}, "train.jsonl:1: cannot be written as UTF-8"),
+        (([{"input": "\ud800", "target": "a"}],), {}, "train.jsonl:1: half of a character"),
     ],
 )
 def test_bad_input(arguments: Any, settings: Any, message: str, fails: Any) -> None:

@@ -174,8 +174,8 @@ BAD: List[Any] = [
     ([ROWS[0], [1], ROWS[1]], "source.jsonl:2: a row must be a JSON object", "a row must be a JSON object"),
     (
         [ROWS[0], {**ROWS[1], "target": "\ud800"}, ROWS[2]],
-        "source.jsonl:2: cannot be written",
-        "cannot be written as JSON",
+        "source.jsonl:2: half of a character",
+        "half of a character",
     ),
     ([*ROWS[:2], ROWS[0]], "source.jsonl:3: has the id 'id0', as ", "`id` of an earlier row"),
 ]
