@@ -31,7 +31,7 @@ def _kept(path: Path) -> List[int]:
 
 def test_all_rows_in_growing_files(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
     # The numbers lie on a circle, and 0 to 19 are there already.
-    retrieved = {"path": write_jsonl("retrieved.jsonl", [{"input": f"number {n}"} for n in range(20)])}
+    retrieved = {"path": write_jsonl("retrieved.jsonl", [{"input": f"number {n}", "target": "x"} for n in range(20)])}
     result = allennlp("novelty", config(retrieved=retrieved, separate_files=True), "-s", tmp_path / "out")
     assert result.status == 0 and "40 rows of 40" in result.stdout, result.stderr
     order = _kept(tmp_path / "out" / "rows.jsonl")
@@ -45,7 +45,7 @@ def test_all_rows_in_growing_files(config: Any, allennlp: Any, write_jsonl: Any,
 def test_few_shots_are_spread_out(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
     # Of copies one is enough.
     numbers = [0] * 10 + [13] + [0] * 10 + [27] + [0] * 10
-    rows = {"path": write_jsonl("copies.jsonl", [{"input": f"number {n}", "kept": n} for n in numbers])}
+    rows = {"path": write_jsonl("copies.jsonl", [{"input": f"number {n}", "target": "x", "kept": n} for n in numbers])}
     assert allennlp("novelty", config(rows=rows, size=3, batch=1), "-s", tmp_path / "out").status == 0
     assert sorted(_kept(tmp_path / "out" / "rows.jsonl")) == [0, 13, 27]
     assert [path.name for path in sorted((tmp_path / "out").iterdir())] == ["manifest.json", "rows.jsonl"]
