@@ -110,14 +110,13 @@ EDITS = (
     # A null, or a text for a list, where a constructor does not take it.
     Edit(
         "allennlp/common/from_params.py",
-        "    if popped_params is None:\n        return None\n\n    return construct_arg(class_name, name",
-        "    if popped_params is None:\n"
-        "        if default is not None and getattr(annotation, '__origin__', None) in {None, Lazy, list, dict}:\n"
-        "            if annotation not in (inspect.Parameter.empty, Any):\n"
-        "                raise ConfigurationError(\n"
-        "                    f'\"{params.history}{name}\" is null; leave it out, or give it a value'\n"
-        "                )\n"
-        "        return None\n\n    return construct_arg(class_name, name",
+        "        explicitly_set = param_name in params\n",
+        "        explicitly_set = param_name in params\n"
+        "        needs_value = annotation is param.annotation and annotation not in {inspect.Parameter.empty, Any}\n"
+        "        if explicitly_set and params.get(param_name) is None and needs_value and param.default is not None:\n"
+        "            raise ConfigurationError(\n"
+        '                f\'"{params.history}{param_name}" is null; leave it out, or give it a value\'\n'
+        "            )\n",
     ),
     Edit(
         "allennlp/common/from_params.py",
