@@ -107,6 +107,12 @@ EDITS = (
         "import torchvision\nimport torchvision.ops.boxes as box_ops\n",
         f'{_TORCHVISION}\nbox_ops = LazyModule("torchvision.ops.boxes")\n',
     ),
+    # `walk_packages` imports packages by their bare names: a `metrics.py` of the user's, say.
+    Edit(
+        "allennlp/common/util.py",
+        "        for module_finder, name, _ in pkgutil.walk_packages(path):\n",
+        "        for module_finder, name, _ in pkgutil.iter_modules(path):\n",
+    ),
     # A null, or a text for a list, where a constructor does not take it.
     Edit(
         "allennlp/common/from_params.py",
@@ -115,7 +121,7 @@ EDITS = (
         "        needs_value = annotation is param.annotation and annotation not in {inspect.Parameter.empty, Any}\n"
         "        if explicitly_set and params.get(param_name) is None and needs_value and param.default is not None:\n"
         "            raise ConfigurationError(\n"
-        '                f\'"{params.history}{param_name}" is null; leave it out, or give it a value\'\n'
+        "                f'\"{params.history}{param_name}\" is null; leave it out, or give it a value'\n"
         "            )\n",
     ),
     Edit(

@@ -115,7 +115,9 @@ class Retrieval(ArtefactJob):
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
         coreset = {} if self.coreset is None else {"coreset": self.coreset.encoder.identity}
-        return {**super().identity(configuration), "retriever": self.retriever.identity(), **coreset}
+        readers = {name: queries.reader.choices() for name, queries in self.targets.items()}
+        of_readers = {"readers": readers} if any(readers.values()) else {}
+        return {**super().identity(configuration), "retriever": self.retriever.identity(), **coreset, **of_readers}
 
     def run(self, directory: Path, engine: Engine) -> str:
         """

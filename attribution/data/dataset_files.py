@@ -1,14 +1,18 @@
 """Rows of Hugging Face datasets: from the hub, or from files in the formats that such datasets come in."""
 
+import csv
+import gzip
+import json
+from itertools import chain
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import Row, Rows, checked_numbers, open_rows
+from attribution.common.rows import JsonDict, LoadedRows, Row, RowError, Rows, checked_numbers, open_rows
 
-_FORMATS = {"parquet": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "arrow": "arrow"}
 _ROW_FILES = (".jsonl", ".jsonl.gz")
+_FORMATS = {"parquet": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "arrow": "arrow"}
 _ROWS_AT_ONCE = 1000
 
 
@@ -65,10 +69,14 @@ def open_dataset_files(paths: Sequence[Path]) -> Rows:
     `ConfigurationError` if an ending is another, or a file cannot be read.
     """
     first = paths[0]
+    settings = {**file_format(first), "data_files": [str(path) for path in paths]}
     if len(paths) == 1 and first.name.endswith(_ROW_FILES):
         return open_rows(first)
-    settings = {**file_format(first), "data_files": [str(path) for path in paths]}
-    return DatasetRows(first if len(paths) == 1 else first.parent, load(first, split="train", **settings))
+    place = first if len(paths) == 1 else first.parent
+    if settings["path"] in ("csv", "json"):  # `datasets` would guess at dates, numbers and missing values.
+        rows = chain.from_iterable(_csv_rows(path) if settings["path"] == "csv" else _json_rows(path) for path in paths)
+        return LoadedRows(place, rows, paths)
+    return DatasetRows(place, load(first, split="train", **settings))
 
 
 def file_format(path: Path) -> Dict[str, Any]:
@@ -82,8 +90,42 @@ def file_format(path: Path) -> Dict[str, Any]:
     found = [ending[1:] for ending in path.suffixes if ending[1:] in _FORMATS]
     if not found:
         raise ConfigurationError(f"{path}: of its ending no reader is known; there are {sorted(_FORMATS)}")
-    separator = {"sep": "\t"} if found[-1] == "tsv" else {}
+    cells = {"keep_default_na": False, "sep": "\t" if found[-1] == "tsv" else ","}
+    separator = cells if _FORMATS[found[-1]] == "csv" else {}
     return {"path": _FORMATS[found[-1]], "data_files": str(path), **separator}
+
+
+def _csv_rows(path: Path) -> Iterator[Tuple[JsonDict, str]]:
+    """Every cell as the text that it is."""
+    separator = "\t" if ".tsv" in path.suffixes else ","
+    with (
+        gzip.open(path, "rt", encoding="utf-8", newline="")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8", newline="") as file
+    ):
+        reader = csv.DictReader(file, delimiter=separator)
+        try:
+            for cells in reader:
+                where = f"{path}:{reader.line_num}"
+                if None in cells or None in cells.values():
+                    raise RowError(where, "not as many cells as the first line has names", f": {cells}")
+                yield cells, where
+        except (csv.Error, UnicodeDecodeError, EOFError, OSError) as error:
+            raise ConfigurationError(f"{path}: cannot be read after line {reader.line_num} ({error})") from error
+
+
+def _json_rows(path: Path) -> Iterator[Tuple[JsonDict, str]]:
+    """Of a JSON list of objects, or of JSON lines."""
+    if path.name.endswith(_ROW_FILES):
+        yield from ((row.content, row.where) for row in open_rows(path))
+        return
+    try:
+        rows = json.loads(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
+    except (ValueError, EOFError, OSError) as error:
+        raise ConfigurationError(f"{path}: not valid JSON ({error}); JSON lines are .jsonl") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ConfigurationError(f"{path}: not a JSON list of objects; JSON lines are .jsonl")
+    yield from ((row, f"{path}: row {number}") for number, row in enumerate(rows, 1))
 
 
 def is_saved_dataset(folder: Path) -> bool:
@@ -101,7 +143,10 @@ def load_saved(folder: Path, split: str) -> Any:
     """
     import datasets
 
-    loaded = datasets.load_from_disk(str(folder))
+    try:
+        loaded = datasets.load_from_disk(str(folder))
+    except Exception as error:  # Whatever a damaged file gives.
+        raise ConfigurationError(f"{folder}: cannot be read: {' '.join(f'{error}'.split())}") from error
     if isinstance(loaded, dict) and split not in loaded:
         raise ConfigurationError(f"{folder}: has no split {split!r}; there are {sorted(loaded)}")
     return loaded[split] if isinstance(loaded, dict) else loaded

@@ -21,6 +21,7 @@ from attribution.data.dataset_files import (
 DATASETS_FOLDER = "ATTRIBUTION_DATASETS"
 """The environment variable that names a folder of local data sets."""
 
+_SPLITS = ("train", "validation", "test")
 _NO_PATH = ("dummy", "")
 _PARQUET_BRANCH = "refs/convert/parquet"
 _ROWS_AT_ONCE = 10_000  # A gzipped file is read from its beginning for each of these.
@@ -118,9 +119,10 @@ def select_rows(
 
 def _with_validation_rows(split_name: str, sizes: Dict[str, int], val_size: int, seed: int) -> Selection:
     missing = sorted({"train", "validation"} - set(sizes))
-    if missing or split_name not in ("train", "validation", "test"):
-        detail = f"and the data set has no {missing[0]} split" if missing else "which are train, validation and test"
-        raise ConfigurationError(f"use_val_split: splits are made of train and validation, {detail}; {split_name!r}")
+    if missing:
+        raise ConfigurationError(f"use_val_split: train and validation are divided, and there is no {missing[0]} split")
+    if val_size < 1:
+        raise ConfigurationError(f"val_size is {val_size}; at least one is needed")
     large = sizes["validation"] >= val_size
     source = "validation" if large else "train"
     if (split_name == "train" and large) or (split_name == "test" and not large):
@@ -142,8 +144,8 @@ class DatasetSplits(FromParams):
     """
     Where the rows of a data set are, and which of them are wanted. In this order they are looked for in
 
-    1. the path that the reader is given, unless that is DEFT's `dummy`: a file is taken as it is, all of its rows in
-       their order; a folder is one of splits;
+    1. the path that the reader is given, unless that is DEFT's `dummy`: a file, or what `save_to_disk` wrote without
+       splits, is taken as it is, all of its rows in their order; another folder is one of splits;
     2. the folder `path/name` (or `path`) in the folder that the environment variable `ATTRIBUTION_DATASETS` names;
     3. the hub.
 
@@ -193,8 +195,13 @@ class DatasetSplits(FromParams):
         self.val_size = val_size
         self.seed = seed
         self.shuffle = shuffle
-        if split_name not in self.splits and not use_val_split:
-            raise ConfigurationError(f"split_name is {split_name!r}; the splits of {path} are {sorted(self.splits)}")
+        if seed < 0:
+            raise ConfigurationError(f"seed is {seed}; at least 0 is needed")
+        if path.startswith((".", "/")) and not Path(path).is_dir():
+            raise ConfigurationError(f"dataset: {path}: no such folder")
+        possible = sorted(_SPLITS if use_val_split else self.splits)
+        if split_name not in possible:
+            raise ConfigurationError(f"split_name is {split_name!r}; the splits of {path} are {possible}")
 
     def open(self, file_path: str = "dummy") -> Rows:
         """
@@ -207,6 +214,8 @@ class DatasetSplits(FromParams):
         folder = self._folder(file_path)
         if folder is not None and folder.is_file():
             return self.open_files([folder])
+        if file_path not in _NO_PATH and folder is not None and (folder / "state.json").is_file():
+            return DatasetRows(folder, load_saved(folder, self.split_name))
         needed = ["train", "validation"] if self.use_val_split else [self.split_name]
         rows = {split: self._open_split(folder, split) for split in needed if split in self.splits}
         selection = select_rows(
@@ -230,7 +239,10 @@ class DatasetSplits(FromParams):
             return Path(file_path)
         if Path(self.path).is_dir():
             return Path(self.path)
-        return next((folder for folder in self._local_folders() if folder.is_dir()), None)
+        # A folder that has other configurations of the data set is none of its splits.
+        return next(
+            (folder for folder in self._local_folders() if is_saved_dataset(folder) or _has_files(folder)), None
+        )
 
     def _local_folders(self) -> List[Path]:
         root = os.environ.get(DATASETS_FOLDER)
@@ -240,6 +252,8 @@ class DatasetSplits(FromParams):
         name = self.splits[split]
         if folder is None:
             return self._from_hub(name)
+        if (folder / "state.json").is_file():
+            raise ConfigurationError(f"{folder}: a data set without splits; save a DatasetDict, or give it as a path")
         if is_saved_dataset(folder):
             return DatasetRows(folder, load_saved(folder, name))
         patterns = (f"{name}.*", f"{name}-*", f"{name}/*", f"data/{name}-*")
@@ -270,3 +284,8 @@ class DatasetSplits(FromParams):
                 f"the hub's {error.message}. Without it, put the split into {folder[0]}/{split}.jsonl (or .parquet, "
                 f".csv, .arrow; the variable {DATASETS_FOLDER} names the folder), or give the reader a local path"
             ) from error
+
+
+def _has_files(folder: Path) -> bool:
+    """Whether there are files of a data set, in it or in folders of splits."""
+    return any(is_dataset_file(path) for pattern in ("*", "data/*", "*/*.parquet") for path in folder.glob(pattern))

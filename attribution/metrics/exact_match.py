@@ -2,7 +2,7 @@
 
 from allennlp.training.metrics.metric import Metric
 
-from attribution.metrics.normalization import normalize_answer
+from attribution.metrics.normalization import normalize_answer, without_punctuation
 from attribution.metrics.text_metric import ReferenceMetric
 
 
@@ -10,7 +10,8 @@ from attribution.metrics.text_metric import ReferenceMetric
 class ExactMatch(ReferenceMetric):
     """
     How many predictions equal a reference when case, punctuation, articles and spaces are left out, as SQuAD, ReCross
-    and the few-shot gym count them. Texts of which nothing is left are equal.
+    and the few-shot gym count them. An article alone, such as the answer "A", is left as it is (there, it is nothing).
+    Texts of which nothing is left are equal.
 
     Registered as a `Metric` with name "exact_match".
     """
@@ -18,7 +19,7 @@ class ExactMatch(ReferenceMetric):
     name = "exact_match"
 
     def score(self, prediction: str, reference: str) -> float:
-        return float(normalize_answer(prediction) == normalize_answer(reference))
+        return float(_normal(prediction) == _normal(reference))
 
 
 @Metric.register("soft_exact_match")
@@ -33,7 +34,7 @@ class SoftExactMatch(ReferenceMetric):
     name = "soft_exact_match"
 
     def score(self, prediction: str, reference: str) -> float:
-        one, other = normalize_answer(prediction), normalize_answer(reference)
+        one, other = _normal(prediction), _normal(reference)
         return float(bool(one and other) and (one in other or other in one))
 
 
@@ -50,3 +51,7 @@ class TextAccuracy(ReferenceMetric):
 
     def score(self, prediction: str, reference: str) -> float:
         return float(prediction.strip().lower() == reference.strip().lower())
+
+
+def _normal(text: str) -> str:
+    return normalize_answer(text) or without_punctuation(text)

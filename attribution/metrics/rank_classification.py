@@ -42,8 +42,9 @@ class RankClassification(Metric):
         predictions, gold_labels, num_options : `torch.Tensor`
             Integers. Shape: (batch,).
         """
+        choice = num_options > 1
+        predictions, gold_labels = predictions[choice].cpu(), gold_labels[choice].cpu()
         self._grow(int(num_options.max()))
-        predictions, gold_labels = predictions.cpu(), gold_labels.cpu()
         size = self._counts.size(1)
         right = predictions[predictions == gold_labels]
         self._counts += torch.stack([right.bincount(minlength=size), *_bincounts([predictions, gold_labels], size)])
@@ -51,7 +52,8 @@ class RankClassification(Metric):
     def get_metric(self, reset: bool = False) -> Dict[str, float]:
         """
         `accuracy`; `precision` and `recall` of the relevant position; `micro_f1` and `macro_f1` over positions. What
-        is not defined (nothing predicted, say) is 0.
+        is not defined (nothing predicted, say) is 0. Rows with a single option are not counted; there is nothing to
+        tell where there are no others.
         """
         if reset and is_distributed():
             self._add_up_processes()
@@ -68,9 +70,10 @@ class RankClassification(Metric):
             "micro_f1": accuracy,
             "macro_f1": float(f1.mean()),
         }
+        any_counted = bool(gold.any())
         if reset:
             self.reset()
-        return metrics
+        return metrics if any_counted else {}
 
     def _grow(self, positions: int) -> None:
         missing = positions - self._counts.size(1)

@@ -72,7 +72,8 @@ class PromptedModel(Model):
     metrics : `List[Metric]`, optional
         Metrics of texts, such as `['exact_match', 'rouge_l']`, of what was generated if `generation` is given, and
         of each row's best option if not. A row without `references` in its details has its right option as the
-        reference. Texts are decoded from token ids: characters that the tokenizer lacks are not in them.
+        reference. Options are decoded from token ids, without characters that the tokenizer lacks, unless the reader
+        has `return_original_input: true`.
     bf16 : `bool`, optional (default = `False`)
         Compute in bfloat16 where there is a GPU. On a CPU it would be slower, and is not done.
     """
@@ -182,8 +183,13 @@ class PromptedModel(Model):
             predictions = torch.tensor(output["response"])
             self._metric(predictions, correct_answer_index.cpu(), num_options.cpu())
         if self._text_metrics and (gold is not None or details is not None):
-            texts = self._texts(output["answer_ids" if self.generation is None else "generated"])
-            right = None if gold is None else self._texts(_lists(_take(answer_options, gold)))
+            if self.generation is None:
+                texts = self._option_texts(output["answer_ids"], output["response"], metadata)
+            else:
+                texts = self._texts(output["generated"])
+            right = None
+            if gold is not None and correct_answer_index is not None:
+                right = self._option_texts(_lists(_take(answer_options, gold)), correct_answer_index.tolist(), metadata)
             self._text_metrics(texts, details, right)
         for name, values in (("row", row), ("metadata", metadata), ("task", task), ("id", _ids(details))):
             if values is not None:
@@ -271,6 +277,14 @@ class PromptedModel(Model):
             total = -log_probs[gold].sum()
             output["loss"] = total / options["mask"][gold].sum() if self.loss_reduction == "mean" else total
         return output
+
+    def _option_texts(
+        self, ids: Sequence[Sequence[int]], places: Sequence[int], metadata: Optional[List[Any]]
+    ) -> List[str]:
+        """One option of each row: its very text, where the reader kept that, or else as its ids are decoded."""
+        if metadata is None:
+            return self._texts(ids)
+        return [row["options"][place] for row, place in zip(metadata, places)]
 
     def _texts(self, ids: Sequence[Sequence[int]]) -> List[str]:
         return [self.tokenizer.decode(text) for text in ids]

@@ -65,8 +65,8 @@ def test_index_for_index_as_datasets_draws(split_name: str, val_size: int, use_v
         ({"train": 250, "validation": 56}, "train", "val_size is 1000, and the train split.* has 250 rows"),
         ({"train": 250, "validation": 56}, "validation", "Lower val_size, or set use_val_split: false"),
         ({"train": 9, "validation": 1000}, "test", "val_size is 1000, and the validation split.* has 1000 rows"),
-        ({"train": 9}, "test", "the data set has no validation split"),
-        ({"train": 9, "validation": 9}, "dev", "which are train, validation and test; 'dev'"),
+        ({"train": 9}, "test", "there is no validation split"),
+        ({"train": 9}, "train", "there is no validation split"),
     ],
 )
 def test_impossible_divisions(sizes: Dict[str, int], split_name: str, message: str) -> None:
@@ -123,7 +123,11 @@ def test_local_folders(layout: str, where: str, tmp_path: Path, monkeypatch: pyt
     path = str(tmp_path / name) if where == "path" else "glue"
     splits = DatasetSplits(path, "rte", split_name="validation")
     rows = splits.open(str(tmp_path / name) if where == "data path" else "dummy")
-    assert [row.content for row in rows] == ROWS["validation"]
+    text = {"label": str} if layout == "csv" else {}
+    expected = [
+        {key: text.get(key, lambda value: value)(value) for key, value in row.items()} for row in ROWS["validation"]
+    ]
+    assert [row.content for row in rows] == expected
     assert [row.content["text"] for row in rows.take([1, 3])] == ["validation 1", "validation 3"]
     assert rows.files() and all(path.is_file() for path in rows.files())
 
@@ -186,6 +190,34 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "glue" / "train.parquet").write_bytes(b"")
     with pytest.raises(ConfigurationError, match=r"which of \['train.jsonl', 'train.parquet'\] is the split 'train'"):
         DatasetSplits("glue").open()
+
+
+@pytest.mark.parametrize("val_size", [0, -3])
+@pytest.mark.parametrize("split_name", ["train", "validation", "test"])
+def test_val_size_is_at_least_one(val_size: int, split_name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"val_size is {val_size}; at least one"):
+        select_rows(split_name, {"train": 9, "validation": 9}, True, val_size)
+
+
+def test_other_configurations_of_a_data_set_do_not_hide_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path / "glue" / "rte", "jsonl")
+    monkeypatch.setenv("ATTRIBUTION_DATASETS", str(tmp_path))
+    monkeypatch.setattr(datasets, "load_dataset", lambda **settings: datasets.Dataset.from_list(ROWS["train"][:3]))
+    assert len(DatasetSplits("glue", "rte").open()) == 30 and len(DatasetSplits("glue", "wic").open()) == 3
+
+
+def test_what_was_saved_without_splits(tmp_path: Path) -> None:
+    datasets.Dataset.from_list(ROWS["train"]).save_to_disk(tmp_path / "saved")
+    with pytest.raises(ConfigurationError, match="saved: a data set without splits"):
+        DatasetSplits(str(tmp_path / "saved")).open()
+    # As a path it is what a file would be.
+    assert len(DatasetSplits("glue", use_val_split=True).open(str(tmp_path / "saved"))) == 30
+    [arrow] = (tmp_path / "saved").glob("*.arrow")
+    arrow.write_bytes(arrow.read_bytes()[:50])
+    with pytest.raises(ConfigurationError, match="saved: cannot be read"):
+        DatasetSplits("glue").open(str(tmp_path / "saved"))
 
 
 def test_a_loading_script_is_not_run(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """In-context learning: a task's prompts with answered ones before them."""
 
 from copy import copy
+from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Sequence
 
 from allennlp.common import Params
@@ -106,6 +107,11 @@ class InContextReader(PromptedReader):
         self._budget = PromptBudget(model_name, max_query_length)
 
     def open(self, file_path: str) -> Rows:
+        if self.train_data_path is None and Path(file_path).is_file():
+            raise ConfigurationError(
+                f"icl_reader: {file_path} is one file: its rows would be their own demonstrations. Give a folder of "
+                "splits, train_data_path or retrieve_file"
+            )
         self._path, self._demonstrations = file_path, []
         return self.reader.open(file_path)
 

@@ -94,6 +94,10 @@ class PromptedReader(DatasetReader):
     def tokenizer(self) -> PromptTokenizer:
         return PromptTokenizer(self.model_name, self.end_of_sequence)
 
+    def choices(self) -> Dict[str, Any]:
+        """What it does by default that could be done otherwise, for what is kept of a retrieval: plain JSON."""
+        return {}
+
     def open(self, file_path: str) -> Rows:
         """The rows of a file. A reader that knows where its data are may take them from there."""
         return open_rows(file_path)

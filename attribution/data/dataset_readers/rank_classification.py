@@ -5,11 +5,10 @@ import logging
 import random
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, ClassVar, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
-from allennlp.data.instance import Instance
 
 from attribution.common.rows import Row, RowError, Rows
 from attribution.data.dataset_readers.prompted import PromptedExample
@@ -92,9 +91,12 @@ class RankClassificationReader(RowPromptReader):
         self.prompts = prompts
         self.seed = seed
 
-    def _read(self, file_path: str) -> Iterable[Instance]:
+    def choices(self) -> Dict[str, Any]:
+        return {"prompts": self.prompts}
+
+    def open(self, file_path: str) -> Rows:
         logger.info("%s: %s prompts", self.task, self.prompts)
-        return super()._read(file_path)
+        return super().open(file_path)
 
     def _generator(self, row: Row) -> random.Random:
         """For what is drawn for this row: the same whichever process reads it."""
@@ -281,15 +283,15 @@ class ConceptReader(RankClassificationReader):
     examples, whose `details` have the row's `id` and the concept, as `label`, for the metric `multi_label_f1`.
     """
 
-    def concepts(self, row: Row) -> List[Concept]:
-        """What to ask of this row."""
+    def concepts(self, row: Row, labels: List[Any]) -> List[Concept]:
+        """What to ask of a row with these labels: none, where they are not looked at."""
         raise NotImplementedError
 
     def row_to_examples(self, row: Row, labelled: bool = True) -> Sequence[PromptedExample]:
         return list(self._examples(row, labelled))
 
     def _examples(self, row: Row, labelled: bool) -> Iterator[PromptedExample]:
-        for concept in self.concepts(row):
+        for concept in self.concepts(row, self._labels(row) if labelled else []):
             content = {**row.content, "concept": concept.name, "answer": 0 if concept.is_there else 1}
             example = super().row_to_example(row._replace(content=content), labelled)
             if example is not None:
@@ -313,11 +315,9 @@ class UnfairTosReader(ConceptReader):
 
     task = "unfair_tos"
 
-    def concepts(self, row: Row) -> List[Concept]:
+    def concepts(self, row: Row, labels: List[Any]) -> List[Concept]:
         names = self.facts["concepts"]
-        labels = [
-            names[label] if isinstance(label, int) and label < len(names) else label for label in self._labels(row)
-        ]
+        labels = [_named(label, names) for label in labels]
         unknown = [label for label in labels if label not in names]
         if unknown:
             raise RowError(row.where, "an unknown label", f", {unknown[0]!r}; there are {names}")
@@ -327,9 +327,9 @@ class UnfairTosReader(ConceptReader):
 @DatasetReader.register("eurlex_reader")
 class EurlexReader(ConceptReader):
     """
-    Which concepts is a law of the European Union about? LexGLUE's EUR-LEX; a question for each of five concepts of a
-    row: its own, and as many others as are missing. The published program asks for others in training only, so that in
-    evaluation every answer is yes, and may ask for the same twice.
+    Which concepts is a law of the European Union about? LexGLUE's EUR-LEX; a question for each of its own, and for five
+    others. The published program asks for others in training only, and as many as are missing to five, so that in
+    evaluation every answer is yes; it may ask for the same twice.
 
     Registered as a `DatasetReader` with name "eurlex_reader".
 
@@ -342,7 +342,7 @@ class EurlexReader(ConceptReader):
     """
 
     task = "eurlex"
-    _ASKED = 5
+    _OTHERS = 5
 
     def __init__(self, descriptors: str = "data/eurovoc_descriptors.json", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -366,22 +366,26 @@ class EurlexReader(ConceptReader):
         self._codes = rows.class_names("labels")
         return rows
 
-    def concepts(self, row: Row) -> List[Concept]:
-        gold = [self._code(label, row) for label in self._labels(row)]
+    def concepts(self, row: Row, labels: List[Any]) -> List[Concept]:
+        gold = [self._code(label, row) for label in labels]
         others = sorted(set(self._codes or self.names) - set(gold))
         generator = self._generator(row)
-        missing = min(max(0, self._ASKED - len(gold)), len(others))
         if self.prompts == "fixed":
-            asked = [*gold, *generator.sample(others, missing)]
+            asked = [*gold, *generator.sample(others, min(self._OTHERS, len(others)))]
         elif self.dataset is not None and self.dataset.split_name == "train":
-            asked = [*gold, *generator.choices(others, k=missing)]
+            asked = [*gold, *generator.choices(others, k=max(0, self._OTHERS - len(gold)))]
         else:
             return [Concept(self.names[code], True) for code in gold]
         generator.shuffle(asked)
         return [Concept(self.names[code], code in gold) for code in asked]
 
     def _code(self, label: Any, row: Row) -> str:
-        code = self._codes[label] if isinstance(label, int) and label < len(self._codes) else str(label)
+        code = str(_named(label, self._codes))
         if code not in self.names:
             raise RowError(row.where, "a label that `descriptors` does not have", f", {label!r}")
         return code
+
+
+def _named(label: Any, names: List[str]) -> Any:
+    """A label's name, where it is a number."""
+    return names[label] if type(label) is int and 0 <= label < len(names) else label

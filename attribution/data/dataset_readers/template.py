@@ -79,10 +79,12 @@ class RowPrompt:
                     row.where, f"the label {label!r} is not in `label_map`", f", which has {sorted(self._label_map)}"
                 )
             label = self._label_map[str(label)]
-        if isinstance(label, int) and 0 <= label < len(options):
+        if type(label) is int and 0 <= label < len(options):
             return label
         if isinstance(label, str) and label.strip() in options:
             return options.index(label.strip())
+        if isinstance(label, str) and label.isdecimal() and int(label) < len(options):
+            return int(label)  # As CSV has it.
         raise RowError(row.where, "the target is none of the options", f": {label!r} of {options}")
 
 
@@ -98,6 +100,11 @@ class RowPromptReader(PromptedReader):
         if self.dataset is not None:
             return self.dataset.open(file_path)
         path = Path(file_path)
+        if path.is_dir():
+            raise ConfigurationError(
+                f"{file_path}: is a directory; name a file in it, or of a folder of splits say which with `dataset: "
+                "{ path: FOLDER, split_name: ... }`"
+            )
         return open_dataset_files([path]) if is_dataset_file(path) else open_rows(file_path)
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:

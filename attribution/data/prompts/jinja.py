@@ -8,7 +8,14 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from attribution.common.rows import Row, RowError
 
-_STRICT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+
+def _no_null(value: Any) -> Any:
+    if value is None:
+        raise ValueError("a field is null")
+    return value
+
+
+_STRICT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, finalize=_no_null)
 
 
 def compile_template(source: str, setting: str, environment: Environment = _STRICT) -> Template:

@@ -114,6 +114,12 @@ def test_a_shipped_task(tiny_model: Callable[[str], str], tmp_path: Path, monkey
     assert len(texts) == 2 and all(text.count("Answer:") > 1 and text.endswith("Answer:") for text in texts)
 
 
+def test_a_file_is_no_source_of_its_own_demonstrations(tiny_model: Callable[[str], str]) -> None:
+    reader = InContextReader("rte", tiny_model("t5"))
+    with pytest.raises(ConfigurationError, match="its rows would be their own demonstrations"):
+        _inputs(reader, VALIDATION)
+
+
 def test_instances(make: Callable[..., InContextReader]) -> None:
     reader = make(max_query_length=26, return_original_input=True)
     instances = list(reader.read(VALIDATION))

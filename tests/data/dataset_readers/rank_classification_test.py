@@ -199,11 +199,17 @@ def test_unfair_tos_asks_for_each_clause() -> None:
 def test_eurlex_asks_for_others_too() -> None:
     examples = _examples("eurlex")
     by_row = [[example for example in examples if example.row == row] for row in range(5)]
-    assert [len(row) for row in by_row] == [5] * 5
+    assert [len(row) for row in by_row] == [
+        2 + 5,
+        1 + 5,
+        3 + 4,
+        5,
+        1 + 5,
+    ]  # Of seven concepts, four are others to three.
     assert [sum(example.answer == 0 for example in row) for row in by_row] == [2, 1, 3, 0, 1]
     for row in by_row:
         names = [(example.details or {})["label"] for example in row]
-        assert len(set(names)) == 5
+        assert len(set(names)) == len(names)
     assert examples == _examples("eurlex") != _examples("eurlex", seed=1)
     # As published, every answer in evaluation is yes.
     assert {example.answer for example in _examples("eurlex", prompts="faithful")} == {0}
@@ -265,7 +271,20 @@ def test_splits_as_deft_divides_them(write_jsonl: Callable[..., str], tmp_path: 
     assert sorted(drawn["train"]) == list(range(20)) != drawn["train"]
 
 
+def test_queries_need_no_labels(write_jsonl: Callable[..., str]) -> None:
+    path = write_jsonl("rows.jsonl", [{"text": "a"}])
+    for name, count in (("unfair_tos", 8), ("eurlex", 5)):
+        examples = list(_reader(name).examples(path, labelled=False))
+        assert len(examples) == count and all(example.answer is None for example in examples)
+
+
+def test_the_choice_of_prompts_is_part_of_a_retrieval() -> None:
+    assert _reader("copa").choices() == {"prompts": "fixed"}
+    assert _reader("copa", prompts="faithful").choices() == {"prompts": "faithful"}
+
+
 @pytest.mark.parametrize("settings, message", [
+    ({"seed": -1}, "seed is -1; at least 0"),
     ({"prompts": "broken"}, "prompts is 'broken'; fixed and faithful are possible"),
     ({"split_name": "dev"}, r"split_name is 'dev'; the splits of aps/super_glue are \['test'"),
     ({"split_name": "train"}, "no file of the split 'train'"),
@@ -283,6 +302,8 @@ def test_mistakes(settings: Any, message: str) -> None:
     ("sciq", {"question": "q"}, "no field 'correct_answer'"),
     ("unfair_tos", {"text": "a"}, "no list under `labels`"),
     ("unfair_tos", {"text": "a", "labels": [9]}, "an unknown label, 9"),
+    ("unfair_tos", {"text": "a", "labels": [-1]}, "an unknown label, -1"),
+    ("rte", {"premise": None, "hypothesis": "b", "label": 0}, "`template` cannot be filled: a field is null"),
     ("eurlex", {"text": "a", "labels": ["99"]}, "a label that `descriptors` does not have, '99'"),
 ])  # fmt: skip
 def test_rows_that_do_not_fit(name: str, row: Any, message: str, write_jsonl: Callable[..., str]) -> None:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import pytest
@@ -66,6 +67,14 @@ def test_a_row_that_does_not_fit_is_named(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         _read({**NLI, **settings}, [row], write_jsonl)
+
+
+def test_csv_labels_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\na film,1\na cat,0\n")
+    reader = TemplateReader("unused", "{{text}}", ["no", "yes"])
+    assert [example.answer for example in reader.examples(str(tmp_path / "rows.csv"))] == [1, 0]
+    with pytest.raises(ConfigurationError, match="is a directory; name a file in it, or .* `dataset:"):
+        list(reader.examples(str(tmp_path)))
 
 
 def test_bad_settings() -> None:
