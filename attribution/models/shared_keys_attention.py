@@ -15,6 +15,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from attribution.modules.delta.prefix_attention import with_prefix
+
 _NAME = "attribution_shared_keys"
 
 
@@ -48,6 +50,7 @@ def _attend(
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: Optional[torch.Tensor],
+    position_bias: Optional[torch.Tensor] = None,
     **kwargs: Any,
 ) -> Tuple[torch.Tensor, None]:
     """
@@ -58,8 +61,11 @@ def _attend(
     key, value : `torch.Tensor`
         Shape: (rows, heads, keys, head size), or as many as queries.
     """
+    key, value, attention_mask, position_bias = with_prefix(module, query, key, value, attention_mask, position_bias)
     rows, options = len(key), len(query) // len(key)
     if options == 1:
+        if position_bias is not None:
+            kwargs["position_bias"] = position_bias
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     _, heads, length, size = query.shape
     # Shape: (rows, heads, options x length, head size)
