@@ -1,6 +1,6 @@
 """Prefix tuning: learned keys and values before the text's."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -20,8 +20,9 @@ class Prefix(DeltaModule):
     Prefix tuning (Li and Liang, 2021, https://arxiv.org/abs/2101.00190): every self-attention has keys and values of
     virtual tokens before those of the text, whose positions begin after them. The output is another from the start.
 
-    Without `hidden_size` and `encoder` it is PEFT's prefix tuning, in the decoder, and its folder is PEFT's. With
-    either the folder has the `peft_type` `PREFIX`.
+    Without `hidden_size` and `encoder` it is PEFT's prefix tuning, in the decoder, and its folder is PEFT's; of an
+    encoder-decoder's parameters PEFT uses every second layer's, twice. With either the folder has the `peft_type`
+    `PREFIX`, and every layer has its own.
 
     Registered as a `DeltaModule` with name "prefix".
 
@@ -36,8 +37,6 @@ class Prefix(DeltaModule):
         A prefix in the encoder of an encoder-decoder, too.
     std : `float`, optional (default = `0.02`)
         What is learned, or the embedding, starts from N(0, std).
-    target_modules : `List[str]`, optional
-        Names of the self-attentions to change, instead of all.
 
     All others are those of `DeltaModule`.
     """
@@ -48,7 +47,6 @@ class Prefix(DeltaModule):
         hidden_size: Optional[int] = None,
         encoder: bool = False,
         std: float = 0.02,
-        target_modules: Optional[List[str]] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -58,24 +56,25 @@ class Prefix(DeltaModule):
         self.hidden_size = hidden_size
         self.encoder = encoder
         self.std = std
-        self.target_modules = target_modules
-        self.is_pefts = hidden_size is None and not encoder and target_modules is None
+        self.is_pefts = hidden_size is None and not encoder
 
     def inject(self, transformer: PreTrainedModel) -> None:
         chosen = stacks(transformer)
         if self.encoder and len(chosen) == 1:
             raise ConfigurationError(f"prefix: a {type(transformer).__name__} has no encoder; leave `encoder` out")
         chosen = chosen if self.encoder else chosen[-1:]
-        places = [
-            [module for _, module in find(stack, SELF_ATTENTION, "prefix", self.target_modules)] for stack in chosen
-        ]
+        places = [[module for _, module in find(stack, SELF_ATTENTION, "prefix")] for stack in chosen]
         freeze(transformer)
         for stack, attentions in zip(chosen, places):
             width = stack.config.hidden_size
             shapes = [key_shape(attention) for attention in attentions]
             encoder = PrefixEncoder(shapes, self.virtual_tokens, self.hidden_size, width, std=self.std)
             stack.add_module("prefix_encoder", encoder)
-            add_prefixes(attentions, encoder, positioned=True)
+            layers = None
+            if self.is_pefts and transformer.config.is_encoder_decoder:
+                # PEFT lays keys and values out for cross-attention, too, but leaves these out.
+                layers = [2 * layer % len(shapes) for layer in range(len(shapes))]
+            add_prefixes(attentions, encoder, positioned=True, layers=layers)
         _shift_positions(transformer, self.virtual_tokens)
 
     def tensors(self, transformer: PreTrainedModel) -> Dict[str, torch.nn.Parameter]:
@@ -90,7 +89,6 @@ class Prefix(DeltaModule):
                 "num_virtual_tokens": self.virtual_tokens,
                 "hidden_size": self.hidden_size,
                 "encoder": self.encoder,
-                "target_modules": self.target_modules,
             }
         from peft import PrefixTuningConfig
 

@@ -94,12 +94,16 @@ def key_shape(attention: Any) -> Tuple[int, int]:
     return (attention.num_heads if width is None else width // size), size
 
 
-def add_prefixes(attentions: List[torch.nn.Module], encoder: PrefixEncoder, positioned: bool) -> None:
+def add_prefixes(
+    attentions: List[torch.nn.Module], encoder: PrefixEncoder, positioned: bool, layers: Optional[List[int]] = None
+) -> None:
     """
     Puts virtual tokens before the keys and values of attention layers.
 
     # Parameters
 
+    layers : `List[int]`, optional
+        Which of the encoder's each of them takes; by default in their order.
     positioned : `bool`
         Whether they have positions before the text's where those are relative (T5); otherwise no position bias.
 
@@ -108,7 +112,7 @@ def add_prefixes(attentions: List[torch.nn.Module], encoder: PrefixEncoder, posi
     `ConfigurationError` if this version of `transformers` does not look up the attention function of this model.
     """
     relative = next((module for module in attentions if getattr(module, "has_relative_attention_bias", False)), None)
-    for layer, attention in enumerate(attentions):
+    for layer, attention in zip(layers or range(len(attentions)), attentions):
         config: Any = attention.config
         if not hasattr(sys.modules[type(attention).__module__], "ALL_ATTENTION_FUNCTIONS"):
             raise ConfigurationError(f"a prefix in {type(attention).__name__} needs transformers 5")

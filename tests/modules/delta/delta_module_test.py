@@ -176,7 +176,7 @@ def test_a_folder_holds_the_delta_alone(
         assert torch.equal(again.state_dict()[parameter], weight), parameter
 
 
-@pytest.mark.parametrize("name", sorted(set(DELTAS) - {"none", "prompt"}))
+@pytest.mark.parametrize("name", sorted(set(DELTAS) - {"none", "prefix", "projected_prefix", "prompt"}))
 def test_a_pattern_that_matches_nothing_is_an_error(name: str, tiny_model: Callable[[str], str]) -> None:
     with pytest.raises(ConfigurationError, match="nothing"):
         _model(tiny_model("t5"), {**DELTAS[name], "target_modules": ["nothing"]})
