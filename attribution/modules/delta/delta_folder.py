@@ -51,7 +51,8 @@ def write_delta(
     directory = Path(folder)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / CONFIG).unlink(missing_ok=True)
-    metadata = {"format": "pt", **({"base_fingerprint": base_fingerprint} if base_fingerprint else {})}
+    # One entry at most: safetensors writes several in any order, and the same delta is to be the same bytes.
+    metadata = {"base_fingerprint": base_fingerprint} if base_fingerprint else None
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(tensors.items())}
     weights, settings = directory / f"{WEIGHTS}.part", directory / f"{CONFIG}.part"
     save_file(copies, weights, metadata)
@@ -84,6 +85,8 @@ def read_delta(folder: Union[str, Path], allow_pickle: bool = False) -> Delta:
             f"{directory}: has a pickle, {PICKLE}, and no {WEIGHTS}; save it with safetensors, or set `allow_pickle`"
         )
     tensors = load_tensors(directory / PICKLE, map_location="cpu")
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in tensors.values()):
+        raise ConfigurationError(f"{directory / PICKLE}: not tensors by name")
     return Delta(config, tensors, None)
 
 

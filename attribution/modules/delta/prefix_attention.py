@@ -89,7 +89,9 @@ class _LayerPrefix(NamedTuple):
 
 def key_shape(attention: Any) -> Tuple[int, int]:
     """(heads, head size) of an attention layer's keys."""
-    size = next(getattr(attention, name) for name in _HEAD_SIZES if hasattr(attention, name))
+    size = next((getattr(attention, name) for name in _HEAD_SIZES if hasattr(attention, name)), None)
+    if size is None:
+        raise ConfigurationError(f"a prefix in {type(attention).__name__}: its heads have no size that is known")
     width = next((getattr(attention, name).out_features for name in _KEYS if hasattr(attention, name)), None)
     return (attention.num_heads if width is None else width // size), size
 

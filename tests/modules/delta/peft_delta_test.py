@@ -72,9 +72,7 @@ def _logits(model: str, transformer: Any) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", DELTAS)
 @pytest.mark.parametrize("model", MODELS)
-def test_an_adapter_of_peft_loads_here(
-    model: str, name: str, tiny_model: Callable[[str], str], tmp_path: Path
-) -> None:
+def test_an_adapter_of_peft_loads_here(model: str, name: str, tiny_model: Callable[[str], str], tmp_path: Path) -> None:
     folder = tiny_model(model)
     theirs = _theirs(model, name, folder)
     theirs.save_pretrained(tmp_path)
