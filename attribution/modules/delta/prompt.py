@@ -101,6 +101,7 @@ class _PromptHooks:
         settings = {**settings, **dict(zip(("input_ids",), arguments))}
         cache, positions = settings.get("past_key_values"), settings.get("position_ids")
         self.added = cache is None or cache.get_seq_length() == 0
+        settings.pop("cache_position", None)  # Of transformers 4, which counts it anew.
         if settings.get("attention_mask") is not None:
             settings["attention_mask"] = self._longer(settings["attention_mask"])
         if positions is not None:
