@@ -12,10 +12,9 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from attribution.modules.delta.prefix_attention import with_prefix
+from attribution.modules.delta.prefix_attention import attend, with_prefix
 
 _NAME = "attribution_shared_keys"
 
@@ -61,12 +60,10 @@ def _attend(
     key, value : `torch.Tensor`
         Shape: (rows, heads, keys, head size), or as many as queries.
     """
-    key, value, attention_mask, position_bias = with_prefix(module, query, key, value, attention_mask, position_bias)
     rows, options = len(key), len(query) // len(key)
     if options == 1:
-        if position_bias is not None:
-            kwargs["position_bias"] = position_bias
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+        return attend(module, query, key, value, attention_mask, position_bias, **kwargs)
+    key, value, attention_mask, _ = with_prefix(module, query, key, value, attention_mask, position_bias)
     _, heads, length, size = query.shape
     # Shape: (rows, heads, options x length, head size)
     side_by_side = query.view(rows, options, heads, length, size).transpose(1, 2).reshape(rows, heads, -1, size)

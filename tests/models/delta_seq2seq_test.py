@@ -8,6 +8,7 @@ import torch
 
 from attribution.modules.delta import IA3, MixAndMatch
 from tests.models.conftest import make_model
+from tests.modules.delta.slow_t5 import needs_transformers_5
 
 
 def _trainable(model: Any) -> set[str]:
@@ -30,6 +31,7 @@ def test_weights_are_loaded_before_the_delta_is_injected(
     assert all("ia3" in name for name in _trainable(model))
 
 
+@needs_transformers_5
 def test_mam(tiny_model: Callable[[str], str]) -> None:
     sizes = {"adapter_size": 6, "num_prefix_tokens": 4, "prefix_reparam_hidden_size": 5}
     model = make_model(tiny_model("t5"), type="mam_seq2seq", **sizes)

@@ -161,7 +161,7 @@ def with_prefix(
     return key, value, attention_mask, position_bias
 
 
-def _attend(
+def attend(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -170,11 +170,14 @@ def _attend(
     position_bias: Optional[torch.Tensor] = None,
     **kwargs: Any,
 ) -> Tuple[torch.Tensor, None]:
+    """`transformers`' own attention, after the virtual tokens of this layer, where it has any."""
     key, value, attention_mask, position_bias = with_prefix(module, query, key, value, attention_mask, position_bias)
     if position_bias is not None:
         kwargs["position_bias"] = position_bias
+    if attention_mask is not None:
+        kwargs["is_causal"] = False  # The mask says it all.
     return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
 
 
-AttentionInterface.register(_NAME, _attend)
+AttentionInterface.register(_NAME, attend)
 AttentionMaskInterface.register(_NAME, sdpa_mask)

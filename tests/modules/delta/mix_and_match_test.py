@@ -8,8 +8,9 @@ from allennlp.common.checks import ConfigurationError
 from transformers import AutoModelForSeq2SeqLM
 
 from tests.models.conftest import make_model
-from tests.modules.delta.slow_t5 import slow_t5
+from tests.modules.delta.slow_t5 import needs_transformers_5, slow_t5
 
+pytestmark = needs_transformers_5
 PROMPT, TARGET = [5, 9, 11, 30, 7], [0, 8, 4, 6]
 SETTINGS = {"type": "mix_and_match", "num_virtual_tokens": 3, "hidden_size": 5, "size": 4}
 

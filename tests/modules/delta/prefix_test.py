@@ -8,11 +8,12 @@ from allennlp.common.checks import ConfigurationError
 from transformers import AutoModelForSeq2SeqLM
 
 from tests.models.conftest import make_batch, make_model
-from tests.modules.delta.slow_t5 import slow_t5
+from tests.modules.delta.slow_t5 import needs_transformers_5, slow_t5
 
 PROMPT, TARGET = [5, 9, 11, 30, 7], [0, 8, 4, 6]
 
 
+@needs_transformers_5
 @pytest.mark.parametrize("hidden_size", [None, 5])
 def test_equals_the_formula_in_both_stacks(hidden_size: Any, tiny_model: Callable[[str], str]) -> None:
     folder = tiny_model("t5")

@@ -2,7 +2,13 @@
 
 from typing import Any, Callable, List, Optional, Tuple
 
+import pytest
 import torch
+from transformers.models.t5 import modeling_t5
+
+needs_transformers_5 = pytest.mark.skipif(
+    not hasattr(modeling_t5, "ALL_ATTENTION_FUNCTIONS"), reason="T5 looks its attention up from transformers 5 on"
+)
 
 Prefix = Callable[[str], Optional[Tuple[torch.Tensor, torch.Tensor]]]
 
@@ -31,7 +37,7 @@ def slow_t5(
     """
     encoded = _stack(model.encoder, "encoder", prompt, None, after, beside, prefix, positioned)
     states = _stack(model.decoder, "decoder", target, encoded, after, beside, prefix, positioned)
-    if model.config.scale_decoder_outputs:
+    if getattr(model.config, "scale_decoder_outputs", model.config.tie_word_embeddings):
         states = states * model.config.d_model**-0.5
     return model.lm_head(states)
 
