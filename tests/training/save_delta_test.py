@@ -3,6 +3,7 @@
 import json
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForSeq2SeqLM
 
+from attribution.training import SaveDelta
 from tests.commands.train_test import InterruptOnce
+from tests.models.conftest import make_model
 
 DELTA = {"model.delta": {"type": "lora", "r": 2}, "trainer.callbacks": ["save_delta"], "trainer.num_epochs": 1}
 
@@ -83,7 +86,7 @@ def test_a_model_without_a_delta(train_config: Any, allennlp: Any, tmp_path: Pat
     assert result.status == 1 and "save_delta: the model has no `delta` to save" in result.stderr
 
 
-@pytest.mark.parametrize("model", ["t5", "llama"])
+@pytest.mark.parametrize("model", ["bart", "llama"])
 @pytest.mark.parametrize("delta", [{"type": "prefix"}, {"type": "prompt", "num_virtual_tokens": 4}, {"type": "none"}])
 def test_an_archive_gives_the_same_scores(
     model: str, delta: Any, train_config: Any, allennlp: Any, tmp_path: Path
@@ -93,7 +96,18 @@ def test_an_archive_gives_the_same_scores(
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     loaded = load_archive(tmp_path / "run" / "model.tar.gz").model
     assert loaded.delta.virtual_tokens == {"prefix": 30, "prompt": 4, "none": 0}[delta["type"]]
-    result = allennlp("evaluate", tmp_path / "run" / "model.tar.gz", tmp_path / "rows.jsonl")
+    output = tmp_path / "evaluated.json"
+    arguments = ["evaluate", tmp_path / "run" / "model.tar.gz", tmp_path / "rows.jsonl", "--output-file", output]
+    result = allennlp(*arguments)
     assert result.status == 0, result.stderr
-    evaluated = json.loads(result.stdout[result.stdout.index("{") :]) if "{" in result.stdout else None
-    assert evaluated is None or evaluated["loss"] == pytest.approx(metrics["best_validation_loss"], abs=1e-4)
+    assert json.loads(output.read_text())["loss"] == pytest.approx(metrics["best_validation_loss"], abs=1e-4)
+
+
+def test_only_the_first_process_writes_and_only_at_a_good_end(tiny_model: Any, tmp_path: Path) -> None:
+    model = make_model(tiny_model("t5"), delta={"type": "houlsby"})
+    trainer, callback = SimpleNamespace(model=model), SaveDelta(str(tmp_path))
+    callback.on_end(trainer, metrics={}, is_primary=False)
+    callback.on_end(trainer, metrics=None, is_primary=True)
+    assert not list(tmp_path.iterdir())
+    callback.on_end(trainer, metrics={}, is_primary=True)
+    assert len(list(tmp_path.iterdir())) == 2
