@@ -243,9 +243,10 @@ class PromptedModel(Model):
     def _load(cls, config: Params, *args: Any, **kwargs: Any) -> Model:
         """As AllenNLP loads an archive. What its weights started from is not needed then, unless it is the base."""
         model = config.get("model", {})
-        if "delta" in model:
-            model["delta"].pop("weights", None)
-        elif not cls.always_delta:
+        delta = model.get("delta")
+        if isinstance(delta, Params):
+            delta.pop("weights", None)
+        if delta is None and not cls.always_delta:
             for setting in ("checkpoint_for_initialization", "weights_file", "load_from_file"):
                 model.pop(setting, None)
         return super()._load(config, *args, **kwargs)

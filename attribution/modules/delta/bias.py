@@ -44,10 +44,11 @@ class Bias(DeltaModule):
                 )
         else:
             layers = [module for _, module in find(transformer, "", "bias", self.target_modules)]
+            for layer in layers:
+                if not hasattr(layer, "bias") or not hasattr(layer, "weight"):
+                    raise ConfigurationError(f"bias: a {type(layer).__name__} takes no bias; name linear layers")
         freeze(transformer)
         for layer in layers:
-            if not hasattr(layer, "bias") or not hasattr(layer, "weight"):
-                raise ConfigurationError(f"bias: a {type(layer).__name__} takes no bias; name linear layers")
             if layer.bias is None:
                 layer.bias = torch.nn.Parameter(torch.zeros(layer.weight.size(0), device=layer.weight.device))
             layer.bias.requires_grad_(True)

@@ -103,7 +103,13 @@ class DeltaModule(Registrable):
             for name, tensor in delta.tensors.items()
             if name in own and own[name].shape != tensor.shape
         ]
-        for problem, names in (("have another shape", other_shape), ("are missing", missing), ("are unknown", unknown)):
+        infinite = [name for name, tensor in delta.tensors.items() if not tensor.isfinite().all()]
+        for problem, names in (
+            ("have another shape", other_shape),
+            ("are missing", missing),
+            ("are unknown", unknown),
+            ("have values that are no numbers", infinite),
+        ):
             if names:
                 raise ConfigurationError(
                     f"{folder}: {len(names)} of its tensors {problem}, the first: {', '.join(names[:3])}"

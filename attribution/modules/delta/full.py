@@ -18,7 +18,7 @@ class FullFineTuning(DeltaModule):
     """
 
     def inject(self, transformer: PreTrainedModel) -> None:
-        transformer.requires_grad_(True)
+        """Leaves everything as it is."""
 
     def adapter_config(self, transformer: PreTrainedModel) -> Dict[str, Any]:
         return {"peft_type": "NONE"}

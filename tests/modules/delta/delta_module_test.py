@@ -227,6 +227,17 @@ def test_another_base_model_is_refused(tiny_model: Callable[[str], str], tmp_pat
     _model(folder, {**delta, "check_base_model": False}, random_weights=True)
 
 
+def test_values_that_are_no_numbers_are_refused(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
+    folder = tiny_model("t5")
+    tuned = _model(folder, DELTAS["ia3"])
+    next(iter(tuned.delta.tensors(tuned.transformer).values())).data[1] = torch.nan
+    tuned.delta.save(tuned.transformer, tmp_path, folder)
+    with pytest.raises(
+        ConfigurationError, match="1 of its tensors have values that are no numbers, the first: .*ia3_l"
+    ):
+        _model(folder, {**DELTAS["ia3"], "weights": str(tmp_path)})
+
+
 def test_the_sizes_of_a_method_of_ours_are_compared(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
     folder = tiny_model("t5")
     tuned = _model(folder, DELTAS["houlsby"])
