@@ -51,6 +51,8 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"model.delta": {"type": "lora", "weights": "/nowhere"}}, ["/nowhere: has no adapter_config.json"]),
         ({"model.delta": {"type": "lora", "target_modules": ["nothing"]}}, ["lora: ", "nothing"]),
         ({"model.delta": {"type": "houlsby", "target_modules": ["nothing"]}}, ["houlsby: there is no layer called no"]),
+        ({"model.delta": {"type": "houlsby", "colour": "red"}}, ["colour"]),
+        ({"model.delta": {"type": "houlsby", "size": "two"}}, ["size", "int"]),
         ({"model.delta": {"type": "bias"}}, ["bias: a T5ForConditionalGeneration has no bias"]),
         ({"model.delta": {"type": "prompt", "num_virtual_tokens": 0}}, ["prompt: num_virtual_tokens is 0"]),
         ({"train_data_path": "/nowhere/rows.jsonl"}, ["/nowhere/rows.jsonl: no such file"]),

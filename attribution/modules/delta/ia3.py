@@ -1,6 +1,6 @@
 """Learned scales of keys, values and inner activations, by the PEFT library."""
 
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Union
 
 from transformers import PreTrainedModel
 
@@ -18,10 +18,10 @@ class IA3(PeftDelta):
 
     # Parameters
 
-    target_modules : `List[str]`, optional
-        Names of the linear layers whose output is scaled, as PEFT takes them. By default, of a T5 with gated
-        feed-forward layers `k`, `v` and `wi_1`, as published (T-Few; DEFT); of one without, `k`, `v` and the input of
-        `wo`; of others what PEFT knows for them.
+    target_modules : `Union[str, List[str]]`, optional
+        Names of the linear layers whose output is scaled, or one regular expression, as PEFT takes them. By default,
+        of a T5 with gated feed-forward layers `k`, `v` and `wi_1`, as published (T-Few; DEFT); of one without, `k`,
+        `v` and the input of `wo`; of others what PEFT knows for them.
     feedforward_modules : `List[str]`, optional
         Which of them have their input scaled instead.
 
@@ -32,7 +32,7 @@ class IA3(PeftDelta):
 
     def __init__(
         self,
-        target_modules: Optional[List[str]] = None,
+        target_modules: Optional[Union[str, List[str]]] = None,
         feedforward_modules: Optional[List[str]] = None,
         **kwargs: Any,
     ) -> None:

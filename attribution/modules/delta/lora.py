@@ -1,6 +1,6 @@
 """Low-rank adaptation, by the PEFT library."""
 
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -27,9 +27,9 @@ class Lora(PeftDelta):
         The scale's numerator; twice the rank if not given.
     dropout : `float`, optional (default = `0.0`)
         On the input of A.
-    target_modules : `List[str]`, optional
-        Names of the linear layers to change, as PEFT takes them. By default those that PEFT knows for the
-        architecture: queries and values.
+    target_modules : `Union[str, List[str]]`, optional
+        Names of the linear layers to change, or one regular expression, as PEFT takes them. By default those that PEFT
+        knows for the architecture: queries and values.
     initialisation : `str`, optional (default = `"standard"`)
         Of A: `standard`, uniform within 1 / sqrt(its input's size); `published`, within 1 / sqrt(r), nine times that
         for rank 10 and 768 (Lv et al., 2023, who take r = 10 and alpha = 16).
@@ -44,7 +44,7 @@ class Lora(PeftDelta):
         r: int = 16,
         alpha: Optional[float] = None,
         dropout: float = 0.0,
-        target_modules: Optional[List[str]] = None,
+        target_modules: Optional[Union[str, List[str]]] = None,
         initialisation: str = "standard",
         **kwargs: Any,
     ) -> None:

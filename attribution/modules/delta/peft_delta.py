@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from abc import abstractmethod
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -46,15 +46,16 @@ class PeftDelta(DeltaModule):
 
     # Parameters
 
-    target_modules : `List[str]`, optional
-        Names of the layers to change, as PEFT takes them. What it is without them, each method says.
+    target_modules : `Union[str, List[str]]`, optional
+        Names of the layers to change, or one regular expression, as PEFT takes them. What it is without them, each
+        method says.
 
     All others are those of `DeltaModule`.
     """
 
     method: str
 
-    def __init__(self, target_modules: Optional[List[str]] = None, **kwargs: Any) -> None:
+    def __init__(self, target_modules: Optional[Union[str, List[str]]] = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.target_modules = target_modules
 
