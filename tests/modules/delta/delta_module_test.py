@@ -115,8 +115,7 @@ def test_trains_alone_under_its_name_and_is_all_of_the_state_dict(
     assert all((weight.grad is not None) == weight.requires_grad for weight in tuned.parameters())
     again = _model(folder, DELTAS[name], changed=False)
     again.load_state_dict(tuned.state_dict())
-    with torch.no_grad():
-        assert again(**make_batch(folder))["scores"] == tuned.eval()(**make_batch(folder))["scores"]
+    assert all(torch.equal(weight, again.state_dict()[key]) for key, weight in tuned.state_dict().items())
     with pytest.raises(RuntimeError, match="Missing key"):
         again.load_state_dict({})
 
