@@ -102,6 +102,18 @@ def test_ours_loads_in_peft(model: str, name: str, tiny_model: Callable[[str], s
     torch.testing.assert_close(_logits(model, ours.transformer), _logits(model, theirs), atol=1e-5, rtol=1e-4)
 
 
+@needs_transformers_5  # With 4, PEFT's prefix in BART generates at other positions than it is trained at.
+@pytest.mark.parametrize("model, name", EVERYWHERE)
+def test_generates_as_peft_does(model: str, name: str, tiny_model: Callable[[str], str], tmp_path: Path) -> None:
+    folder = tiny_model(model)
+    ours = _change(_ours(model, folder, {"type": name, **DELTAS[name]}))
+    ours.delta.save(ours.transformer, tmp_path, folder)
+    theirs = PeftModel.from_pretrained(_base(model, folder), str(tmp_path)).eval()
+    prompts = torch.tensor([[5, 9, 11, 30, 7], [6, 7, 8, 9, 10]])
+    beams = {"input_ids": prompts, "attention_mask": torch.ones_like(prompts), "num_beams": 3, "max_new_tokens": 6}
+    assert torch.equal(ours.transformer.generate(**beams), theirs.generate(**beams))
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
