@@ -21,7 +21,6 @@ _NO_IDENTITY = {
     "exclude_modules",
     "inference_mode",
     "init_ia3_weights",
-    "init_lora_weights",
     "init_weights",
     "layers_pattern",
     "layers_to_transform",
@@ -38,6 +37,8 @@ _NO_IDENTITY = {
     "tokenizer_kwargs",
     "tokenizer_name_or_path",
 }
+# PEFT's other initialisations of LoRA change the base model, too.
+_INITIALISATIONS = (True, False, "gaussian", "orthogonal", "eva")
 
 
 class PeftDelta(DeltaModule):
@@ -101,6 +102,8 @@ def peft_identity(config: Dict[str, Any]) -> Dict[str, Any]:
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"adapter_config.json: PEFT does not take it ({error})") from error
         config = {**config, **json.loads(json.dumps(filled, default=sorted))}
+    if config.get("init_lora_weights") in _INITIALISATIONS:
+        config = {**config, "init_lora_weights": None}
     return {name: value for name, value in config.items() if value and name not in _NO_IDENTITY}
 
 

@@ -118,6 +118,7 @@ def test_generates_as_peft_does(model: str, name: str, tiny_model: Callable[[str
     "change, message",
     [
         ({"use_rslora": True}, "use_rslora is True there and None here"),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights is 'pissa' there and None here"),
         ({"a_setting_to_come": 3}, "a_setting_to_come is 3 there and None here"),
         ({"lora_alpha": 4}, "lora_alpha is 4 there and 6 here"),
         ({"base_model_name_or_path": "google/t5-xl"}, "tuned on another base model, google/t5-xl; here"),
