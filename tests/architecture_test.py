@@ -14,6 +14,7 @@ from allennlp.data.samplers import BatchSampler
 from allennlp.evaluation.serializers.serializers import Serializer
 from allennlp.models import Model
 from allennlp.predictors import Predictor
+from allennlp.training import TrainerCallback
 from allennlp.training.metrics import Metric
 
 import attribution
@@ -66,7 +67,7 @@ def test_every_module_has_a_test_at_its_place() -> None:
 def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
-        QueryAggregator, PoolSource,
+        QueryAggregator, PoolSource, TrainerCallback,
     ]  # fmt: skip
     return [
         (base, name, subclass)

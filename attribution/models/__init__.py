@@ -1,6 +1,17 @@
 from attribution.models.causal_lm import CausalLM
+from attribution.models.delta_seq2seq import IA3Seq2Seq, LoadIA3Seq2Seq, MaMSeq2Seq
 from attribution.models.generators import DropModel, NaturalInstructionsModel
 from attribution.models.prompted_model import PromptedModel
 from attribution.models.seq2seq import LoadSeq2Seq, Seq2Seq
 
-__all__ = ["CausalLM", "DropModel", "LoadSeq2Seq", "NaturalInstructionsModel", "PromptedModel", "Seq2Seq"]
+__all__ = [
+    "CausalLM",
+    "DropModel",
+    "IA3Seq2Seq",
+    "LoadIA3Seq2Seq",
+    "LoadSeq2Seq",
+    "MaMSeq2Seq",
+    "NaturalInstructionsModel",
+    "PromptedModel",
+    "Seq2Seq",
+]

@@ -53,7 +53,8 @@ class PromptedModel(Model):
     random_weights : `bool`, optional (default = `False`)
         Build the model from its configuration alone, untrained.
     delta : `DeltaModule`, optional
-        Train this instead of all weights. Checkpoints and archives then hold what is trained and nothing else.
+        Train this instead of all weights. Checkpoints and archives then hold what is trained and nothing else. Its
+        `weights`, the folder of a delta, is what it starts from.
     loss : `str`, optional (default = `"mean"`)
         `mean` over the batch's target tokens, as published, or their `sum`.
     label_smoothing : `float`, optional (default = `0.0`)
@@ -80,6 +81,7 @@ class PromptedModel(Model):
 
     encoder_decoder: bool
     default_predictor = "prompted"
+    always_delta = False  # Whether it has a delta, with or without a block of that name.
     uneven_validation = True  # Metrics are added up at the end: ranks may have different numbers of batches.
 
     def __init__(
@@ -131,6 +133,7 @@ class PromptedModel(Model):
         ):
             if path is not None:
                 load_weights(self, path, setting)
+        self.delta = delta
         if delta is not None:
             self._inject(delta)
         if gradient_checkpointing:
@@ -246,7 +249,10 @@ class PromptedModel(Model):
     def _load(cls, config: Params, *args: Any, **kwargs: Any) -> Model:
         """As AllenNLP loads an archive. What its weights started from is not needed then, unless it is the base."""
         model = config.get("model", {})
-        if "delta" not in model:
+        delta = model.get("delta")
+        if isinstance(delta, Params):
+            delta.pop("weights", None)
+        if delta is None and not cls.always_delta:
             for setting in ("checkpoint_for_initialization", "weights_file", "load_from_file"):
                 model.pop(setting, None)
         return super()._load(config, *args, **kwargs)
@@ -307,9 +313,11 @@ class PromptedModel(Model):
 
     def _inject(self, delta: DeltaModule) -> None:
         delta.inject(self.transformer)
-        self._frozen = {
-            name for name, weight in self.named_parameters(remove_duplicate=False) if not weight.requires_grad
-        }
+        if delta.weights is not None:
+            delta.load(self.transformer, delta.weights, self.model_name)
+        if self._positions is not None:
+            self._positions -= delta.virtual_tokens
+        self._frozen = {name for name, weight in self.state_dict(keep_vars=True).items() if not weight.requires_grad}
         self.register_state_dict_post_hook(_drop_frozen)
         self.register_load_state_dict_post_hook(_allow_frozen_to_miss)
 

@@ -12,8 +12,9 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from attribution.modules.delta.prefix_attention import attend, with_prefix
 
 _NAME = "attribution_shared_keys"
 
@@ -48,6 +49,7 @@ def _attend(
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: Optional[torch.Tensor],
+    position_bias: Optional[torch.Tensor] = None,
     **kwargs: Any,
 ) -> Tuple[torch.Tensor, None]:
     """
@@ -60,7 +62,8 @@ def _attend(
     """
     rows, options = len(key), len(query) // len(key)
     if options == 1:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+        return attend(module, query, key, value, attention_mask, position_bias, **kwargs)
+    key, value, attention_mask, _ = with_prefix(module, query, key, value, attention_mask, position_bias)
     _, heads, length, size = query.shape
     # Shape: (rows, heads, options x length, head size)
     side_by_side = query.view(rows, options, heads, length, size).transpose(1, 2).reshape(rows, heads, -1, size)

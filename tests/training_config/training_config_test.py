@@ -8,9 +8,13 @@ from typing import Any, Callable, Dict
 import pyarrow
 import pyarrow.parquet
 import pytest
+import torch
 from allennlp.common import Params
+from allennlp.models.archival import load_archive
+from safetensors.torch import load_file
 
 from tests.conftest import ROWS
+from tests.models.conftest import make_model
 
 CONFIGS = Path(__file__).parents[2] / "training_config"
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -90,6 +94,8 @@ def environment(
         "RETRIEVED_PATH": rows,
         "NI_PATH": "/nowhere",
         "DEMO_CACHE": "/nowhere",
+        "WEIGHTS_NAME": "/nowhere/weights.th",
+        "STEPS": "5",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -114,6 +120,33 @@ def test_deft_trains(name: str, environment: Dict[str, str], allennlp: Any, tmp_
         archive = folder / "model.tar.gz"
         assert allennlp("evaluate", archive, "dummy", "--predictions-output-file", predictions).status == 0
         assert len(predictions.read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize("name", ["ia3_train", "ia3_train_load"])
+def test_deft_trains_ia3_on_few_shots(
+    name: str,
+    environment: Dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_model: Any,
+    allennlp: Any,
+    tmp_path: Path,
+) -> None:
+    base = tiny_model("t5_gated")
+    monkeypatch.setenv("MODEL_NAME", base)
+    trained = make_model(base, random_weights=True)
+    torch.save(trained.state_dict(), tmp_path / "weights.th")
+    monkeypatch.setenv("WEIGHTS_NAME", str(tmp_path / "weights.th"))
+    folder = tmp_path / "run"
+    result = allennlp("train", CONFIGS / "deft" / f"{name}.jsonnet", "-s", folder, "--include-package", "attribution")
+    assert result.status == 0, result.stderr
+    tensors = load_file(folder / "adapter_model.safetensors")
+    assert {name.split(".")[-2] for name in tensors} == {"k", "v", "wi_1"}
+    assert any((tensor != 1).any() for tensor in tensors.values())
+    # The archive has IA3's vectors alone and takes the other weights from where they were.
+    loaded = load_archive(folder / "model.tar.gz").model
+    assert len(torch.load(folder / "best.th", weights_only=True)) == len(tensors)
+    expected = trained.transformer if name == "ia3_train_load" else make_model(base).transformer
+    assert torch.equal(loaded.transformer.shared.weight, expected.shared.weight)
 
 
 def test_validation_may_be_a_file_or_left_out(

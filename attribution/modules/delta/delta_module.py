@@ -1,15 +1,43 @@
 """A small trainable change to a frozen pretrained model."""
 
+import json
 from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Dict, Optional, Union
 
+import torch
 from allennlp.common import Registrable
+from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
+
+from attribution.common.artefacts import first_difference
+from attribution.modules.delta.delta_folder import PREFIX, Delta, base_fingerprint, read_delta, write_delta
 
 
 class DeltaModule(Registrable):
     """
-    Base of parameter-efficient methods: what is trained, where it goes and how it starts.
+    Base of parameter-efficient methods: what is trained, where it goes, how it starts, and how it is kept.
+
+    # Parameters
+
+    weights : `str`, optional
+        The folder of a delta to start from: one that a run here left, or a PEFT adapter.
+    allow_pickle : `bool`, optional (default = `False`)
+        Read a folder whose weights are `adapter_model.bin`, as older programs wrote them.
+    check_base_model : `bool`, optional (default = `True`)
+        Refuse `weights` that were tuned on another base model: by its weights where the folder knows them, otherwise
+        by the last part of its name.
     """
+
+    virtual_tokens = 0
+    """Positions that the method takes from the model's."""
+
+    def __init__(
+        self, weights: Optional[str] = None, allow_pickle: bool = False, check_base_model: bool = True
+    ) -> None:
+        self.weights = weights
+        self.allow_pickle = allow_pickle
+        self.check_base_model = check_base_model
 
     @abstractmethod
     def inject(self, transformer: PreTrainedModel) -> None:
@@ -21,3 +49,88 @@ class DeltaModule(Registrable):
 
         `ConfigurationError` if a pattern of modules to change matches nothing.
         """
+
+    @abstractmethod
+    def adapter_config(self, transformer: PreTrainedModel) -> Dict[str, Any]:
+        """The content of `adapter_config.json`, the base model's name left out. `peft_type` is the method."""
+
+    def tensors(self, transformer: PreTrainedModel) -> Dict[str, torch.nn.Parameter]:
+        """What is trained, by its names in a file."""
+        return {f"{PREFIX}{name}": weight for name, weight in transformer.named_parameters() if weight.requires_grad}
+
+    def save(self, transformer: PreTrainedModel, folder: Union[str, Path], base_model: str) -> None:
+        """
+        Writes the delta alone, in PEFT's format (`delta_folder`).
+
+        # Parameters
+
+        base_model : `str`
+            A hub id or a local folder.
+        """
+        config = {**_plain(self.adapter_config(transformer)), "base_model_name_or_path": base_model}
+        write_delta(folder, config, self.tensors(transformer), base_fingerprint(transformer))
+
+    def load(self, transformer: PreTrainedModel, folder: Union[str, Path], base_model: str) -> None:
+        """
+        Sets what is trained to a delta from a folder. `transformer` is injected already.
+
+        # Raises
+
+        `ConfigurationError`, naming the first difference, if it is of another method, size or base model.
+        """
+        delta = read_delta(folder, self.allow_pickle)
+        there = self.identity(delta.config)
+        here = self.identity(_plain(self.adapter_config(transformer)))
+        for one, other in (({"peft_type": there["peft_type"]}, {"peft_type": here["peft_type"]}), (there, here)):
+            difference = first_difference(one, other)
+            if difference:
+                raise ConfigurationError(f"{folder}: another delta than the model's: {difference}")
+        if self.check_base_model:
+            _check_base_model(transformer, delta, folder, base_model)
+        self.assign(transformer, delta, folder)
+
+    def identity(self, config: Dict[str, Any]) -> Dict[str, Any]:
+        """Of an `adapter_config.json` what must agree for its tensors to mean the same."""
+        return {name: value for name, value in config.items() if name != "base_model_name_or_path"}
+
+    def assign(self, transformer: PreTrainedModel, delta: Delta, folder: Union[str, Path]) -> None:
+        """Copies the tensors of a delta, all of them, into what is trained."""
+        own = self.tensors(transformer)
+        missing = [name for name in own if name not in delta.tensors]
+        unknown = [name for name in delta.tensors if name not in own]
+        other_shape = [
+            f"{name} {tuple(tensor.shape)} instead of {tuple(own[name].shape)}"
+            for name, tensor in delta.tensors.items()
+            if name in own and own[name].shape != tensor.shape
+        ]
+        infinite = [name for name, tensor in delta.tensors.items() if not tensor.isfinite().all()]
+        for problem, names in (
+            ("have another shape", other_shape),
+            ("are missing", missing),
+            ("are unknown", unknown),
+            ("have values that are no numbers", infinite),
+        ):
+            if names:
+                raise ConfigurationError(
+                    f"{folder}: {len(names)} of its tensors {problem}, the first: {', '.join(names[:3])}"
+                )
+        with torch.no_grad():
+            for name, weight in own.items():
+                weight.copy_(delta.tensors[name])
+
+
+def _check_base_model(transformer: PreTrainedModel, delta: Delta, folder: Union[str, Path], base_model: str) -> None:
+    named = str(delta.config.get("base_model_name_or_path") or "")
+    if delta.base_fingerprint is None:
+        same, difference = Path(named).name == Path(base_model).name, ""
+    else:
+        same, difference = delta.base_fingerprint == base_fingerprint(transformer), ", or other weights of it"
+    if not same:
+        raise ConfigurationError(
+            f"{folder}: tuned on another base model, {named or 'which it does not name'}{difference}; here it is "
+            f"{base_model} (check_base_model: false uses it all the same)"
+        )
+
+
+def _plain(config: Dict[str, Any]) -> Dict[str, Any]:
+    return json.loads(json.dumps(config, default=sorted))

@@ -19,6 +19,15 @@ def test_the_update_is_alpha_over_r_times_b_a(tiny_model: Callable[[str], str]) 
     assert changed == {"q"}
 
 
+@pytest.mark.parametrize("initialisation, bound", [("standard", 16**-0.5), ("published", 4**-0.5)])
+def test_initialisation(initialisation: str, bound: float, tiny_model: Callable[[str], str]) -> None:
+    model = make_model(tiny_model("t5"), delta={"type": "lora", "r": 4, "initialisation": initialisation})
+    drawn = torch.cat([weight.flatten() for name, weight in model.state_dict().items() if "lora_A" in name])
+    assert 0.9 * bound < drawn.abs().max() <= bound
+    with pytest.raises(ConfigurationError, match="initialisation 'wide' is none of standard, published"):
+        make_model(tiny_model("t5"), delta={"type": "lora", "initialisation": "wide"})
+
+
 def test_no_target_modules(tiny_model: Callable[[str], str]) -> None:
     with pytest.raises(ConfigurationError, match="`target_modules` is empty"):
         make_model(tiny_model("t5"), delta={"type": "lora", "target_modules": []})

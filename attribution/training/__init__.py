@@ -1,0 +1,3 @@
+from attribution.training.save_delta import SaveDelta
+
+__all__ = ["SaveDelta"]

@@ -1,0 +1,53 @@
+"""Prefixes against a forward pass by hand. What PEFT's does is in peft_delta_test.py."""
+
+from typing import Any, Callable
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+from transformers import AutoModelForSeq2SeqLM
+
+from tests.models.conftest import make_batch, make_model
+from tests.modules.delta.slow_t5 import needs_transformers_5, slow_t5
+
+PROMPT, TARGET = [5, 9, 11, 30, 7], [0, 8, 4, 6]
+
+
+@needs_transformers_5
+@pytest.mark.parametrize("hidden_size", [None, 5])
+def test_equals_the_formula_in_both_stacks(hidden_size: Any, tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model("t5")
+    settings = {"num_virtual_tokens": 3, "hidden_size": hidden_size, "encoder": True, "std": 1.0}
+    tuned = make_model(folder, delta={"type": "prefix", **settings}).transformer.eval()
+    plain = AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+
+    def prefix(place: str) -> Any:
+        stack, _, layer, _, part = place.split(".")
+        if part != "0":
+            return None
+        encoder = getattr(tuned, stack).prefix_encoder
+        states = encoder.embedding.weight
+        if hidden_size is not None:
+            states = torch.tanh(states @ encoder.down.weight.T) @ encoder.up.weight.T
+        # Shape: (tokens, layers, keys and values, heads, head size)
+        states = states.view(3, 2, 2, 2, 8)[:, int(layer)]
+        return states[:, 0].transpose(0, 1), states[:, 1].transpose(0, 1)
+
+    with torch.no_grad():
+        logits = tuned(input_ids=torch.tensor([PROMPT]), decoder_input_ids=torch.tensor([TARGET])).logits[0]
+        torch.testing.assert_close(logits, slow_t5(plain, PROMPT, TARGET, prefix=prefix), atol=1e-4, rtol=1e-4)
+
+
+def test_virtual_tokens_count_as_positions(tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model("bart")  # 64 positions.
+    batch = make_batch(folder, [("cat " * 40, ["yes"], 0)])
+    assert make_model(folder, delta={"type": "prefix", "num_virtual_tokens": 20}).eval()(**batch)["loss"].isfinite()
+    with pytest.raises(ConfigurationError, match="has 34 positions"):
+        make_model(folder, delta={"type": "prefix", "num_virtual_tokens": 30}).eval()(**batch)
+
+
+def test_bad_settings(tiny_model: Callable[[str], str]) -> None:
+    with pytest.raises(ConfigurationError, match="num_virtual_tokens is 0"):
+        make_model(tiny_model("t5"), delta={"type": "prefix", "num_virtual_tokens": 0})
+    with pytest.raises(ConfigurationError, match="a LlamaForCausalLM has no encoder"):
+        make_model(tiny_model("llama"), type="causal_lm", delta={"type": "prefix", "encoder": True})
