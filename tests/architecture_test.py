@@ -19,6 +19,7 @@ from allennlp.training.metrics import Metric
 import attribution
 from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
+from attribution.ensembling import DeltaMerger, Weighting
 from attribution.modules.delta import DeltaModule
 from attribution.retrievers import QueryAggregator, Retriever
 
@@ -66,7 +67,7 @@ def test_every_module_has_a_test_at_its_place() -> None:
 def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
-        QueryAggregator, PoolSource,
+        QueryAggregator, PoolSource, Weighting, DeltaMerger,
     ]  # fmt: skip
     return [
         (base, name, subclass)
