@@ -131,7 +131,8 @@ class Ensemble(ArtefactJob):
         granularity = "part" if first.parts else "model"
         SimilarityMatrix(targets, sources, values, True, granularity, first.parts).save(directory / "weights.npz")
         if self.heat_map:
-            shown = values.reshape(*values.shape[:2], -1).mean(2)
+            own = np.array(targets)[:, None] == np.array(sources)
+            shown = np.where(own, np.nan, values.reshape(*values.shape[:2], -1).mean(2))
             for ending in ("png", "svg"):
                 draw_heat_map(directory / f"weights.{ending}", targets, sources, shown, "weights of the sources")
 

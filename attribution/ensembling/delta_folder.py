@@ -61,6 +61,8 @@ class DeltaFolder:
         if not isinstance(config, dict) or not isinstance(config.get("peft_type"), str):
             raise ConfigurationError(f"{path / CONFIG}: does not say which method it is (`peft_type`)")
         self.reader = SafetensorsReader(path / WEIGHTS)
+        if not self.reader.tensors:
+            raise ConfigurationError(f"{path / WEIGHTS}: has no tensors")
         self.layout = DeltaLayout(config, self.reader.tensors)
 
     @property

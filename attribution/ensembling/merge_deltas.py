@@ -1,10 +1,12 @@
 """All merges in one pass over the sources' files: what is held is one tensor of each source, or a piece of it."""
 
 import os
+import resource
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
@@ -19,9 +21,10 @@ from attribution.ensembling.delta_merger import DeltaMerger, MergeStep
 from attribution.ensembling.ensemble_weights import EnsembleWeights
 
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-# Numbers, of all sources and targets together.
+# So many numbers, of all sources and targets together, are in a piece, and are held by all workers.
 _PIECE = 1 << 22
 _HELD = 1 << 24
+_OTHER_FILES = 64
 
 
 def merge_deltas(
@@ -41,19 +44,14 @@ def merge_deltas(
 
     `ConfigurationError` if the sources cannot be merged, or so, or one has a value that is not a number.
     """
-    layout = common_layout(sources)
-    for name, tensor in layout.tensors.items():
-        if tensor.dtype not in _DTYPES:
-            raise ConfigurationError(f"{sources[0].path}: the tensor {name} is of {tensor.dtype}; no mean can be taken")
+    layout = _mergeable(sources, len(folders))
     merged = merger.merged_layout(layout)
     steps = merger.steps(layout, weights)
     deltas = len(sources) + len(folders)
     piece = max(1, _PIECE // deltas) if merger.elementwise else sys.maxsize
-    longest = max(min(piece, sum(layout.tensors[name].values for name in step.names)) for step in steps)
-    workers = max(1, min(len(os.sched_getaffinity(0)), _HELD // (longest * deltas)))
-    jobs = [
-        (step, start) for step in steps for start in range(0, layout.tensors[step.names[0]].values, piece)
-    ]  # fmt: skip
+    longest = max(1, *(min(piece, sum(layout.tensors[name].values for name in step.names)) for step in steps))
+    workers = max(1, min(os.cpu_count() or 1, _HELD // (longest * deltas)))
+    jobs = [(step, start) for step in steps for start in range(0, layout.tensors[step.names[0]].values, piece)]
     with _one_thread(), ExitStack() as files:
         readers = [files.enter_context(source.reader) for source in sources]
         writers = [files.enter_context(SafetensorsWriter(folder / WEIGHTS, merged.tensors)) for folder in folders]
@@ -63,6 +61,18 @@ def merge_deltas(
                 pass
     for folder in folders:
         write_json(folder / CONFIG, merged.config)
+
+
+def _mergeable(sources: Sequence[DeltaFolder], targets: int) -> DeltaLayout:
+    layout = common_layout(sources)
+    for name, tensor in layout.tensors.items():
+        if tensor.dtype not in _DTYPES:
+            raise ConfigurationError(f"{sources[0].path}: the tensor {name} is of {tensor.dtype}; no mean can be taken")
+    files = len(sources) + targets
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files + _OTHER_FILES > allowed:
+        raise ConfigurationError(f"{files} files are open at once, and {allowed} may be: raise `ulimit -n`")
+    return layout
 
 
 class _Merging:
@@ -101,7 +111,7 @@ class _Merging:
         for reader, row in zip(self.readers, rows.numpy()):
             reader.read_into(row, name, start * dtype.itemsize)
         values = rows.view(dtype) if dtype == torch.float64 else rows.view(dtype).float()
-        if not values.sum().isfinite():  # Of finite values, too, a sum can be too large.
+        if not isfinite(values.sum().item()):  # Of finite values, too, a sum can be too large.
             self._check(values, name)
         return values.view(-1, *tensor.shape) if count == tensor.values else values
 

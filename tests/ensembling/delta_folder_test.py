@@ -61,6 +61,8 @@ def test_tensors_that_differ(write_delta: Callable[..., DeltaFolder]) -> None:
 
 
 def test_folders_that_hold_no_delta(write_delta: Callable[..., DeltaFolder], tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"{WEIGHTS}: has no tensors"):
+        write_delta("a", {})
     folder = write_delta("a", lora_tensors(1)).path
     for content in ("{", "[]", json.dumps({"r": 2})):
         (folder / CONFIG).write_text(content)

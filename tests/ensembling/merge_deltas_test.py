@@ -50,7 +50,7 @@ def test_the_same_bytes_from_one_worker_and_from_three(
     deltas = [write_delta(f"s{seed}", lora_tensors(seed, out=90, inner=70)) for seed in range(3)]
     merge_deltas(deltas, weights_of(VALUES), TiesMerger(0.5), _folders(tmp_path))
     before = [(folder / WEIGHTS).read_bytes() for folder in _folders(tmp_path)]
-    monkeypatch.setattr(MODULE.os, "sched_getaffinity", lambda process: range(workers))
+    monkeypatch.setattr(MODULE.os, "cpu_count", lambda: workers)
     threads = torch.get_num_threads()
     merge_deltas(deltas, weights_of(VALUES), TiesMerger(0.5), _folders(tmp_path))
     assert [(folder / WEIGHTS).read_bytes() for folder in _folders(tmp_path)] == before
@@ -102,6 +102,14 @@ def test_finite_values_whose_sum_is_not(write_delta: Callable[..., DeltaFolder],
     deltas = [write_delta(f"s{number}", {"a": torch.full((4,), 3e38)}) for number in range(3)]
     merge_deltas(deltas, weights_of([[0.5, 0.25, 0.25]]), LinearMerger(), _folders(tmp_path, 1))
     torch.testing.assert_close(load_file(_folders(tmp_path, 1)[0] / WEIGHTS)["a"], torch.full((4,), 3e38))
+
+
+def test_more_files_than_may_be_open(
+    write_delta: Callable[..., DeltaFolder], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(MODULE.resource, "getrlimit", lambda limit: (65, 100))
+    with pytest.raises(ConfigurationError, match="2 files are open at once, and 65 may be: raise `ulimit -n`"):
+        merge_deltas([write_delta("a", lora_tensors(0))], weights_of([[1.0]]), LinearMerger(), _folders(tmp_path, 1))
 
 
 def test_whole_numbers_have_no_mean(write_delta: Callable[..., DeltaFolder], tmp_path: Path) -> None:
