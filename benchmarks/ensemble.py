@@ -160,9 +160,8 @@ def main() -> None:
         rows += [("ours", place, [two for _, two in results]), ("reading, writing", place, [one for one, _ in results])]
     for label, place, times in rows:
         print(f"| {label} | {place} | " + " | ".join(f"{median(column):.2f}" for column in zip(*times)) + " |")
-    print(
-        f"CPU time of the published algorithm over ours: {spread([slow[1] / two[1] for _, two in pairs['cache']], '.1f')}"
-    )
+    ratios = [slow[1] / two[1] for _, two in pairs["cache"]]
+    print(f"CPU time of the published algorithm over ours: {spread(ratios, '.1f')}")
     for place, results in pairs.items():
         shares = [one[0] / two[0] for one, two in results]
         print(f"speed, of plainly reading and writing ({place}): {spread(shares, '.0%')}")

@@ -57,7 +57,7 @@ class SafetensorsReader:
                 header = json.loads(file.read(length))
         except (OSError, SafetensorError) as error:
             raise ConfigurationError(f"{path}: missing, truncated or not a safetensors file ({error})") from error
-        header.pop("__metadata__", None)
+        self.metadata: Dict[str, str] = header.pop("__metadata__", {})
         places = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
         self.tensors = {name: TensorType(place["dtype"], tuple(place["shape"])) for name, place in places}
         self._starts = {name: _LENGTH_BYTES + length + place["data_offsets"][0] for name, place in places}
@@ -91,11 +91,13 @@ class SafetensorsWriter:
     path : `Path`
     tensors : `Mapping[str, TensorType]`
         What will be in the file, in this order.
+    metadata : `Mapping[str, str]`
+        Texts for the header.
     """
 
-    def __init__(self, path: Path, tensors: Mapping[str, TensorType]) -> None:
+    def __init__(self, path: Path, tensors: Mapping[str, TensorType], metadata: Mapping[str, str]) -> None:
         self.path = path
-        header: Dict[str, Any] = {"__metadata__": {"format": "pt"}}
+        header: Dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
         starts, end = {}, 0
         for name, (dtype, shape) in tensors.items():
             starts[name] = end

@@ -13,7 +13,9 @@ CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 
 # What a delta's tensors do does not depend on these.
-_IRRELEVANT = {"auto_mapping", "inference_mode", "peft_version"}
+_IRRELEVANT = {"auto_mapping", "inference_mode", "peft_version", "task_type"}
+# In the head of the safetensors file: of the weights that the delta was tuned on.
+_BASE = "base_fingerprint"
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,13 @@ class DeltaLayout:
         The content of `adapter_config.json`.
     tensors : `Dict[str, TensorType]`
         In the order of the file.
+    metadata : `Dict[str, str]`
+        Of the head of the safetensors file.
     """
 
     config: Dict[str, Any]
     tensors: Dict[str, TensorType]
+    metadata: Dict[str, str]
 
 
 class DeltaFolder:
@@ -63,7 +68,7 @@ class DeltaFolder:
         self.reader = SafetensorsReader(path / WEIGHTS)
         if not self.reader.tensors:
             raise ConfigurationError(f"{path / WEIGHTS}: has no tensors")
-        self.layout = DeltaLayout(config, self.reader.tensors)
+        self.layout = DeltaLayout(config, self.reader.tensors, self.reader.metadata)
 
     @property
     def files(self) -> List[Path]:
@@ -72,7 +77,7 @@ class DeltaFolder:
 
 def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
     """
-    The layout that all of them have.
+    The layout that all of them have, with the metadata that they have in common.
 
     # Raises
 
@@ -80,15 +85,18 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
     """
     first = deltas[0]
     for other in deltas[1:]:
-        difference = _config_difference(first.layout.config, other.layout.config) or _tensor_difference(
-            first.layout.tensors, other.layout.tensors
+        difference = (
+            _config_difference(first.layout.config, other.layout.config)
+            or _tensor_difference(first.layout.tensors, other.layout.tensors)
+            or _base_difference(first.layout.metadata, other.layout.metadata)
         )
         if difference:
             raise ConfigurationError(
                 f"{first.path} and {other.path} cannot be merged: {difference}. Merge deltas of one method, size and "
                 "base model"
             )
-    return first.layout
+    metadata = set.intersection(*(set(delta.layout.metadata.items()) for delta in deltas))
+    return DeltaLayout(first.layout.config, first.layout.tensors, dict(metadata))
 
 
 def _config_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
@@ -99,8 +107,15 @@ def _config_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
 
 def _comparable(value: Any) -> Any:
-    """PEFT writes sets of names as lists, in any order."""
-    return sorted(value, key=repr) if isinstance(value, list) else value
+    """PEFT writes sets of names as lists, in any order; what one version leaves out another writes as nothing."""
+    return sorted(value, key=repr) if isinstance(value, list) and value else value or None
+
+
+def _base_difference(one: Mapping[str, str], other: Mapping[str, str]) -> str:
+    """Another program's deltas do not say which weights they were tuned on."""
+    if _BASE in one and _BASE in other and one[_BASE] != other[_BASE]:
+        return f"they were tuned on other weights (`{_BASE}` is {one[_BASE][:12]}... and {other[_BASE][:12]}...)"
+    return ""
 
 
 def _tensor_difference(one: Mapping[str, TensorType], other: Mapping[str, TensorType]) -> str:

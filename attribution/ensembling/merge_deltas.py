@@ -54,7 +54,10 @@ def merge_deltas(
     jobs = [(step, start) for step in steps for start in range(0, layout.tensors[step.names[0]].values, piece)]
     with _one_thread(), ExitStack() as files:
         readers = [files.enter_context(source.reader) for source in sources]
-        writers = [files.enter_context(SafetensorsWriter(folder / WEIGHTS, merged.tensors)) for folder in folders]
+        writers = [
+            files.enter_context(SafetensorsWriter(folder / WEIGHTS, merged.tensors, merged.metadata))
+            for folder in folders
+        ]
         merging = _Merging(layout, merger, piece, readers, writers)
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             for _ in Tqdm.tqdm(pool.map(merging, jobs), total=len(jobs), desc="merging", unit="tensor"):

@@ -54,7 +54,7 @@ class ProductSpaceMerger(DeltaMerger):
         for first, second in pairs:
             tensors[first] = TensorType(tensors[first].dtype, (self.rank, tensors[first].shape[1]))
             tensors[second] = TensorType(tensors[second].dtype, (tensors[second].shape[0], self.rank))
-        return DeltaLayout({**config, **_scaled(config, self.rank)}, tensors)
+        return DeltaLayout({**config, **_scaled(config, self.rank)}, tensors, layout.metadata)
 
     def steps(self, layout: DeltaLayout, weights: EnsembleWeights) -> List[MergeStep]:
         pairs = dict(_pairs(layout))

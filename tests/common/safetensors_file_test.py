@@ -48,7 +48,7 @@ def test_reads_what_the_library_wrote(path: Path) -> None:
 def test_writes_in_any_order_and_in_pieces_what_the_library_would(path: Path) -> None:
     types = SafetensorsReader(path).tensors
     again = path.with_name("again.safetensors")
-    with SafetensorsWriter(again, types) as writer:
+    with SafetensorsWriter(again, types, SafetensorsReader(path).metadata) as writer:
         writer.write(_bytes(TENSORS["c"]), "c")
         writer.write(_bytes(TENSORS["b.weight"])[8:], "b.weight", 8)
         writer.write(_bytes(TENSORS["b.weight"])[:8], "b.weight")
@@ -99,7 +99,7 @@ def test_a_file_that_shrinks_while_it_is_read(path: Path) -> None:
 
 
 def test_the_header_ends_at_a_multiple_of_eight(path: Path) -> None:
-    with SafetensorsWriter(path, {"a": TensorType("F32", (1,))}) as writer:
+    with SafetensorsWriter(path, {"a": TensorType("F32", (1,))}, {}) as writer:
         writer.write(b"\0\0\0\0", "a")
     length = int.from_bytes(path.read_bytes()[:8], "little")
     assert length % 8 == 0 and json.loads(path.read_bytes()[8 : 8 + length])["a"]["data_offsets"] == [0, 4]

@@ -5,6 +5,7 @@ from typing import Any, Callable
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from safetensors.torch import save_file
 
 from attribution.ensembling.delta_folder import CONFIG, WEIGHTS, DeltaFolder, common_layout
 from tests.ensembling.conftest import lora_tensors
@@ -21,7 +22,7 @@ def test_reads_the_layout_alone(write_delta: Callable[..., DeltaFolder]) -> None
 
 def test_what_does_not_matter_may_differ(write_delta: Callable[..., DeltaFolder]) -> None:
     one = write_delta("a", lora_tensors(1), inference_mode=True, peft_version="0.18.0")
-    other = write_delta("b", lora_tensors(2), target_modules=["v", "q"], lora_dropout=0.1, peft_version="0.21.2")
+    other = write_delta("b", lora_tensors(2), target_modules=["v", "q"], lora_dropout=0.1, use_dora=False)
     assert common_layout([one, other]).config == one.layout.config
 
 
@@ -42,6 +43,19 @@ def test_deltas_of_different_kinds(changes: Any, message: str, write_delta: Call
     with pytest.raises(ConfigurationError, match="a and .*c cannot be merged: ") as error:
         common_layout(deltas)
     assert message in str(error.value)
+
+
+def test_the_base_model_by_its_weights(write_delta: Callable[..., DeltaFolder]) -> None:
+    """Two models may have one name; a delta of another program's does not say what it was tuned on."""
+    deltas = [write_delta(name, lora_tensors(1)) for name in "abc"]
+    for delta, metadata in zip(deltas, [{"base_fingerprint": "1" * 64}, {"base_fingerprint": "1" * 64}, None]):
+        save_file(lora_tensors(1), delta.files[1], metadata)
+    one, same, silent = (DeltaFolder(delta.path) for delta in deltas)
+    assert common_layout([one, same]).metadata == {"base_fingerprint": "1" * 64}
+    assert common_layout([one, same, silent]).metadata == {}
+    save_file(lora_tensors(1), same.files[1], {"base_fingerprint": "2" * 64})
+    with pytest.raises(ConfigurationError, match="a and .*b cannot be merged: they were tuned on other weights"):
+        common_layout([one, DeltaFolder(same.path)])
 
 
 def test_tensors_that_differ(write_delta: Callable[..., DeltaFolder]) -> None:

@@ -97,7 +97,7 @@ def test_each_block_has_its_own_weights(merge: Any) -> None:
 
 
 def test_the_innermost_part_counts_and_names_end_at_dots() -> None:
-    layout = DeltaLayout({}, dict.fromkeys(["m.encoder.block.1.layer.0.x", "m.encoder.block.11.x"]))  # type: ignore
+    layout = DeltaLayout({}, dict.fromkeys(["m.encoder.block.1.layer.0.x", "m.encoder.block.11.x"]), {})  # type: ignore
     values = np.array([[[0.0, 1.0]], [[1.0, 0.0]]])
     steps = PerBlockMerger().steps(layout, weights_of(values, ["encoder.block.1", "encoder.block.1.layer.0"]))
     assert [step.weights.tolist() for step in steps] == [[[1.0], [0.0]], [[0.5], [0.5]]]

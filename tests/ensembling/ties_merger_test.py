@@ -8,7 +8,7 @@ from peft.utils.merge_utils import ties
 from attribution.ensembling import TiesMerger
 from attribution.ensembling.delta_folder import DeltaLayout
 
-LORA = DeltaLayout({"peft_type": "LORA"}, {})
+LORA = DeltaLayout({"peft_type": "LORA"}, {}, {})
 
 
 def _merge(
@@ -39,7 +39,7 @@ def test_with_equal_weights_it_is_the_libraries(density: float) -> None:
 
 def test_of_ia3_the_distance_from_one_is_merged() -> None:
     tensors = torch.tensor([[1.0, 3.0, 1.1], [1.2, 0.5, 1.0]])
-    merged = _merge(tensors, [[0.5, 0.5]], 0.34, DeltaLayout({"peft_type": "IA3"}, {}))
+    merged = _merge(tensors, [[0.5, 0.5]], 0.34, DeltaLayout({"peft_type": "IA3"}, {}, {}))
     torch.testing.assert_close(merged, torch.tensor([[1.0, 3.0, 1.0]]))
 
 
