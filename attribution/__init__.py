@@ -1,5 +1,27 @@
 """Finds which sources help a new NLP task, and trains and evaluates on just them."""
 
-from attribution import commands, data, encoders, metrics, models, modules, predictors, retrievers, training
+from attribution import (
+    commands,
+    data,
+    encoders,
+    ensembling,
+    metrics,
+    models,
+    modules,
+    predictors,
+    retrievers,
+    training,
+)
 
-__all__ = ["commands", "data", "encoders", "metrics", "models", "modules", "predictors", "retrievers", "training"]
+__all__ = [
+    "commands",
+    "data",
+    "encoders",
+    "ensembling",
+    "metrics",
+    "models",
+    "modules",
+    "predictors",
+    "retrievers",
+    "training",
+]

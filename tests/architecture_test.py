@@ -20,6 +20,7 @@ from allennlp.training.metrics import Metric
 import attribution
 from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
+from attribution.ensembling import DeltaMerger, Weighting
 from attribution.modules.delta import DeltaModule
 from attribution.retrievers import QueryAggregator, Retriever
 
@@ -67,7 +68,7 @@ def test_every_module_has_a_test_at_its_place() -> None:
 def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
-        QueryAggregator, PoolSource, TrainerCallback,
+        QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
     ]  # fmt: skip
     return [
         (base, name, subclass)

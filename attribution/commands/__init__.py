@@ -2,7 +2,17 @@ from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.build_gym import BuildGym
 from attribution.commands.build_pool import BuildPool
 from attribution.commands.embed import Embed
+from attribution.commands.ensemble import EnsembleCommand
 from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.retrieve import Retrieve
 
-__all__ = ["ArtefactCommand", "ArtefactJob", "BuildGym", "BuildPool", "Embed", "NoveltyCommand", "Retrieve"]
+__all__ = [
+    "ArtefactCommand",
+    "ArtefactJob",
+    "BuildGym",
+    "BuildPool",
+    "Embed",
+    "EnsembleCommand",
+    "NoveltyCommand",
+    "Retrieve",
+]

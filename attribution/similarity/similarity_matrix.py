@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Union
+from typing import List, Sequence, Union
+from zipfile import BadZipFile
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -23,6 +24,8 @@ class SimilarityMatrix:
         Whether a high score means that the source helps the target.
     granularity : `str`
         What was compared: `task`, `model`, `layer`, ...
+    parts : `Sequence[str]`, optional (default = `()`)
+        The parts' names, as they stand in the names of parameters: `encoder.block.0`, ...
     """
 
     targets: List[str]
@@ -30,12 +33,15 @@ class SimilarityMatrix:
     scores: np.ndarray
     higher_is_better: bool
     granularity: str
+    parts: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.scores.shape[:2] != (len(self.targets), len(self.sources)):
             raise ValueError(
                 f"scores of shape {self.scores.shape} for {len(self.targets)} targets and {len(self.sources)} sources"
             )
+        if self.parts and self.scores.shape[2:] != (len(self.parts),):
+            raise ValueError(f"scores of shape {self.scores.shape} for {len(self.parts)} parts")
 
     def save(self, path: Path) -> None:
         """Writes `path` (.npz) and, for the eye, a .tsv beside it with the mean over the parts."""
@@ -46,6 +52,7 @@ class SimilarityMatrix:
             scores=self.scores,
             higher_is_better=self.higher_is_better,
             granularity=self.granularity,
+            **({"parts": np.array(self.parts, dtype=str)} if self.parts else {}),  # type: ignore[arg-type]
         )
         flat = self.scores.reshape(*self.scores.shape[:2], -1).mean(-1)
         lines = [["", *self.sources]]
@@ -67,6 +74,7 @@ class SimilarityMatrix:
                     saved["scores"],
                     bool(saved["higher_is_better"]),
                     str(saved["granularity"]),
+                    saved["parts"].tolist() if "parts" in saved else (),
                 )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise ConfigurationError(f"{path}: not a similarity matrix ({error})") from error

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -13,7 +14,9 @@ from allennlp.common import Params
 from allennlp.models.archival import load_archive
 from safetensors.torch import load_file
 
+from attribution.similarity import SimilarityMatrix
 from tests.conftest import ROWS
+from tests.ensembling.conftest import LORA, lora_tensors, write_delta_folder
 from tests.models.conftest import make_model
 
 CONFIGS = Path(__file__).parents[2] / "training_config"
@@ -96,6 +99,7 @@ def environment(
         "DEMO_CACHE": "/nowhere",
         "WEIGHTS_NAME": "/nowhere/weights.th",
         "STEPS": "5",
+        "DELTAS": "/nowhere/*",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -337,3 +341,48 @@ def test_task_moe_builds_a_gym(
     assert result.status == 0, result.stderr
     assert len(list((tmp_path / "gym" / "films").iterdir())) == 6
     assert (tmp_path / "gym" / "films" / "films_2_1_train.tsv").read_text().count("\n") == 4
+
+
+@pytest.mark.parametrize(
+    "weighting, merger",
+    [
+        ("softmax", "linear"),
+        ("linear", "product_space"),
+        ("top_k", "ties"),
+        ("softmax", "per_block"),
+        ("uniform", "linear"),
+        ("group", "linear"),
+    ],
+)
+def test_weight_ensembling_merges(
+    weighting: str,
+    merger: str,
+    environment: Dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    allennlp: Any,
+    tmp_path: Path,
+) -> None:
+    names = ["adversarialqa", "hotpot_qa", "superglue-record"]
+    for number, name in enumerate(names):
+        write_delta_folder(tmp_path / "runs" / name / "delta", lora_tensors(number), **LORA)
+    scores = np.abs(np.random.default_rng(0).normal(size=(3, 3, 2)))
+    parts = ["encoder.block.0", "decoder.block.1"]
+    by_block = merger == "per_block"
+    SimilarityMatrix(
+        names, names, scores if by_block else scores[:, :, 0], True, "block", parts if by_block else ()
+    ).save(tmp_path / "similarity.npz")
+    for variable, value in {
+        "DELTAS": str(tmp_path / "runs" / "*" / "delta"),
+        "SIMILARITY": str(tmp_path / "similarity.npz"),
+        "WEIGHTING": weighting,
+        "MERGER": merger,
+        "TOP_K": "2",
+        "RANK": "3",
+        "TARGETS": "hotpot_qa adversarialqa",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    config = CONFIGS / "weight_ensembling" / "ensemble.jsonnet"
+    result = allennlp("ensemble", config, "-s", tmp_path / "merged")
+    assert result.status == 0, result.stderr
+    assert "2 deltas merged from 3" in result.stdout
+    assert json.loads((tmp_path / "merged" / "hotpot_qa" / "weights.json").read_text())["target"] == "hotpot_qa"

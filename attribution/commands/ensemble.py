@@ -1,0 +1,175 @@
+"""
+`allennlp ensemble`: for each target one delta, merged from the other tasks' deltas.
+"""
+
+from glob import escape, glob, has_magic
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional
+
+import numpy as np
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError
+
+from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.common.artefacts import write_json
+from attribution.common.engines import Engine
+from attribution.ensembling import (
+    DeltaFolder,
+    DeltaMerger,
+    EnsembleWeights,
+    LinearMerger,
+    Weighting,
+    leave_one_out_weights,
+    merge_deltas,
+)
+from attribution.similarity import SimilarityMatrix, draw_heat_map
+
+_TARGET = "{target}"
+
+
+class _Merge(NamedTuple):
+    """Targets whose deltas are merged from the same sources."""
+
+    targets: List[str]
+    sources: Dict[str, Path]
+
+
+class Ensemble(ArtefactJob):
+    """
+    The configuration of `allennlp ensemble`.
+
+    # Parameters
+
+    deltas : `str`
+        A pattern of folders (`runs/*/delta`), each with the delta of a task, in PEFT's format. What stands for the
+        asterisks is the source's name. With `{target}` in it each target has sources of its own: those that were
+        tuned on for it, say.
+    weighting : `Weighting`
+        From scores to weights.
+    similarity : `str`, optional
+        The scores: the `.npz` of a similarity matrix.
+    merger : `DeltaMerger`, optional (default = `linear`)
+    targets : `List[str]`, optional
+        By default those of the similarity matrix, or else the sources. The source that has a target's name is left
+        out of its delta.
+    part : `int`, optional
+        Of scores by block or layer, use those of this one (from 0) for the whole delta.
+    heat_map : `bool`, optional (default = `False`)
+        Draw the weights, as PNG and SVG.
+    """
+
+    def __init__(
+        self,
+        deltas: str,
+        weighting: Weighting,
+        similarity: Optional[str] = None,
+        merger: Optional[DeltaMerger] = None,
+        targets: Optional[List[str]] = None,
+        part: Optional[int] = None,
+        heat_map: bool = False,
+    ) -> None:
+        if targets is not None and not targets:
+            raise ConfigurationError("targets is empty; name at least one, or leave it out")
+        self.deltas = deltas
+        self.weighting = weighting
+        self.similarity = Path(similarity) if similarity is not None else None
+        self.merger = merger or LinearMerger()
+        self.targets = targets
+        self.part = part
+        self.heat_map = heat_map
+
+    def inputs(self) -> List[Path]:
+        """The files of all deltas, and what the weights come from."""
+        folders = dict.fromkeys(folder for merge in self._merges() for folder in merge.sources.values())
+        files = [file for folder in folders for file in DeltaFolder(folder).files]
+        return [*files, *self.weighting.inputs(), *([self.similarity] if self.similarity else [])]
+
+    def run(self, directory: Path, engine: Engine) -> str:
+        """Writes `DIR/<target>/` for each target, and all weights as `weights.npz` and `weights.tsv`."""
+        similarity = self._similarity()
+        all_weights = []
+        for targets, sources in self._merges():
+            weights = leave_one_out_weights(self.weighting, targets, list(sources), similarity, self.part)
+            folders = [directory / target for target in targets]
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            merge_deltas([DeltaFolder(path) for path in sources.values()], weights, self.merger, folders)
+            for target, folder in zip(targets, folders):
+                write_json(folder / "weights.json", weights.of_target(target))
+            all_weights.append(weights)
+        self._save(all_weights, directory)
+        return _summary(all_weights)
+
+    def _merges(self) -> List[_Merge]:
+        similarity = self._similarity()
+        targets = self.targets or (similarity.targets if similarity else None)
+        if _TARGET in self.deltas:
+            if targets is None:
+                raise ConfigurationError(f"deltas has {_TARGET} in it: say which `targets` there are")
+            merges = [_Merge([name], _find(self.deltas.replace(_TARGET, escape(name)))) for name in targets]
+        else:
+            sources = _find(self.deltas)
+            merges = [_Merge(targets or list(sources), sources)]
+        for target in (name for merge in merges for name in merge.targets):
+            if Path(target).is_absolute() or not Path(target).parts or ".." in Path(target).parts:
+                raise ConfigurationError(f"the target {target!r} cannot be the name of a folder")
+        return merges
+
+    def _similarity(self) -> Optional[SimilarityMatrix]:
+        return SimilarityMatrix.load(self.similarity) if self.similarity else None
+
+    def _save(self, all_weights: List[EnsembleWeights], directory: Path) -> None:
+        targets = [target for weights in all_weights for target in weights.targets]
+        sources = sorted({source for weights in all_weights for source in weights.sources})
+        first = all_weights[0]
+        values = np.zeros((len(targets), len(sources), *first.values.shape[2:]))
+        row = 0
+        for weights in all_weights:
+            columns = [sources.index(source) for source in weights.sources]
+            values[row : row + len(weights.targets), columns] = weights.values
+            row += len(weights.targets)
+        granularity = "part" if first.parts else "model"
+        SimilarityMatrix(targets, sources, values, True, granularity, first.parts).save(directory / "weights.npz")
+        if self.heat_map:
+            own = np.array(targets)[:, None] == np.array(sources)
+            shown = np.where(own, np.nan, values.reshape(*values.shape[:2], -1).mean(2))
+            for ending in ("png", "svg"):
+                draw_heat_map(directory / f"weights.{ending}", targets, sources, shown, "weights of the sources")
+
+
+def _find(pattern: str) -> Dict[str, Path]:
+    """Name -> folder, in the order of the names."""
+    folders = [Path(path) for path in glob(pattern, recursive=True) if Path(path).is_dir()]
+    if not folders:
+        raise ConfigurationError(f"deltas: no folder matches {pattern}")
+    named = sorted((_name(folder, Path(pattern)), folder) for folder in folders)
+    return dict(named)
+
+
+def _name(folder: Path, pattern: Path) -> str:
+    """The parts of the path from the pattern's first asterisk to its last; without one the last part."""
+    magic = [number for number, part in enumerate(pattern.parts) if has_magic(part)]
+    if not magic:
+        return folder.name
+    return "/".join(folder.parts[magic[0] : len(folder.parts) - (len(pattern.parts) - 1 - magic[-1])])
+
+
+def _summary(all_weights: List[EnsembleWeights]) -> str:
+    targets = [target for weights in all_weights for target in weights.targets]
+    effective = [weights.effective_sources(target) for weights in all_weights for target in weights.targets]
+    sources = {source for weights in all_weights for source in weights.sources}
+    return f"{len(targets)} deltas merged from {len(sources)}; effective sources: median {np.median(effective):.1f}"
+
+
+@Subcommand.register("ensemble")
+class EnsembleCommand(ArtefactCommand):
+    """
+    Merges the deltas of other tasks into one for each target: `allennlp ensemble CONFIG -s DIR`. `DIR/<target>/` is
+    then a delta as any other (`adapter_config.json`, `adapter_model.safetensors`), with `weights.json` beside it;
+    `DIR/weights.npz` and `.tsv` have the weights of all.
+
+    Registered as a `Subcommand` with name "ensemble".
+    """
+
+    job = Ensemble
+    summary = "Merge other tasks' deltas into one for each target, weighted by similarity."

@@ -1,0 +1,36 @@
+from attribution.ensembling.delta_folder import DeltaFolder
+from attribution.ensembling.delta_merger import DeltaMerger, LinearMerger, PerBlockMerger
+from attribution.ensembling.ensemble_weights import EnsembleWeights, leave_one_out_weights
+from attribution.ensembling.learned_weighting import LearnedWeighting
+from attribution.ensembling.merge_deltas import merge_deltas
+from attribution.ensembling.product_space_merger import ProductSpaceMerger
+from attribution.ensembling.ties_merger import TiesMerger
+from attribution.ensembling.weighting import (
+    GroupWeighting,
+    LinearWeighting,
+    SimilarityRow,
+    SoftmaxWeighting,
+    TopKWeighting,
+    UniformWeighting,
+    Weighting,
+)
+
+__all__ = [
+    "DeltaFolder",
+    "DeltaMerger",
+    "EnsembleWeights",
+    "GroupWeighting",
+    "LearnedWeighting",
+    "LinearMerger",
+    "LinearWeighting",
+    "PerBlockMerger",
+    "ProductSpaceMerger",
+    "SimilarityRow",
+    "SoftmaxWeighting",
+    "TiesMerger",
+    "TopKWeighting",
+    "UniformWeighting",
+    "Weighting",
+    "leave_one_out_weights",
+    "merge_deltas",
+]

@@ -1,0 +1,128 @@
+"""Delta modules on disk, in PEFT's format: a folder with `adapter_config.json` and `adapter_model.safetensors`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Sequence
+
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.safetensors_file import SafetensorsReader, TensorType
+
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+
+# What a delta's tensors do does not depend on these.
+_IRRELEVANT = {"auto_mapping", "inference_mode", "peft_version", "task_type"}
+# In the head of the safetensors file: of the weights that the delta was tuned on.
+_BASE = "base_fingerprint"
+
+
+@dataclass(frozen=True)
+class DeltaLayout:
+    """
+    # Parameters
+
+    config : `Dict[str, Any]`
+        The content of `adapter_config.json`.
+    tensors : `Dict[str, TensorType]`
+        In the order of the file.
+    metadata : `Dict[str, str]`
+        Of the head of the safetensors file.
+    """
+
+    config: Dict[str, Any]
+    tensors: Dict[str, TensorType]
+    metadata: Dict[str, str]
+
+
+class DeltaFolder:
+    """
+    A trained delta. Its layout is read at once, its values are not.
+
+    # Parameters
+
+    path : `Path`
+
+    # Raises
+
+    `ConfigurationError` if a file is missing or damaged, or the weights are a pickle.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not (path / WEIGHTS).is_file():
+            pickles = [name for name in ("adapter_model.bin", "adapter_model.pt") if (path / name).is_file()]
+            if pickles:
+                raise ConfigurationError(
+                    f"{path / pickles[0]}: is a pickle, and {WEIGHTS} is needed: reading a pickle could execute code. "
+                    "If you trust it, load it with PEFT and save it again"
+                )
+            raise ConfigurationError(f"{path}: not the folder of a delta: it has no {WEIGHTS}")
+        try:
+            config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"{path / CONFIG}: missing or not valid JSON ({error})") from error
+        if not isinstance(config, dict) or not isinstance(config.get("peft_type"), str):
+            raise ConfigurationError(f"{path / CONFIG}: does not say which method it is (`peft_type`)")
+        self.reader = SafetensorsReader(path / WEIGHTS)
+        if not self.reader.tensors:
+            raise ConfigurationError(f"{path / WEIGHTS}: has no tensors")
+        self.layout = DeltaLayout(config, self.reader.tensors, self.reader.metadata)
+
+    @property
+    def files(self) -> List[Path]:
+        return [self.path / CONFIG, self.path / WEIGHTS]
+
+
+def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
+    """
+    The layout that all of them have, with the metadata that they have in common.
+
+    # Raises
+
+    `ConfigurationError`, naming two folders and their first difference, if they cannot be merged.
+    """
+    first = deltas[0]
+    for other in deltas[1:]:
+        difference = (
+            _config_difference(first.layout.config, other.layout.config)
+            or _tensor_difference(first.layout.tensors, other.layout.tensors)
+            or _base_difference(first.layout.metadata, other.layout.metadata)
+        )
+        if difference:
+            raise ConfigurationError(
+                f"{first.path} and {other.path} cannot be merged: {difference}. Merge deltas of one method, size and "
+                "base model"
+            )
+    metadata = set.intersection(*(set(delta.layout.metadata.items()) for delta in deltas))
+    return DeltaLayout(first.layout.config, first.layout.tensors, dict(metadata))
+
+
+def _config_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    for key in sorted({*one, *other} - _IRRELEVANT, key=lambda key: (key != "peft_type", key)):
+        if "dropout" not in key and _comparable(one.get(key)) != _comparable(other.get(key)):
+            return f"`{key}` is {one.get(key)!r} and {other.get(key)!r}"
+    return ""
+
+
+def _comparable(value: Any) -> Any:
+    """PEFT writes sets of names as lists, in any order; what one version leaves out another writes as nothing."""
+    return sorted(value, key=repr) if isinstance(value, list) and value else value or None
+
+
+def _base_difference(one: Mapping[str, str], other: Mapping[str, str]) -> str:
+    """Another program's deltas do not say which weights they were tuned on."""
+    if _BASE in one and _BASE in other and one[_BASE] != other[_BASE]:
+        return f"they were tuned on other weights (`{_BASE}` is {one[_BASE][:12]}... and {other[_BASE][:12]}...)"
+    return ""
+
+
+def _tensor_difference(one: Mapping[str, TensorType], other: Mapping[str, TensorType]) -> str:
+    for name in sorted({*one, *other}):
+        if name not in one or name not in other:
+            return f"the tensor {name} is only in the {'first' if name in one else 'second'}"
+        if one[name] != other[name]:
+            kinds = [f"{list(kind.shape)} of {kind.dtype}" for kind in (one[name], other[name])]
+            return f"the tensor {name} is {kinds[0]} and {kinds[1]}"
+    return ""

@@ -1,0 +1,53 @@
+"""TIES: trim, elect signs, merge what agrees."""
+
+from typing import List
+
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from attribution.ensembling.delta_folder import DeltaLayout
+from attribution.ensembling.delta_merger import DeltaMerger, weighted_sums
+
+# What a method's values are where it changes nothing; 0 if it is not here.
+_NEUTRAL = {"IA3": 1.0}
+
+
+@DeltaMerger.register("ties")
+class TiesMerger(DeltaMerger):
+    """
+    TIES (Yadav et al., 2023, https://arxiv.org/abs/2306.01708), tensor by tensor. Of each source the values with the
+    smallest magnitude become 0; at each place the sign with the greater weighted sum is elected; and the weighted mean
+    is taken of those values that have this sign. With equal weights that is the published formula (its scale 1).
+
+    Registered as a `DeltaMerger` with name "ties".
+
+    # Parameters
+
+    density : `float`, optional (default = `0.2`)
+        The share of each tensor's values that are kept.
+    """
+
+    def __init__(self, density: float = 0.2) -> None:
+        if not 0 < density <= 1:
+            raise ConfigurationError(f"ties: density is {density}; above 0 and at most 1 is possible")
+        self.density = density
+
+    def merge(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
+        neutral = _NEUTRAL.get(layout.config["peft_type"], 0.0)
+        return [self._merge_one(tensor - neutral, weights) + neutral for tensor in tensors]
+
+    def _merge_one(self, tensors: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        trimmed = self._trim(tensors.reshape(len(tensors), -1))
+        positive, negative = trimmed.clamp(min=0), trimmed.clamp(max=0)
+        # Shape of each: (targets, values)
+        above, below = weighted_sums(positive, weights), weighted_sums(negative, weights)
+        weight_above = weighted_sums((trimmed > 0).to(weights), weights)
+        weight_below = weighted_sums((trimmed < 0).to(weights), weights)
+        elected = above + below >= 0
+        sums, counts = torch.where(elected, above, below), torch.where(elected, weight_above, weight_below)
+        return torch.where(counts > 0, sums / counts, 0.0).view(-1, *tensors.shape[1:])
+
+    def _trim(self, tensors: torch.Tensor) -> torch.Tensor:
+        """Shape: (sources, values)"""
+        kept = tensors.abs().topk(int(self.density * tensors.shape[1]), dim=1).indices
+        return torch.zeros_like(tensors).scatter(1, kept, tensors.gather(1, kept))

@@ -1,0 +1,92 @@
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+from safetensors.torch import save_file
+
+from attribution.ensembling.delta_folder import CONFIG, WEIGHTS, DeltaFolder, common_layout
+from tests.ensembling.conftest import lora_tensors
+
+FIRST = "base_model.model.encoder.block.0.layer.0.SelfAttention.q.lora_A.weight"
+
+
+def test_reads_the_layout_alone(write_delta: Callable[..., DeltaFolder]) -> None:
+    delta = write_delta("a", lora_tensors(1))
+    assert delta.layout.tensors[FIRST] == ("F32", (2, 5)) and len(delta.layout.tensors) == 8
+    assert delta.layout.config["r"] == 2
+    assert [file.name for file in delta.files] == [CONFIG, WEIGHTS]
+
+
+def test_what_does_not_matter_may_differ(write_delta: Callable[..., DeltaFolder]) -> None:
+    one = write_delta("a", lora_tensors(1), inference_mode=True, peft_version="0.18.0")
+    other = write_delta("b", lora_tensors(2), target_modules=["v", "q"], lora_dropout=0.1, use_dora=False)
+    assert common_layout([one, other]).config == one.layout.config
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"peft_type": "IA3", "r": None}, "`peft_type` is 'LORA' and 'IA3'"),
+        ({"r": 8}, "`r` is 2 and 8"),
+        ({"lora_alpha": 8}, "`lora_alpha` is 4 and 8"),
+        ({"base_model_name_or_path": "t5-other"}, "`base_model_name_or_path` is 't5-tiny' and 't5-other'"),
+        ({"target_modules": ["q"]}, "`target_modules` is"),
+        ({"use_dora": True}, "`use_dora` is None and True"),
+    ],
+)
+def test_deltas_of_different_kinds(changes: Any, message: str, write_delta: Callable[..., DeltaFolder]) -> None:
+    deltas = [write_delta("a", lora_tensors(1)), write_delta("b", lora_tensors(2)), write_delta("c", lora_tensors(3))]
+    deltas[2] = write_delta("c", lora_tensors(3), **changes)
+    with pytest.raises(ConfigurationError, match="a and .*c cannot be merged: ") as error:
+        common_layout(deltas)
+    assert message in str(error.value)
+
+
+def test_the_base_model_by_its_weights(write_delta: Callable[..., DeltaFolder]) -> None:
+    """Two models may have one name; a delta of another program's does not say what it was tuned on."""
+    deltas = [write_delta(name, lora_tensors(1)) for name in "abc"]
+    for delta, metadata in zip(deltas, [{"base_fingerprint": "1" * 64}, {"base_fingerprint": "1" * 64}, None]):
+        save_file(lora_tensors(1), delta.files[1], metadata)
+    one, same, silent = (DeltaFolder(delta.path) for delta in deltas)
+    assert common_layout([one, same]).metadata == {"base_fingerprint": "1" * 64}
+    assert common_layout([one, same, silent]).metadata == {}
+    save_file(lora_tensors(1), same.files[1], {"base_fingerprint": "2" * 64})
+    with pytest.raises(ConfigurationError, match="a and .*b cannot be merged: they were tuned on other weights"):
+        common_layout([one, DeltaFolder(same.path)])
+
+
+def test_tensors_that_differ(write_delta: Callable[..., DeltaFolder]) -> None:
+    one = write_delta("a", lora_tensors(1))
+    tensors = lora_tensors(2)
+    for changed, message in (
+        ({FIRST: tensors[FIRST][:, :4].contiguous()}, f"the tensor {FIRST} is [2, 5] of F32 and [2, 4] of F32"),
+        ({FIRST: tensors[FIRST].half()}, "[2, 5] of F32 and [2, 5] of F16"),
+        ({"more": torch.zeros(1)}, "the tensor more is only in the second"),
+    ):
+        with pytest.raises(ConfigurationError) as error:
+            common_layout([one, write_delta("b", {**tensors, **changed})])
+        assert message in str(error.value)
+    del tensors[FIRST]
+    with pytest.raises(ConfigurationError, match="is only in the first"):
+        common_layout([one, write_delta("b", tensors)])
+
+
+def test_folders_that_hold_no_delta(write_delta: Callable[..., DeltaFolder], tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"{WEIGHTS}: has no tensors"):
+        write_delta("a", {})
+    folder = write_delta("a", lora_tensors(1)).path
+    for content in ("{", "[]", json.dumps({"r": 2})):
+        (folder / CONFIG).write_text(content)
+        with pytest.raises(ConfigurationError, match=CONFIG):
+            DeltaFolder(folder)
+    (folder / CONFIG).unlink()
+    with pytest.raises(ConfigurationError, match=f"{CONFIG}: missing"):
+        DeltaFolder(folder)
+    with pytest.raises(ConfigurationError, match=f"not the folder of a delta: it has no {WEIGHTS}"):
+        DeltaFolder(tmp_path)
+    (folder / WEIGHTS).rename(folder / "adapter_model.bin")
+    with pytest.raises(ConfigurationError, match="adapter_model.bin: is a pickle, and adapter_model.safetensors is"):
+        DeltaFolder(folder)
