@@ -61,7 +61,7 @@ def test_the_numbers_are_those_of_the_written_predictions(
     _, written = evaluate(ROWS)
     # Now the prediction is one of two right answers of every second row; the others have their target alone.
     rows = [
-        row if number % 2 else {**row, "references": ["red", f"The {prediction[text]}!"]}
+        row if number % 2 else {**row, "references": ["red", f"{prediction[text].upper()}!"]}
         for number, (row, prediction) in enumerate(zip(ROWS, written))
     ]
     with caplog.at_level(logging.INFO):

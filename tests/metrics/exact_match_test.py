@@ -70,7 +70,7 @@ def test_real_rows(shared_data: Path) -> None:
             # An answer that is only punctuation is the same as others, and part of none.
             words = [bool(_slow_normal(target)) for target in targets]
             expected = sum(words) / 20 if isinstance(metric, SoftExactMatch) else 1.0
-            assert measure(metric, [f"The {target}." for target in targets], details) == {metric.name: expected}
+            assert measure(metric, [f" {target}." for target in targets], details) == {metric.name: expected}
         first = [_slow_normal(target) == _slow_normal(targets[0]) for target in targets]
         assert measure(ExactMatch(), [targets[0]] * 20, details) == {"exact_match": sum(first) / 20}
         longer = measure(SoftExactMatch(), [f"I say {target}" for target in targets], details)
