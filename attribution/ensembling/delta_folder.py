@@ -1,6 +1,5 @@
 """Delta modules on disk, in PEFT's format: a folder with `adapter_config.json` and `adapter_model.safetensors`."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence
@@ -8,9 +7,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.safetensors_file import SafetensorsReader, TensorType
-
-CONFIG = "adapter_config.json"
-WEIGHTS = "adapter_model.safetensors"
+from attribution.modules.delta.delta_folder import CONFIG, PICKLE, WEIGHTS, read_delta_config
 
 # What a delta's tensors do does not depend on these.
 _IRRELEVANT = {"auto_mapping", "inference_mode", "peft_version", "task_type"}
@@ -52,19 +49,13 @@ class DeltaFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         if not (path / WEIGHTS).is_file():
-            pickles = [name for name in ("adapter_model.bin", "adapter_model.pt") if (path / name).is_file()]
-            if pickles:
+            if (path / PICKLE).is_file():
                 raise ConfigurationError(
-                    f"{path / pickles[0]}: is a pickle, and {WEIGHTS} is needed: reading a pickle could execute code. "
+                    f"{path / PICKLE}: is a pickle, and {WEIGHTS} is needed: reading a pickle could execute code. "
                     "If you trust it, load it with PEFT and save it again"
                 )
             raise ConfigurationError(f"{path}: not the folder of a delta: it has no {WEIGHTS}")
-        try:
-            config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(f"{path / CONFIG}: missing or not valid JSON ({error})") from error
-        if not isinstance(config, dict) or not isinstance(config.get("peft_type"), str):
-            raise ConfigurationError(f"{path / CONFIG}: does not say which method it is (`peft_type`)")
+        config = read_delta_config(path)
         self.reader = SafetensorsReader(path / WEIGHTS)
         if not self.reader.tensors:
             raise ConfigurationError(f"{path / WEIGHTS}: has no tensors")
