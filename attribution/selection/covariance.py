@@ -1,5 +1,6 @@
 """How alike the members of a zoo are, read as the covariance of a Gaussian over them."""
 
+from collections import Counter
 from functools import cached_property
 from typing import List, Optional, Sequence
 
@@ -38,6 +39,9 @@ class Covariance:
     def __init__(self, names: Sequence[str], values: np.ndarray, tolerance: float = TOLERANCE) -> None:
         if not tolerance >= 0:
             raise ConfigurationError(f"tolerance is {tolerance}; a number from 0 on is needed")
+        again = [name for name, count in Counter(names).items() if count > 1]
+        if again:
+            raise ConfigurationError(f"covariance: {again[0]!r} is the name of two members")
         self.names = list(names)
         self.values = self._checked(values)
         if not _is_positive_definite(self.values):

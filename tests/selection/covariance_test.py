@@ -98,6 +98,11 @@ def test_a_tolerance_that_is_none(tolerance: float) -> None:
         Covariance(letters(3), THREE, tolerance)
 
 
+def test_two_members_of_one_name() -> None:
+    with pytest.raises(ConfigurationError, match="'a' is the name of two members"):
+        Covariance(["a", "b", "a"], THREE)
+
+
 def test_what_was_given_is_not_changed() -> None:
     values = THREE.copy()
     values[0, 1] += 1e-7

@@ -13,7 +13,11 @@
 local env = import '../common/env.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local name = env.optional('SELECTOR', 'mmi');
-local greedy = { hub_start: std.parseJson(env.optional('HUB_START', 'false')) };
+local hub_start = env.optional('HUB_START', 'false');
+local greedy = {
+  hub_start: if std.member(['true', 'false'], hub_start) then hub_start == 'true'
+  else error 'HUB_START is %s; true or false is needed' % hub_start,
+};
 local settings = {
   mmi: greedy,
   entropy: greedy,
