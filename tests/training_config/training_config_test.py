@@ -100,6 +100,7 @@ def environment(
         "WEIGHTS_NAME": "/nowhere/weights.th",
         "STEPS": "5",
         "DELTAS": "/nowhere/*",
+        "COVARIANCE_PATH": rows,
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

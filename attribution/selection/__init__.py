@@ -1,0 +1,21 @@
+from attribution.selection.baseline_selectors import FixedSelector, HubSelector, RandomSelector, TopKOnTask
+from attribution.selection.checkpoint_selector import CheckpointSelector, Selection
+from attribution.selection.covariance import TOLERANCE, Covariance
+from attribution.selection.exhaustive_selector import ExhaustiveSelector
+from attribution.selection.greedy_selectors import MaxEntropy, MaxMutualInformation
+from attribution.selection.k_medoids_selector import KMedoidsSelector
+
+__all__ = [
+    "TOLERANCE",
+    "CheckpointSelector",
+    "Covariance",
+    "ExhaustiveSelector",
+    "FixedSelector",
+    "HubSelector",
+    "KMedoidsSelector",
+    "MaxEntropy",
+    "MaxMutualInformation",
+    "RandomSelector",
+    "Selection",
+    "TopKOnTask",
+]

@@ -1,0 +1,35 @@
+// The K members of a zoo (checkpoints, deltas, experts) that stand for it.
+//
+// COVARIANCE_PATH  how alike they are: a .npy, or the .npz of a similarity matrix
+// NAMES_PATH       the name of each row, one a line (a similarity matrix has them itself)
+// SELECTOR         mmi, entropy, hub, random, fixed, top_k_on_task, k_medoids, exhaustive (mmi)
+// K                so many (5)
+// HUB_START        of mmi and entropy: true: the first is the hub (false)
+// SEED, ROUND      of random: the seed (0), and which of its draws (0); no two are the same set
+// FIXED            of fixed: names with spaces between
+// SCORES           of top_k_on_task: a JSON object of each member's result on the task
+// PART             of similarities by block or layer: this one, from 0 (their mean)
+// TOLERANCE        eigenvalues from minus this on are raised, lower ones refused (0.001)
+local env = import '../common/env.libsonnet';
+local given(name) = env.optional(name, '') != '';
+local name = env.optional('SELECTOR', 'mmi');
+local hub_start = env.optional('HUB_START', 'false');
+local greedy = {
+  hub_start: if std.member(['true', 'false'], hub_start) then hub_start == 'true'
+  else error 'HUB_START is %s; true or false is needed' % hub_start,
+};
+local settings = {
+  mmi: greedy,
+  entropy: greedy,
+  random: { seed: env.integer('SEED', 0), round: env.integer('ROUND', 0) },
+  fixed: { names: std.split(env.required('FIXED'), ' ') },
+  top_k_on_task: { scores: env.required('SCORES') },
+};
+{
+  covariance: env.required('COVARIANCE_PATH'),
+  [if given('NAMES_PATH') then 'names']: env.required('NAMES_PATH'),
+  selector: { type: name } + if std.objectHas(settings, name) then settings[name] else {},
+  k: env.integer('K', 5),
+  [if given('PART') then 'part']: env.integer('PART', 0),
+  tolerance: std.parseJson(env.optional('TOLERANCE', '0.001')),
+}
