@@ -10,6 +10,7 @@ from attribution import (
     modules,
     predictors,
     retrievers,
+    similarity,
     training,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "modules",
     "predictors",
     "retrievers",
+    "similarity",
     "training",
 ]

@@ -23,6 +23,7 @@ from attribution.encoders import Encoder
 from attribution.ensembling import DeltaMerger, Weighting
 from attribution.modules.delta import DeltaModule
 from attribution.retrievers import QueryAggregator, Retriever
+from attribution.similarity import TaskSimilarity
 
 ROOT = Path(attribution.__file__).parent
 
@@ -69,6 +70,7 @@ def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
+        TaskSimilarity,
     ]  # fmt: skip
     return [
         (base, name, subclass)

@@ -5,6 +5,7 @@ from attribution.commands.embed import Embed
 from attribution.commands.ensemble import EnsembleCommand
 from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.retrieve import Retrieve
+from attribution.commands.similarity import SimilarityCommand
 
 __all__ = [
     "ArtefactCommand",
@@ -15,4 +16,5 @@ __all__ = [
     "EnsembleCommand",
     "NoveltyCommand",
     "Retrieve",
+    "SimilarityCommand",
 ]

@@ -100,6 +100,7 @@ def environment(
         "WEIGHTS_NAME": "/nowhere/weights.th",
         "STEPS": "5",
         "DELTAS": "/nowhere/*",
+        "TARGETS": "/nowhere",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
