@@ -26,10 +26,10 @@ def _tune(base: str, word: str, folder: Path, kind: str, delta: Any) -> None:
     torch.manual_seed(1)
     model = make_model(base, type=kind, delta=dict(delta)).eval()
     tokenizer = P3JsonlReader(base).tokenizer
-    prompts = pad_token_ids(tokenizer.prompts(PROMPTS, 64), 0)
+    prompts = pad_token_ids(tokenizer.prompts([f"{prompt} ?" for prompt in PROMPTS], 64), 0)
     answers = pad_token_ids(tokenizer.options([word] * len(PROMPTS), 64), 0)
     optimizer = torch.optim.Adam(model.delta.tensors(model.transformer).values(), lr=0.03)
-    for _ in range(60):
+    for _ in range(30):
         loss = F.cross_entropy(model.target_logits(prompts, answers), answers["token_ids"][answers["mask"]])
         optimizer.zero_grad()
         loss.backward()
@@ -205,7 +205,7 @@ def test_the_same_bytes_again_and_after_a_kill(
     config: Any, allennlp: Any, run_and_kill: Callable[..., None], gym: Path, tmp_path: Path
 ) -> None:
     for path in gym.glob("*/*.tsv"):
-        path.write_text(path.read_text() * 60)
+        path.write_text(path.read_text() * 40)
     path = config(measure={"type": "grand"}, batch_size=16, heat_map=True)
     assert allennlp("similarity", path, "-s", tmp_path / "one").status == 0
     cells = tmp_path / ".other.part" / "cells.jsonl"
