@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from allennlp.common import Params
 from safetensors.torch import load_file, save_file
 
+from attribution.commands.similarity import Similarity
+from attribution.common.engines import RayEngine
 from attribution.data.dataset_readers import P3JsonlReader
 from attribution.data.fields import pad_token_ids
-from attribution.similarity import SimilarityMatrix
+from attribution.similarity import GraNd, SimilarityMatrix
 from tests.models.conftest import make_model
 
 # Task -> its right word: each tuned delta has learned to say it.
@@ -202,33 +205,47 @@ def test_ensemble_takes_it(measured: Any, allennlp: Any, tmp_path: Path) -> None
 
 
 def test_the_same_bytes_again_and_after_a_kill(
-    config: Any, allennlp: Any, run_and_kill: Callable[..., None], gym: Path, tmp_path: Path
+    config: Any,
+    allennlp: Any,
+    run_and_kill: Callable[..., None],
+    gym: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for path in gym.glob("*/*.tsv"):
         path.write_text(path.read_text() * 40)
-    path = config(measure={"type": "grand"}, batch_size=16, heat_map=True)
-    assert allennlp("similarity", path, "-s", tmp_path / "one").status == 0
+    path = config(measure={"type": "grand"}, batch_size=16)
+    compared = []
+    compare = GraNd.compare
+    monkeypatch.setattr(GraNd, "compare", lambda *arguments: compared.append(1) or compare(*arguments))
+    assert allennlp("similarity", path, "-s", tmp_path / "one").status == 0 and len(compared) == 9
     cells = tmp_path / ".other.part" / "cells.jsonl"
     run_and_kill(
         ["similarity", path, "-s", tmp_path / "other"], lambda: cells.exists() and cells.read_bytes().count(b"\n") > 1
     )
     done = cells.read_text().splitlines()
     assert not (tmp_path / "other").exists() and 2 <= len(done) < 9
-    row = json.loads(done[0])
-    cells.write_text(json.dumps({**row, "scores": {"model": 0.25}}) + "\n" + done[1] + "\n" + done[0][:20])
+    cells.write_text("".join(f"{line}\n" for line in done[:2]) + done[0][:20])
+    compared.clear()
     result = allennlp("similarity", path, "-s", tmp_path / "other")
-    assert result.status == 0, result.stderr
-    scores = SimilarityMatrix.load(tmp_path / "other" / "similarity.npz").scores
-    assert scores[0, 0] == 0.25  # It was not measured again.
-    assert allennlp("similarity", path, "-s", tmp_path / "other", "--force").status == 0
+    assert result.status == 0 and len(compared) == 7, result.stderr
     files = sorted(file.name for file in (tmp_path / "one").iterdir())
-    assert files == ["manifest.json", *(f"similarity.{ending}" for ending in ("npz", "png", "svg", "tsv"))]
-    np.testing.assert_array_equal(
-        scores.flat[1:], SimilarityMatrix.load(tmp_path / "one" / "similarity.npz").scores.flat[1:]
-    )
+    assert files == sorted(file.name for file in (tmp_path / "other").iterdir())
+    assert files == ["manifest.json", "similarity.npz", "similarity.tsv"]
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes(), name
     assert "finished already" in allennlp("similarity", path, "-s", tmp_path / "other").stdout
+
+
+def test_on_the_workers_of_a_ray_cluster(
+    config: Any, measured: Any, ray_engines: Dict[int, RayEngine], tmp_path: Path
+) -> None:
+    measured(target_names=["colours", "films"])
+    params = Params.from_file(config(target_names=["colours", "films"]))
+    (tmp_path / "ray").mkdir()
+    Similarity.from_params(params).run(tmp_path / "ray", ray_engines[2])
+    one, other = (SimilarityMatrix.load(tmp_path / folder / "similarity.npz").scores for folder in ("out", "ray"))
+    np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
 def test_what_is_no_number_is_told_and_kept(
