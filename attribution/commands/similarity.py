@@ -151,8 +151,11 @@ class Similarity(ArtefactJob):
         if not self.measure.needs_examples:
             return TargetTask(name, [], delta)
         path = self.paths[name]
-        instances = list(islice(self._reader(name).read(path), self.max_examples))
-        return TargetTask(name, labelled_batches(instances, self.batch_size, f"the target {name!r} ({path})"), delta)
+        try:
+            instances = list(islice(self._reader(name).read(path), self.max_examples))
+            return TargetTask(name, labelled_batches(instances, self.batch_size, path), delta)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"the target {name!r}: {error}") from error
 
     def resident_model(self) -> Optional[ResidentModel]:
         """With the first source's delta in it; none if the measure needs none."""

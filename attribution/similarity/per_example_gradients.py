@@ -37,7 +37,7 @@ def _of_one(model: ResidentModel, example: LabelledBatch, part_of: Callable[[str
     )
     squares: Dict[str, torch.Tensor] = {}
     for name, gradient in zip(weights, gradients):
-        square = torch.zeros((), device=model.device) if gradient is None else gradient.float().square().sum()
+        square = torch.zeros((), device=model.device) if gradient is None else gradient.square().sum()
         part = part_of(name)
         squares[part] = squares.get(part, 0) + square
     return squares
@@ -69,7 +69,7 @@ def _of_linear_layers(model: ResidentModel, batch: LabelledBatch, part_of: Calla
     squares: Dict[str, torch.Tensor] = {}
     for name, gradient in recorder.gradients(names):
         part = part_of(name)
-        squares[part] = squares.get(part, 0) + gradient.float().square().flatten(1).sum(1)
+        squares[part] = squares.get(part, 0) + gradient.square().flatten(1).sum(1)
     return squares
 
 
