@@ -169,6 +169,12 @@ class Similarity(ArtefactJob):
         if not isinstance(reader, FewShotGymReader if self.is_gym else PromptedReader):
             wanted = "use fewshot_gym for a folder of tasks" if self.is_gym else "it does not make prompts"
             raise ConfigurationError(f"reader: a {type(reader).__name__} cannot read `targets`; {wanted}")
+        if (
+            isinstance(reader, FewShotGymReader)
+            and self.is_gym
+            and reader.task_names(Path(self.paths[target])) != [target]
+        ):
+            raise ConfigurationError("reader: leave `task` out; each target is read by itself (`target_names`: which)")
         return reader
 
     def _save(self, directory: Path, scores: Dict[Cell, PartScores]) -> None:

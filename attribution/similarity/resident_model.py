@@ -29,9 +29,12 @@ class ResidentModel:
     """
 
     def __init__(self, model: Lazy[Model], first: Path) -> None:
-        built: Any = model.construct(vocab=Vocabulary.empty(), delta=delta_from_folder(first))
+        delta = delta_from_folder(first)
+        built: Any = model.construct(vocab=Vocabulary.empty(), delta=delta)
         if not isinstance(built, PromptedModel):
             raise ConfigurationError(f"model: a {type(built).__name__} takes no deltas; use seq2seq or causal_lm")
+        if built.delta is not delta:
+            raise ConfigurationError("model: leave `delta` out; the deltas are those of the folders")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = built.to(self.device).eval()
         self._present = first

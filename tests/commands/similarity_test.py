@@ -288,6 +288,14 @@ def test_a_wrong_setting(changes: Any, messages: Any, fails: Any) -> None:
     fails(*messages, **changes)
 
 
+def test_what_the_command_itself_chooses(fails: Any, tiny_model: Callable[[str], str]) -> None:
+    base = tiny_model("t5")
+    fails("model: leave `delta` out", model={"type": "seq2seq", "model_name": base, "delta": LORA})
+    reader = {"type": "fewshot_gym", "model_name": base, "split": "dev"}
+    fails("reader: leave `task` out", reader={**reader, "task": "films"})
+    fails("name one of them", reader={**reader, "task_split": "split.json"})
+
+
 def test_some_targets_have_no_delta_of_their_own(fails: Any, config: Any, tmp_path: Path) -> None:
     config()
     pattern = str(tmp_path / "runs" / "[cf]*" / "delta")
