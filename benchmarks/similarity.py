@@ -7,8 +7,9 @@ target's examples in batches, against one by one. CPU seconds, in one process. R
 import random
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -21,17 +22,24 @@ from attribution.data.dataset_readers import FewShotGymReader
 from attribution.data.fields import TokenIds
 from attribution.similarity import LabelledBatch, Loss, ResidentModel, TargetTask, labelled_batches
 from attribution.similarity.per_example_gradients import gradient_norms
-from tests.conftest import VOCABULARY_SIZE, WORDS, build_model
 
+tiny: Any = import_module("tests.conftest")
 TASKS = [f"task{number:02d}" for number in range(16)]
 EXAMPLES, PAIRS, REPEATS = 32, 4, 3
-CONFIG = {"d_model": 128, "d_kv": 32, "d_ff": 256, "num_layers": 4, "num_heads": 4, "decoder_start_token_id": 0}
+CONFIG: Dict[str, Any] = {
+    "d_model": 128,
+    "d_kv": 32,
+    "d_ff": 256,
+    "num_layers": 4,
+    "num_heads": 4,
+    "decoder_start_token_id": 0,
+}
 
 
 def prepare(folder: Path) -> str:
     """A base model, a LoRA and a file of development examples for each task."""
-    base = str(build_model("t5", folder / "base"))
-    config = T5Config(vocab_size=VOCABULARY_SIZE, pad_token_id=0, eos_token_id=2, **CONFIG)
+    base = str(tiny.build_model("t5", folder / "base"))
+    config = T5Config(vocab_size=tiny.VOCABULARY_SIZE, pad_token_id=0, eos_token_id=2, **CONFIG)
     AutoModelForSeq2SeqLM.from_config(config).save_pretrained(base)
     model: Any = Model.from_params(
         Params({"type": "seq2seq", "model_name": base, "delta": {"type": "lora", "r": 10}}), vocab=Vocabulary.empty()
@@ -41,7 +49,7 @@ def prepare(folder: Path) -> str:
             torch.nn.init.normal_(weight, std=0.1)
         model.delta.save(model.transformer, folder / "deltas" / task, base)
         (folder / "gym" / task).mkdir(parents=True)
-        lines = [" ".join(random.choices(WORDS, k=random.randint(10, 60))) + "\tyes\n" for _ in range(EXAMPLES)]
+        lines = [" ".join(random.choices(tiny.WORDS, k=random.randint(10, 60))) + "\tyes\n" for _ in range(EXAMPLES)]
         (folder / "gym" / task / f"{task}_{EXAMPLES}_1_dev.tsv").write_text("".join(lines))
     return base
 
