@@ -11,6 +11,7 @@ from attribution import (
     predictors,
     retrievers,
     selection,
+    similarity,
     training,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "predictors",
     "retrievers",
     "selection",
+    "similarity",
     "training",
 ]

@@ -24,6 +24,7 @@ from attribution.ensembling import DeltaMerger, Weighting
 from attribution.modules.delta import DeltaModule
 from attribution.retrievers import QueryAggregator, Retriever
 from attribution.selection import CheckpointSelector
+from attribution.similarity import TaskSimilarity
 
 ROOT = Path(attribution.__file__).parent
 
@@ -69,7 +70,8 @@ def test_every_module_has_a_test_at_its_place() -> None:
 def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
-        QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger, CheckpointSelector,
+        QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
+        TaskSimilarity, CheckpointSelector,
     ]  # fmt: skip
     return [
         (base, name, subclass)

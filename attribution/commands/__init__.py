@@ -6,6 +6,7 @@ from attribution.commands.ensemble import EnsembleCommand
 from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.retrieve import Retrieve
 from attribution.commands.select import SelectCommand
+from attribution.commands.similarity import SimilarityCommand
 
 __all__ = [
     "ArtefactCommand",
@@ -17,4 +18,5 @@ __all__ = [
     "NoveltyCommand",
     "Retrieve",
     "SelectCommand",
+    "SimilarityCommand",
 ]

@@ -2,7 +2,7 @@
 `allennlp ensemble`: for each target one delta, merged from the other tasks' deltas.
 """
 
-from glob import escape, glob, has_magic
+from glob import escape
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
@@ -11,6 +11,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.commands.delta_folders import delta_folders
 from attribution.common.artefacts import write_json
 from attribution.common.engines import Engine
 from attribution.ensembling import (
@@ -106,9 +107,10 @@ class Ensemble(ArtefactJob):
         if _TARGET in self.deltas:
             if targets is None:
                 raise ConfigurationError(f"deltas has {_TARGET} in it: say which `targets` there are")
-            merges = [_Merge([name], _find(self.deltas.replace(_TARGET, escape(name)))) for name in targets]
+            patterns = {name: self.deltas.replace(_TARGET, escape(name)) for name in targets}
+            merges = [_Merge([name], delta_folders(pattern, "deltas")) for name, pattern in patterns.items()]
         else:
-            sources = _find(self.deltas)
+            sources = delta_folders(self.deltas, "deltas")
             merges = [_Merge(targets or list(sources), sources)]
         for target in (name for merge in merges for name in merge.targets):
             if Path(target).is_absolute() or not Path(target).parts or ".." in Path(target).parts:
@@ -135,23 +137,6 @@ class Ensemble(ArtefactJob):
             shown = np.where(own, np.nan, values.reshape(*values.shape[:2], -1).mean(2))
             for ending in ("png", "svg"):
                 draw_heat_map(directory / f"weights.{ending}", targets, sources, shown, "weights of the sources")
-
-
-def _find(pattern: str) -> Dict[str, Path]:
-    """Name -> folder, in the order of the names."""
-    folders = [Path(path) for path in glob(pattern, recursive=True) if Path(path).is_dir()]
-    if not folders:
-        raise ConfigurationError(f"deltas: no folder matches {pattern}")
-    named = sorted((_name(folder, Path(pattern)), folder) for folder in folders)
-    return dict(named)
-
-
-def _name(folder: Path, pattern: Path) -> str:
-    """The parts of the path from the pattern's first asterisk to its last; without one the last part."""
-    magic = [number for number, part in enumerate(pattern.parts) if has_magic(part)]
-    if not magic:
-        return folder.name
-    return "/".join(folder.parts[magic[0] : len(folder.parts) - (len(pattern.parts) - 1 - magic[-1])])
 
 
 def _summary(all_weights: List[EnsembleWeights]) -> str:

@@ -171,7 +171,7 @@ class PromptedModel(Model):
         `answer_ids` (its token ids), `scores` (each row's list of option scores) and, where `generation` is set,
         `generated` token ids.
         """
-        self._check_length(prompt_and_input, answer_options)
+        self.check_length(prompt_and_input, answer_options)
         num_options = answer_options["num_options"]
         gold = None if correct_answer_index is None else num_options.cumsum(0) - num_options + correct_answer_index
         with self._precision(num_options.device):
@@ -236,7 +236,7 @@ class PromptedModel(Model):
         settings = {"pad_token_id": self.tokenizer.pad_id, **(self.generation or {})}
         return cast(Any, self.transformer).generate(**inputs, **settings)
 
-    def _check_length(self, prompts: TokenIds, options: TokenIds) -> None:
+    def check_length(self, prompts: TokenIds, options: TokenIds) -> None:
         lengths = [texts["token_ids"].size(1) for texts in (prompts, options)]
         longest = max(lengths) if self.encoder_decoder else sum(lengths)
         if self._positions is not None and longest > self._positions:

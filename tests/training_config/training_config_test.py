@@ -101,6 +101,7 @@ def environment(
         "STEPS": "5",
         "DELTAS": "/nowhere/*",
         "COVARIANCE_PATH": rows,
+        "TARGETS": "/nowhere",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -387,3 +388,45 @@ def test_weight_ensembling_merges(
     assert result.status == 0, result.stderr
     assert "2 deltas merged from 3" in result.stdout
     assert json.loads((tmp_path / "merged" / "hotpot_qa" / "weights.json").read_text())["target"] == "hotpot_qa"
+
+
+@pytest.mark.parametrize(
+    "measure, granularity, shape",
+    [
+        ("loss", "", (2, 2)),
+        ("kl", "", (2, 2)),
+        ("grand", "layer", (2, 2, 6)),
+        ("hidden_cosine", "block", (2, 2, 4)),
+        ("parameter_cosine", "block", (2, 2, 4)),
+    ],
+)
+def test_weight_ensembling_measures(
+    measure: str,
+    granularity: str,
+    shape: Any,
+    environment: Dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    allennlp: Any,
+    tmp_path: Path,
+) -> None:
+    base = environment["MODEL_NAME"]
+    for name in ("boolq", "web_questions"):
+        model = make_model(base, delta={"type": "lora", "r": 2})
+        model.delta.save(model.transformer, tmp_path / "runs" / name / "delta", base)
+    deltas = str(tmp_path / "runs" / "*" / "delta")
+    for variable, value in {
+        "DELTAS": deltas,
+        "TARGETS": str(FIXTURES / "fewshot_gym"),
+        "TARGET_DELTAS": deltas,
+        "MEASURE": measure,
+        "GRANULARITY": granularity,
+        "SEEDS": "13 42",
+        "MAX_EXAMPLES": "3",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    config = CONFIGS / "weight_ensembling" / "similarity.jsonnet"
+    result = allennlp("similarity", config, "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    matrix = SimilarityMatrix.load(tmp_path / "out" / "similarity.npz")
+    assert matrix.targets == matrix.sources == ["boolq", "web_questions"]
+    assert matrix.scores.shape == shape and np.isfinite(matrix.scores).all()

@@ -108,7 +108,7 @@ class FewShotGymReader(PromptedReader):
             self._reading = random.getrandbits(64)
         files = [
             (task, path)
-            for task in self._task_names(root)
+            for task in self.task_names(root)
             for path in gym_files(root, task, self._split, self._shots, self._seeds)
         ]
         return LoadedRows(root, _rows(files), [path for _, path in files])
@@ -126,7 +126,8 @@ class FewShotGymReader(PromptedReader):
             {"references": answers, "id": content["id"], "task": content["task"]},
         )
 
-    def _task_names(self, root: Path) -> List[str]:
+    def task_names(self, root: Path) -> List[str]:
+        """The tasks that it reads of those in a folder."""
         if self._tasks is not None:
             return self._tasks
         if self._task_split is not None:

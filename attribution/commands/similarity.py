@@ -1,0 +1,272 @@
+"""
+`allennlp similarity`: how close each source's delta is to each target.
+"""
+
+import json
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Union
+
+import numpy as np
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common import Lazy
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.tqdm import Tqdm
+from allennlp.data import DatasetReader
+from allennlp.models import Model
+
+from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.commands.delta_folders import delta_folders
+from attribution.common.artefacts import Identity
+from attribution.common.engines import Engine
+from attribution.common.pretrained import model_identity
+from attribution.data.dataset_readers import FewShotGymReader, PromptedReader
+from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
+from attribution.similarity import (
+    PartScores,
+    ResidentModel,
+    SimilarityMatrix,
+    TargetTask,
+    TaskSimilarity,
+    draw_heat_map,
+    labelled_batches,
+)
+
+_CELLS = "cells.jsonl"
+
+
+class Cell(NamedTuple):
+    """A target and a source, by their names."""
+
+    target: str
+    source: str
+
+
+class Similarity(ArtefactJob):
+    """
+    The configuration of `allennlp similarity`.
+
+    # Parameters
+
+    measure : `TaskSimilarity`
+    sources : `str`
+        A pattern of folders (`runs/*/delta`), each with the delta of a task, all of one method, size and base model.
+        What stands for the asterisks is the source's name.
+    targets : `Union[str, Dict[str, str]]`, optional
+        The folder of a few-shot gym, whose tasks are the targets, or by a target's name the path of its rows. By
+        default those of `target_deltas`, for a measure that needs no examples.
+    target_names : `List[str]`, optional
+        Of these targets only.
+    target_deltas : `str`, optional
+        A pattern as `sources`, for the measures that compare with the target's own delta.
+    reader : `DatasetReader`, optional
+        What reads the targets: a `PromptedReader`; of a gym, `fewshot_gym`, without `task`.
+    model : `Model`, optional
+        The base model: a `PromptedModel`, without `delta`.
+    batch_size : `int`, optional (default = `32`)
+        Examples a pass.
+    max_examples : `int`, optional
+        Only so many of each target, the first: the published scores are those of 50. By default all.
+    heat_map : `bool`, optional (default = `True`)
+        Draw the matrix, as PNG and SVG.
+    """
+
+    def __init__(
+        self,
+        measure: TaskSimilarity,
+        sources: str,
+        targets: Optional[Union[str, Dict[str, str]]] = None,
+        target_names: Optional[List[str]] = None,
+        target_deltas: Optional[str] = None,
+        reader: Optional[Lazy[DatasetReader]] = None,
+        model: Optional[Lazy[Model]] = None,
+        batch_size: int = 32,
+        max_examples: Optional[int] = None,
+        heat_map: bool = True,
+    ) -> None:
+        if batch_size < 1 or (max_examples is not None and max_examples < 1):
+            raise ConfigurationError(
+                f"batch_size is {batch_size}, max_examples {max_examples}; at least one example is needed"
+            )
+        for setting, value, needed in (
+            ("targets", targets, measure.needs_examples),
+            ("reader", reader, measure.needs_examples),
+            ("model", model, measure.needs_examples),
+            ("target_deltas", target_deltas, measure.needs_target_delta),
+        ):
+            if needed and not value:
+                raise ConfigurationError(f"{setting} is missing: this measure needs it")
+        if heat_map and find_spec("matplotlib") is None:
+            raise ConfigurationError("heat maps need matplotlib: install the extra `plots`, or set heat_map: false")
+        self.measure = measure
+        self.sources = delta_folders(sources, "sources")
+        self.target_deltas = delta_folders(target_deltas, "target_deltas") if target_deltas else {}
+        self.paths = _paths(targets)
+        self.is_gym = isinstance(targets, str)
+        self.targets = _chosen(target_names, list(self.paths or self.target_deltas))
+        self.reader = reader
+        self.model = model
+        self.batch_size = batch_size
+        self.max_examples = max_examples
+        self.heat_map = heat_map
+        if measure.needs_target_delta:
+            _chosen(self.targets, list(self.target_deltas), "target_deltas")
+
+    def inputs(self) -> List[Path]:
+        """The files of all deltas, and those of the targets."""
+        folders = [*self.sources.values()]
+        if self.measure.needs_target_delta:
+            folders += [self.target_deltas[name] for name in self.targets]
+        deltas = [folder / name for folder in folders for name in (CONFIG, WEIGHTS) if (folder / name).is_file()]
+        if not self.measure.needs_examples:
+            return deltas
+        return [*deltas, *(file for name in self.targets for file in self._reader(name).open(self.paths[name]).files())]
+
+    def identity(self, configuration: Dict[str, Any]) -> Identity:
+        identity = {**super().identity(configuration), "sources": list(self.sources), "targets": self.targets}
+        name = configuration.get("model", {}).get("model_name")
+        return {**identity, "model": model_identity(name)} if name and self.measure.needs_examples else identity
+
+    def run(self, directory: Path, engine: Engine) -> str:
+        """Measures what is not in `directory` yet, and writes `similarity.npz`, `.tsv`, `.png` and `.svg`."""
+        cells = [Cell(target, source) for target in self.targets for source in self.sources]
+        done = _read_cells(directory / _CELLS)
+        missing = [cell for cell in cells if cell not in done]
+        with (directory / _CELLS).open("a", encoding="utf-8") as file:
+            scores = engine.map(_Compare(self), missing)
+            for cell, found in Tqdm.tqdm(
+                zip(missing, scores), initial=len(done), total=len(cells), desc="comparing", unit="pair"
+            ):
+                done[cell] = found
+                file.write(json.dumps({**cell._asdict(), "scores": found}) + "\n")
+                file.flush()
+        self._save(directory, done)
+        (directory / _CELLS).unlink()
+        return _summary(cells, done, self.measure.higher_is_better)
+
+    def target(self, name: str) -> TargetTask:
+        """What the measure wants to know of a target."""
+        delta = self.target_deltas[name] if self.measure.needs_target_delta else None
+        if not self.measure.needs_examples:
+            return TargetTask(name, [], delta)
+        path = self.paths[name]
+        try:
+            instances = list(islice(self._reader(name).read(path), self.max_examples))
+            return TargetTask(name, labelled_batches(instances, self.batch_size, path), delta)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"the target {name!r}: {error}") from error
+
+    def resident_model(self) -> Optional[ResidentModel]:
+        """With the first source's delta in it; none if the measure needs none."""
+        if not self.measure.needs_examples or self.model is None:
+            return None
+        return ResidentModel(self.model, next(iter(self.sources.values())))
+
+    def _reader(self, target: str) -> PromptedReader:
+        assert self.reader is not None
+        reader: Any = self.reader.construct(task=target) if self.is_gym else self.reader.construct()
+        if not isinstance(reader, FewShotGymReader if self.is_gym else PromptedReader):
+            wanted = "use fewshot_gym for a folder of tasks" if self.is_gym else "it does not make prompts"
+            raise ConfigurationError(f"reader: a {type(reader).__name__} cannot read `targets`; {wanted}")
+        if (
+            isinstance(reader, FewShotGymReader)
+            and self.is_gym
+            and reader.task_names(Path(self.paths[target])) != [target]
+        ):
+            raise ConfigurationError("reader: leave `task` out; each target is read by itself (`target_names`: which)")
+        return reader
+
+    def _save(self, directory: Path, scores: Dict[Cell, PartScores]) -> None:
+        parts = list(next(iter(scores.values())))
+        values = np.array(
+            [
+                [[scores[Cell(target, source)][part] for part in parts] for source in self.sources]
+                for target in self.targets
+            ]
+        )
+        whole = self.measure.granularity == "model"
+        matrix = SimilarityMatrix(
+            self.targets,
+            list(self.sources),
+            values[:, :, 0] if whole else values,
+            self.measure.higher_is_better,
+            self.measure.granularity,
+            () if whole else parts,
+        )
+        matrix.save(directory / "similarity.npz")
+        if self.heat_map:
+            title = f"{type(self.measure).__name__}, {'higher' if matrix.higher_is_better else 'lower'} is closer"
+            for ending in ("png", "svg"):
+                draw_heat_map(directory / f"similarity.{ending}", self.targets, matrix.sources, values.mean(2), title)
+
+
+class _Compare:
+    """One cell after the other. The model, and what belongs to the last target, are kept between them."""
+
+    def __init__(self, job: Similarity) -> None:
+        self.job = job
+        self.model: Optional[ResidentModel] = None
+        self.target: Optional[TargetTask] = None
+        self.reference: Any = None
+
+    def __call__(self, cell: Cell) -> PartScores:
+        measure = self.job.measure
+        if self.target is None or self.target.name != cell.target:
+            target = self.job.target(cell.target)
+            self.model = self.model or self.job.resident_model()
+            if self.model is not None:
+                target = target._replace(batches=[batch.to(self.model.device) for batch in target.batches])
+            self.reference = None  # That of two targets would not fit where one does.
+            self.target, self.reference = target, measure.reference(target, self.model)
+        return measure.compare(self.target, self.job.sources[cell.source], self.model, self.reference)
+
+
+def _paths(targets: Optional[Union[str, Dict[str, str]]]) -> Dict[str, str]:
+    if not isinstance(targets, str):
+        return targets or {}
+    folder = Path(targets)
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    names = [name for name in names if not name.startswith(".")]
+    if not names:
+        raise ConfigurationError(f"targets: {targets} is no folder with a folder for each task")
+    return {name: targets for name in names}
+
+
+def _chosen(wanted: Optional[List[str]], there: List[str], setting: str = "target_names") -> List[str]:
+    missing = [name for name in wanted or () if name not in there]
+    if wanted == [] or missing:
+        what = f"there is no {missing[0]!r}" if missing else "it is empty"
+        raise ConfigurationError(f"{setting}: {what}; there are {', '.join(there)}")
+    return wanted or there
+
+
+def _read_cells(path: Path) -> Dict[Cell, PartScores]:
+    """Those that an interrupted process finished; of a line that it did not finish, nothing is left."""
+    if not path.is_file():
+        return {}
+    whole = path.read_bytes()
+    whole = whole[: whole.rfind(b"\n") + 1]
+    path.write_bytes(whole)
+    rows = [json.loads(line) for line in whole.splitlines()]
+    return {Cell(row["target"], row["source"]): row["scores"] for row in rows}
+
+
+def _summary(cells: List[Cell], scores: Dict[Cell, PartScores], higher_is_better: bool) -> str:
+    wrong = [cell for cell in cells if not np.isfinite(list(scores[cell].values())).all()]
+    note = f"; {len(wrong)} are no numbers, the first: {wrong[0].source} on {wrong[0].target}" if wrong else ""
+    return f"{len(cells)} pairs, {'higher' if higher_is_better else 'lower'} is closer{note}"
+
+
+@Subcommand.register("similarity")
+class SimilarityCommand(ArtefactCommand):
+    """
+    Compares deltas with targets: `allennlp similarity CONFIG -s DIR`. `DIR/similarity.npz` is a matrix for `allennlp
+    ensemble`, `.tsv`, `.png` and `.svg` are for the eye. One model is loaded, and the deltas take turns in it. If it is
+    stopped at any moment, the same command goes on after the last pair, and ends with the same bytes.
+
+    Registered as a `Subcommand` with name "similarity".
+    """
+
+    job = Similarity
+    summary = "Measure how close each source's delta is to each target."

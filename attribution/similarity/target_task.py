@@ -1,0 +1,74 @@
+"""A task whose sources are looked for."""
+
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Sequence
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Instance
+
+from attribution.data.fields import TokenIds, pad_token_ids
+
+
+class LabelledBatch(NamedTuple):
+    """Prompts, each with its right answer."""
+
+    prompts: TokenIds
+    """Shape: (batch, prompt length)"""
+    answers: TokenIds
+    """Shape: (batch, answer length)"""
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """The tokens of all answers, one after the other. Shape: (answer tokens,)"""
+        return self.answers["token_ids"][self.answers["mask"]]
+
+    def example(self, number: int) -> "LabelledBatch":
+        """One of them, without padding."""
+        return LabelledBatch(*({name: ids[None] for name, ids in _unpadded(text, number).items()} for text in self))
+
+    def to(self, device: torch.device) -> "LabelledBatch":
+        return LabelledBatch(*({name: tensor.to(device) for name, tensor in text.items()} for text in self))
+
+
+class TargetTask(NamedTuple):
+    """What is known of a target."""
+
+    name: str
+    batches: Sequence[LabelledBatch]
+    """Its labelled examples; empty where the measure needs none."""
+    delta: Optional[Path] = None
+    """The folder of its own delta, where the measure needs it."""
+
+
+def labelled_batches(instances: Sequence[Instance], batch_size: int, where: str) -> List[LabelledBatch]:
+    """
+    Instances of a `PromptedReader` in batches of similar length.
+
+    # Raises
+
+    `ConfigurationError` if there are none, or the answer of one is not known.
+    """
+    unlabelled = [instance for instance in instances if "correct_answer_index" not in instance.fields]
+    if unlabelled:
+        row = unlabelled[0]["row"].metadata  # type: ignore[attr-defined]
+        raise ConfigurationError(f"{where}: {len(unlabelled)} rows have no answer, the first is number {row}")
+    if not instances:
+        raise ConfigurationError(f"{where}: has no examples")
+    ordered = sorted(instances, key=lambda instance: len(instance["prompt_and_input"]))  # type: ignore[arg-type]
+    return [_batch(ordered[first : first + batch_size]) for first in range(0, len(ordered), batch_size)]
+
+
+def _batch(instances: Sequence[Instance]) -> LabelledBatch:
+    prompts, answers = [], []
+    for instance in instances:
+        options, right = instance["answer_options"], instance["correct_answer_index"].number  # type: ignore[attr-defined]
+        prompts.append(instance["prompt_and_input"].ids)  # type: ignore[attr-defined]
+        answers.append(options.human_readable_repr()[right])
+    pad_id = instances[0]["prompt_and_input"].pad_id  # type: ignore[attr-defined]
+    return LabelledBatch(pad_token_ids(prompts, pad_id), pad_token_ids(answers, pad_id))
+
+
+def _unpadded(text: TokenIds, number: int) -> TokenIds:
+    length = int(text["mask"][number].sum())
+    return {name: tensor[number, :length] for name, tensor in text.items()}

@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import pytest
+from allennlp.common.checks import ConfigurationError
+
+from attribution.commands.delta_folders import delta_folders
+
+
+def test_names_are_what_the_asterisks_stand_for(tmp_path: Path) -> None:
+    for name in ("rte", "boolq"):
+        (tmp_path / name / "delta").mkdir(parents=True)
+    (tmp_path / "a file").touch()
+    rte, boolq = (tmp_path / name / "delta" for name in ("rte", "boolq"))
+    assert list(delta_folders(f"{tmp_path}/*/delta", "sources").items()) == [("boolq", boolq), ("rte", rte)]
+    assert delta_folders(f"{tmp_path}/*/*", "sources") == {"boolq/delta": boolq, "rte/delta": rte}
+    assert delta_folders(f"{tmp_path}/rte/delta", "sources") == {"delta": rte}
+    assert list(delta_folders(f"{tmp_path}/*", "sources")) == ["boolq", "rte"]
+
+
+def test_a_pattern_that_matches_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"sources: no folder matches .*/x\*"):
+        delta_folders(f"{tmp_path}/x*", "sources")

@@ -1,0 +1,90 @@
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from attribution.modules.delta import write_delta
+from attribution.similarity import ParameterCosine, TargetTask
+
+PREFIX = "base_model.model."
+
+
+def _write(folder: Path, values: Dict[str, List[float]], method: str = "LORA", base: Optional[str] = "b") -> Path:
+    tensors = {f"{PREFIX}{name}": torch.tensor(row) for name, row in values.items()}
+    write_delta(folder, {"peft_type": method, "r": 1}, tensors, base)
+    return folder
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    return _write(
+        tmp_path / "own",
+        {
+            "encoder.block.10.layer.0.A": [1.0, 0.0],
+            "encoder.block.2.layer.0.A": [3.0, 4.0],
+            "encoder.block.2.layer.1.A": [0.0, 2.0],
+        },
+    )
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return _write(
+        tmp_path / "source",
+        {
+            "encoder.block.10.layer.0.A": [-2.0, 0.0],
+            "encoder.block.2.layer.0.A": [4.0, 3.0],
+            "encoder.block.2.layer.1.A": [5.0, 0.0],
+        },
+    )
+
+
+def _compare(measure: ParameterCosine, own: Path, source: Path) -> Any:
+    target = TargetTask("target", [], own)
+    return measure.compare(target, source, None, measure.reference(target, None))
+
+
+def test_by_hand(own: Path, source: Path) -> None:
+    """cos of (1, 0) and (-2, 0) is -1; of (3, 4) and (4, 3) 24/25; of (0, 2) and (5, 0) 0."""
+    assert _compare(ParameterCosine(), own, source) == {"model": pytest.approx((-1 + 0.96 + 0) / 3)}
+    blocks = _compare(ParameterCosine("block"), own, source)
+    assert list(blocks) == ["encoder.block.2", "encoder.block.10"]
+    assert list(blocks.values()) == pytest.approx([0.48, -1])
+    layers = _compare(ParameterCosine("layer"), own, source)
+    assert list(layers.values()) == pytest.approx([0.96, 0, -1])
+    assert _compare(ParameterCosine(), own, own) == {"model": pytest.approx(1)}
+
+
+def test_a_tensor_of_zeros_is_at_right_angles(tmp_path: Path) -> None:
+    """As LoRA's B before training."""
+    folders = [_write(tmp_path / name, {"B": [0.0, 0.0]}) for name in ("one", "other")]
+    assert _compare(ParameterCosine(), *folders) == {"model": 0.0}
+
+
+@pytest.mark.parametrize(
+    "values, method, base, message",
+    [
+        ({"A": [1.0]}, "LORA", "b", r"A is \(2,\) and \(1,\)"),
+        ({"B": [1.0, 2.0]}, "LORA", "b", r"A is \(2,\) and None"),
+        ({"A": [1.0, 2.0]}, "IA3", "b", "peft_type is LORA and IA3"),
+        ({"A": [1.0, 2.0]}, "LORA", "c", "base_fingerprint is b and c"),
+    ],
+)
+def test_deltas_that_are_not_alike(values: Any, method: str, base: str, message: str, tmp_path: Path) -> None:
+    one = _write(tmp_path / "one", {"A": [1.0, 2.0]})
+    other = _write(tmp_path / "other", values, method, base)
+    with pytest.raises(ConfigurationError, match=f"one and .*other cannot be compared: .*{message}"):
+        _compare(ParameterCosine(), one, other)
+
+
+def test_what_another_program_wrote_has_no_fingerprint(tmp_path: Path) -> None:
+    one, other = _write(tmp_path / "one", {"A": [1.0]}), _write(tmp_path / "other", {"A": [1.0]}, base=None)
+    assert _compare(ParameterCosine(), one, other) == {"model": pytest.approx(1)}
+
+
+def test_a_parameter_outside_of_blocks(tmp_path: Path) -> None:
+    folder = _write(tmp_path / "one", {"encoder.prompt_encoder.weight": [1.0]})
+    with pytest.raises(ConfigurationError, match="prompt_encoder.weight is in no block of the model; use the"):
+        _compare(ParameterCosine("block"), folder, folder)
