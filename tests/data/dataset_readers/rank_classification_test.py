@@ -167,7 +167,10 @@ def test_copa_asks_for_the_cause_where_the_row_does() -> None:
     assert "As a consequence" in published.input
 
 
-def test_ledgar_ranks_a_hundred_topics() -> None:
+def test_ledgar_ranks_a_hundred_topics(tiny_model: Callable[[str], str]) -> None:
+    instance = next(iter(_reader("ledgar", model_name=tiny_model("t5")).read("dummy")))
+    assert len(instance["answer_options"].lengths) == 100  # type: ignore[attr-defined]
+    assert instance["correct_answer_index"].number == 47  # type: ignore[attr-defined]
     example = _examples("ledgar")[0]
     assert len(set(example.options)) == 100 and example.options[47] == "Governing Laws"
     assert example.input == (
