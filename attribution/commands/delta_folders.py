@@ -1,5 +1,6 @@
 """Deltas by a pattern of their folders."""
 
+import re
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Dict
@@ -23,8 +24,12 @@ def delta_folders(pattern: str, setting: str) -> Dict[str, Path]:
 
 
 def _name(folder: Path, pattern: Path) -> str:
-    """The parts of the path from the pattern's first asterisk to its last; without one the last part."""
+    """The path from where the pattern's first wildcard begins to where its last one ends; without one the last part."""
     magic = [number for number, part in enumerate(pattern.parts) if has_magic(part)]
     if not magic:
         return folder.name
-    return "/".join(folder.parts[magic[0] : len(folder.parts) - (len(pattern.parts) - 1 - magic[-1])])
+    first, last = pattern.parts[magic[0]], pattern.parts[magic[-1]]
+    before = len(re.split(r"[*?[]", first)[0])
+    after = len(re.split(r"[*?\]]", last)[-1])
+    found = "/".join(folder.parts[magic[0] : len(folder.parts) - (len(pattern.parts) - 1 - magic[-1])])
+    return found[before : len(found) - after]
