@@ -4,7 +4,6 @@
 
 import json
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Union
 
@@ -18,10 +17,10 @@ from allennlp.models import Model
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.delta_folders import delta_folders
+from attribution.commands.target_examples import TargetExamples
 from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
 from attribution.common.pretrained import model_identity
-from attribution.data.dataset_readers import FewShotGymReader, PromptedReader
 from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
 from attribution.similarity import (
     PartScores,
@@ -30,7 +29,6 @@ from attribution.similarity import (
     TargetTask,
     TaskSimilarity,
     draw_heat_map,
-    labelled_batches,
 )
 
 _CELLS = "cells.jsonl"
@@ -85,10 +83,6 @@ class Similarity(ArtefactJob):
         max_examples: Optional[int] = None,
         heat_map: bool = True,
     ) -> None:
-        if batch_size < 1 or (max_examples is not None and max_examples < 1):
-            raise ConfigurationError(
-                f"batch_size is {batch_size}, max_examples {max_examples}; at least one example is needed"
-            )
         for setting, value, needed in (
             ("targets", targets, measure.needs_examples),
             ("reader", reader, measure.needs_examples),
@@ -102,13 +96,9 @@ class Similarity(ArtefactJob):
         self.measure = measure
         self.sources = delta_folders(sources, "sources")
         self.target_deltas = delta_folders(target_deltas, "target_deltas") if target_deltas else {}
-        self.paths = _paths(targets)
-        self.is_gym = isinstance(targets, str)
-        self.targets = _chosen(target_names, list(self.paths or self.target_deltas))
-        self.reader = reader
+        self.examples = TargetExamples(targets, reader, batch_size, max_examples)
+        self.targets = _chosen(target_names, self.examples.names or list(self.target_deltas))
         self.model = model
-        self.batch_size = batch_size
-        self.max_examples = max_examples
         self.heat_map = heat_map
         if measure.needs_target_delta:
             _chosen(self.targets, list(self.target_deltas), "target_deltas")
@@ -121,7 +111,7 @@ class Similarity(ArtefactJob):
         deltas = [folder / name for folder in folders for name in (CONFIG, WEIGHTS) if (folder / name).is_file()]
         if not self.measure.needs_examples:
             return deltas
-        return [*deltas, *(file for name in self.targets for file in self._reader(name).open(self.paths[name]).files())]
+        return [*deltas, *(file for name in self.targets for file in self.examples.files(name))]
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
         identity = {**super().identity(configuration), "sources": list(self.sources), "targets": self.targets}
@@ -148,34 +138,13 @@ class Similarity(ArtefactJob):
     def target(self, name: str) -> TargetTask:
         """What the measure wants to know of a target."""
         delta = self.target_deltas[name] if self.measure.needs_target_delta else None
-        if not self.measure.needs_examples:
-            return TargetTask(name, [], delta)
-        path = self.paths[name]
-        try:
-            instances = list(islice(self._reader(name).read(path), self.max_examples))
-            return TargetTask(name, labelled_batches(instances, self.batch_size, path), delta)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"the target {name!r}: {error}") from error
+        return TargetTask(name, self.examples.batches(name) if self.measure.needs_examples else [], delta)
 
     def resident_model(self) -> Optional[ResidentModel]:
         """With the first source's delta in it; none if the measure needs none."""
         if not self.measure.needs_examples or self.model is None:
             return None
         return ResidentModel(self.model, next(iter(self.sources.values())))
-
-    def _reader(self, target: str) -> PromptedReader:
-        assert self.reader is not None
-        reader: Any = self.reader.construct(task=target) if self.is_gym else self.reader.construct()
-        if not isinstance(reader, FewShotGymReader if self.is_gym else PromptedReader):
-            wanted = "use fewshot_gym for a folder of tasks" if self.is_gym else "it does not make prompts"
-            raise ConfigurationError(f"reader: a {type(reader).__name__} cannot read `targets`; {wanted}")
-        if (
-            isinstance(reader, FewShotGymReader)
-            and self.is_gym
-            and reader.task_names(Path(self.paths[target])) != [target]
-        ):
-            raise ConfigurationError("reader: leave `task` out; each target is read by itself (`target_names`: which)")
-        return reader
 
     def _save(self, directory: Path, scores: Dict[Cell, PartScores]) -> None:
         parts = list(next(iter(scores.values())))
@@ -220,17 +189,6 @@ class _Compare:
             self.reference = None  # That of two targets would not fit where one does.
             self.target, self.reference = target, measure.reference(target, self.model)
         return measure.compare(self.target, self.job.sources[cell.source], self.model, self.reference)
-
-
-def _paths(targets: Optional[Union[str, Dict[str, str]]]) -> Dict[str, str]:
-    if not isinstance(targets, str):
-        return targets or {}
-    folder = Path(targets)
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    names = [name for name in names if not name.startswith(".")]
-    if not names:
-        raise ConfigurationError(f"targets: {targets} is no folder with a folder for each task")
-    return {name: targets for name in names}
 
 
 def _chosen(wanted: Optional[List[str]], there: List[str], setting: str = "target_names") -> List[str]:

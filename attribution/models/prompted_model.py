@@ -19,6 +19,7 @@ from attribution.common.pretrained import learned_positions
 from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.metrics import MetricList, RankClassification
+from attribution.models.option_losses import length_normalized_loss, unlikelihood_loss
 from attribution.models.option_scoring import ReadPrompts, option_log_probs
 from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights
 from attribution.modules.delta import DeltaModule
@@ -59,6 +60,10 @@ class PromptedModel(Model):
         `mean` over the batch's target tokens, as published, or their `sum`.
     label_smoothing : `float`, optional (default = `0.0`)
         Share of the probability spread evenly over the vocabulary, in training.
+    unlikelihood_weight, length_normalized_weight : `float`, optional (default = `0.0`)
+        Add so much of T-Few's losses (Liu et al., 2022, https://arxiv.org/abs/2205.05638, equations 1 and 2; 1 each
+        as published) to that of the right option, in training: `unlikelihood_loss` and `length_normalized_loss`. All
+        options are then read in training, too.
     option_score : `str`, optional (default = `"sum"`)
         `sum` of an option's token log-likelihoods, as published; their `mean`; or `calibrated`: the sum less that of
         the same option after `calibration_prompt` (Holtzman et al., 2021, https://arxiv.org/abs/2104.08315).
@@ -97,6 +102,8 @@ class PromptedModel(Model):
         delta: Optional[DeltaModule] = None,
         loss: str = "mean",
         label_smoothing: float = 0.0,
+        unlikelihood_weight: float = 0.0,
+        length_normalized_weight: float = 0.0,
         option_score: str = "sum",
         calibration_prompt: str = "",
         max_scored_tokens: int = 65536,
@@ -113,6 +120,17 @@ class PromptedModel(Model):
                 f"label_smoothing is {label_smoothing}, relevant_label_index {relevant_label_index}; "
                 "0 to 1 and at least 0 are possible"
             )
+        weighs_options = unlikelihood_weight != 0 or length_normalized_weight != 0
+        if unlikelihood_weight < 0 or length_normalized_weight < 0:
+            raise ConfigurationError(
+                f"unlikelihood_weight is {unlikelihood_weight}, length_normalized_weight {length_normalized_weight}; "
+                "they must not be negative"
+            )
+        if weighs_options and (label_smoothing or gradient_checkpointing):
+            setting = "label_smoothing" if label_smoothing else "gradient_checkpointing"
+            raise ConfigurationError(
+                f"{setting} does not go with unlikelihood_weight and length_normalized_weight; leave it out"
+            )
         unknown = sorted(set(generation or {}) - set(GenerationConfig().to_dict()))
         if unknown:
             raise ConfigurationError(f"generation: transformers' generate has no setting {unknown[0]!r}")
@@ -120,6 +138,8 @@ class PromptedModel(Model):
         self.fake_training = fake_training
         self.loss_reduction = loss
         self.label_smoothing = label_smoothing
+        self.unlikelihood_weight = unlikelihood_weight
+        self.length_normalized_weight = length_normalized_weight
         self.option_score = option_score
         self.calibration_prompt = calibration_prompt
         self.max_scored_tokens = max_scored_tokens
@@ -178,6 +198,8 @@ class PromptedModel(Model):
             if self.training:
                 if gold is None:
                     raise ConfigurationError("training needs labelled rows: there is no correct_answer_index")
+                if self.unlikelihood_weight or self.length_normalized_weight:
+                    return {"loss": self._loss_of_options(prompt_and_input, answer_options, gold)}
                 return {"loss": self._training_loss(prompt_and_input, _take(answer_options, gold))}
             output = self._rank(prompt_and_input, answer_options, gold)
             if self.generation is not None:
@@ -267,6 +289,21 @@ class PromptedModel(Model):
         )
         return loss * 0.0 if self.fake_training else loss
 
+    def _loss_of_options(self, prompts: TokenIds, options: TokenIds, gold: torch.Tensor) -> torch.Tensor:
+        num_options, mask = options["num_options"], options["mask"]
+        # Shape: (options, length)
+        log_probs = option_log_probs(self.read(prompts), options, num_options, self.max_scored_tokens)
+        loss = self._loss_of_right_options(log_probs, mask, gold)
+        if self.unlikelihood_weight:
+            loss = loss + self.unlikelihood_weight * unlikelihood_loss(log_probs, mask, gold)
+        if self.length_normalized_weight:
+            loss = loss + self.length_normalized_weight * length_normalized_loss(log_probs, mask, num_options, gold)
+        return loss * 0.0 if self.fake_training else loss
+
+    def _loss_of_right_options(self, log_probs: torch.Tensor, mask: torch.Tensor, gold: torch.Tensor) -> torch.Tensor:
+        total = -log_probs[gold].sum()
+        return total / mask[gold].sum() if self.loss_reduction == "mean" else total
+
     def _rank(self, prompts: TokenIds, options: TokenIds, gold: Optional[torch.Tensor]) -> OutputDict:
         num_options = options["num_options"]
         # Shape: (options, length)
@@ -280,8 +317,7 @@ class PromptedModel(Model):
             "answer_ids": _lists(_take(options, chosen)),
         }
         if gold is not None:
-            total = -log_probs[gold].sum()
-            output["loss"] = total / options["mask"][gold].sum() if self.loss_reduction == "mean" else total
+            output["loss"] = self._loss_of_right_options(log_probs, options["mask"], gold)
         return output
 
     def _option_texts(

@@ -1,3 +1,4 @@
 from attribution.training.save_delta import SaveDelta
+from attribution.training.ties_improve import TiesImprove
 
-__all__ = ["SaveDelta"]
+__all__ = ["SaveDelta", "TiesImprove"]
