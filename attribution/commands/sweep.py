@@ -23,6 +23,7 @@ from attribution.sweeps import (
     as_text,
     check_finished,
     levels,
+    outdated,
     without_dependents,
 )
 
@@ -72,8 +73,12 @@ def _run(args: argparse.Namespace) -> None:
         if not args.force:
             check_finished(runs)
         write_json(directory / SWEEP, _resolved(sweep, settings))
+        for run in reversed(outdated(runs)):
+            run.discard()
         results = Results(sweep, points, directory)
-        failures = _make(runs, engine, Worker(args.force, args.include_package), results, args.force)
+        failures = _make(runs, engine, Worker(args.force, args.include_package), results)
+        for step in sweep.steps.keys() - {run.step for run in runs}:
+            print(f"{directory}: no point of this grid needs the step {step}")
         _report(directory, runs, failures, results.complaints())
 
 
@@ -89,12 +94,10 @@ def _resolved(sweep: Sweep, settings: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
-def _make(runs: Sequence[Run], engine: Engine, worker: Worker, results: Results, force: bool) -> Failures:
+def _make(runs: Sequence[Run], engine: Engine, worker: Worker, results: Results) -> Failures:
     """All that is not there yet."""
-    missing = [run for run in runs if not run.is_finished() or (force and run.difference())]
+    missing = [run for run in runs if not run.is_finished()]
     failures: Failures = {}
-    for run in missing:
-        run.unfinish()
     results.write()
     with Tqdm.tqdm(total=len(runs), initial=len(runs) - len(missing), desc="sweeping", unit="step") as bar:
         for level in levels(missing):

@@ -1,6 +1,6 @@
 from attribution.sweeps.grid import Axes, Point, as_text, grid_points, point_name
 from attribution.sweeps.results import RESULTS, RUNS, Results
-from attribution.sweeps.run import METRICS, STEP, Run, check_finished, levels
+from attribution.sweeps.run import METRICS, STEP, Run, check_finished, levels, outdated
 from attribution.sweeps.step import Step
 from attribution.sweeps.sweep import PlannedPoint, Sweep
 from attribution.sweeps.worker import Failures, Worker, without_dependents
@@ -23,6 +23,7 @@ __all__ = [
     "check_finished",
     "grid_points",
     "levels",
+    "outdated",
     "point_name",
     "without_dependents",
 ]

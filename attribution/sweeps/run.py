@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 
@@ -47,9 +49,13 @@ class Run(NamedTuple):
         """Whether it is whole."""
         return (self.directory / STEP).is_file()
 
-    def unfinish(self) -> None:
-        """Marks it as not whole, before it is made again."""
-        (self.directory / STEP).unlink(missing_ok=True)
+    def discard(self) -> None:
+        """Removes what is there: whatever happens meanwhile, nobody goes on with a part of it."""
+        aside = self.directory.with_name(f".{self.directory.name}.old")
+        shutil.rmtree(aside, ignore_errors=True)
+        if self.directory.exists():
+            os.replace(self.directory, aside)
+            shutil.rmtree(aside)
 
     def finish(self) -> None:
         """Marks it as whole."""
@@ -70,6 +76,15 @@ def check_finished(runs: Iterable[Run]) -> None:
             f"{run.directory} was made from something else: {difference}{more}; --force makes it again, and what "
             "depends on it, or name another directory"
         )
+
+
+def outdated(runs: Iterable[Run]) -> List[Run]:
+    """Those that are there and were made of something else, and what depends on them; runs come after their needs."""
+    found: Dict[Path, Run] = {}
+    for run in runs:
+        if run.difference() or not found.keys().isdisjoint(run.needs):
+            found[run.directory] = run
+    return list(found.values())
 
 
 def levels(runs: Iterable[Run]) -> List[List[List[Run]]]:
