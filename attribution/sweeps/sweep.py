@@ -192,7 +192,7 @@ def _read(
 ) -> Dict[str, Any]:
     try:
         with _environment(environment, unset):
-            return Params.from_file(path, overrides).as_dict(quiet=True)
+            return Params.from_file(path, overrides or "").as_dict(quiet=True)
     except Exception as error:
         message = users_mistake(error) or (str(error) if isinstance(error, ValueError) else None)
         if message is None:

@@ -86,8 +86,8 @@ class Worker:
             finally:
                 gc.collect()  # Two models are never in memory.
                 gc.unfreeze()
-        if (run.directory / LOG).exists():
-            run.log.unlink()
+        if run.made_of["command"] == "train":
+            run.log.unlink()  # AllenNLP has written one itself.
         else:
             run.log.rename(run.directory / LOG)
         return None
@@ -126,7 +126,7 @@ class Worker:
                 run.made_of["archive"],
                 json.dumps(run.made_of["input"]),
                 predictions_output_file=str(predictions) if predictions else None,
-                cmd_overrides=run.made_of["overrides"],
+                cmd_overrides=run.made_of["overrides"] or "",
                 cuda_device=0 if torch.cuda.is_available() else -1,
                 file_friendly_logging=True,
             )
