@@ -1,6 +1,6 @@
 """
-16 short trainings of a tiny T5 (four learning rates, four seeds), each tested afterwards, by one `allennlp sweep` against
-16 times `allennlp train` and `allennlp evaluate`, a process each. Run: `python -m benchmarks.sweep [TRAININGS]`.
+16 short trainings of a tiny T5 (four learning rates, four seeds), each tested afterwards, by one `allennlp sweep`
+against 16 times `allennlp train` and `allennlp evaluate`, a process each. Run: `python -m benchmarks.sweep [COUNT]`.
 """
 
 import json

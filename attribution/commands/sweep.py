@@ -66,10 +66,10 @@ def _run(args: argparse.Namespace) -> None:
     directory = Path(args.serialization_dir).resolve()
     if directory.exists() and not (directory / SWEEP).is_file() and (directory.is_file() or any(directory.iterdir())):
         raise ConfigurationError(f"{directory}: is there already and holds no sweep; name another directory")
+    points = sweep.plan(directory, Path(args.param_path).parent)
+    runs = list({run.directory: run for planned in points for run in planned.runs.values()}.values())
     directory.mkdir(parents=True, exist_ok=True)
     with alone(directory, directory):
-        points = sweep.plan(directory, Path(args.param_path).parent)
-        runs = list({run.directory: run for planned in points for run in planned.runs.values()}.values())
         if not args.force:
             check_finished(runs)
         write_json(directory / SWEEP, _resolved(sweep, settings))

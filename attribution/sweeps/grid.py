@@ -45,18 +45,20 @@ def point_name(point: Mapping[str, Any], axes: Iterable[str]) -> str:
     return name
 
 
-def check_axes(axes: Axes) -> None:
+def check_axes(axes: Dict[str, Any]) -> None:
     """
     # Raises
 
     `ConfigurationError` if an axis cannot be an environment variable, has no values, one twice, or anything but texts,
     numbers and truth values.
     """
+    if not isinstance(axes, dict):
+        raise ConfigurationError("axes: an object is needed, with a list of values by an axis's name")
     for name, values in axes.items():
         if not NAME.fullmatch(name):
             raise ConfigurationError(f"axes: {name!r} cannot name an environment variable; letters, digits and _ can")
-        if not values:
-            raise ConfigurationError(f"axes.{name} has no values")
+        if not isinstance(values, list) or not values:
+            raise ConfigurationError(f"axes.{name}: a list of values is needed, with one at least")
         wrong = [value for value in values if not isinstance(value, (str, int, float))]
         if wrong:
             raise ConfigurationError(f"axes.{name}: {wrong[0]!r} is neither a text nor a number")

@@ -24,7 +24,7 @@ class Step(FromParams):
         `train`, `evaluate`, or a command that writes one directory, as `retrieve` does.
     config : `str`, optional
         The command's configuration, relative to the sweep's file, as jsonnet's `import` has it. All but `evaluate` need
-        it. While it is read, each of the step's axes is an environment variable.
+        it. While it is read, each of the step's axes is an environment variable, and the other axes are not set.
     archive : `str`, optional
         The `model.tar.gz` for `evaluate`.
     input : `str`, optional
@@ -36,7 +36,7 @@ class Step(FromParams):
         left out, so that the defaults of a configuration hold; a step whose `config`, `archive` or `input` refers to it
         is not made either.
     environment : `Dict[str, Any]`, optional
-        More environment variables while the configuration is read.
+        More environment variables while the configuration is read. One that is left out is not set.
     overrides : `Dict[str, Any]`, optional
         As `--overrides`. A text that is nothing but `{AXIS}` becomes the value itself, a number for a number.
     predictions : `bool`, optional (default = `False`)
@@ -50,7 +50,7 @@ class Step(FromParams):
         archive: Optional[str] = None,
         input: Optional[str] = None,
         axes: Optional[List[str]] = None,
-        only: Optional[Dict[str, List[Any]]] = None,
+        only: Optional[Dict[str, Any]] = None,
         environment: Optional[Dict[str, Any]] = None,
         overrides: Optional[Dict[str, Any]] = None,
         predictions: bool = False,
@@ -70,6 +70,12 @@ class Step(FromParams):
         ):
             if unused:
                 raise ConfigurationError(f"{setting}: {command} does not use it")
+        for setting, value in (("only", only), ("environment", environment), ("overrides", overrides)):
+            if value is not None and not isinstance(value, dict):
+                raise ConfigurationError(f"{setting}: an object is needed")
+        for axis, values in (only or {}).items():
+            if not isinstance(values, list):
+                raise ConfigurationError(f"only.{axis}: a list of values is needed")
         self.command = command
         self.config = config
         self.archive = archive

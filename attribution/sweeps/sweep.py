@@ -49,7 +49,7 @@ class Sweep(FromParams):
 
     def __init__(
         self,
-        axes: Dict[str, List[Any]],
+        axes: Dict[str, Any],
         steps: Dict[str, Step],
         repeat: Optional[List[str]] = None,
         choose: Optional[List[str]] = None,

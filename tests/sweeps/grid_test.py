@@ -46,7 +46,10 @@ def test_names_of_directories() -> None:
     "axes, message",
     [
         ({"LEARNING RATE": [1]}, "'LEARNING RATE' cannot name an environment variable"),
-        ({"SEED": []}, "axes.SEED has no values"),
+        (["SEED"], "axes: an object is needed"),
+        ({"SEED": []}, "axes.SEED: a list of values is needed, with one at least"),
+        ({"SEED": 13}, "axes.SEED: a list"),
+        ({"SEED": "13"}, "axes.SEED: a list"),
         ({"SEED": [1, None]}, "axes.SEED: None is neither a text nor a number"),
         ({"SEED": [{"a": 1}]}, "is neither a text nor a number"),
         ({"SEED": [1, 2, "1"]}, "axes.SEED: 1 is there more than once"),
