@@ -12,6 +12,7 @@ from attribution import (
     retrievers,
     selection,
     similarity,
+    sweeps,
     training,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "retrievers",
     "selection",
     "similarity",
+    "sweeps",
     "training",
 ]

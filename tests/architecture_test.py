@@ -34,7 +34,7 @@ LAYERS = [
     {"data", "encoders", "modules"},
     {"retrievers", "metrics", "models"},
     {"predictors", "similarity", "ensembling", "selection", "training"},
-    {"commands"},
+    {"commands", "sweeps"},
 ]
 
 
