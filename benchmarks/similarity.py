@@ -20,7 +20,7 @@ from transformers import AutoModelForSeq2SeqLM, T5Config
 
 from attribution.data.dataset_readers import FewShotGymReader
 from attribution.data.fields import TokenIds
-from attribution.similarity import LabelledBatch, Loss, ResidentModel, TargetTask, labelled_batches
+from attribution.similarity import LabelledBatch, Loss, ResidentModel, Source, TargetTask, labelled_batches
 from attribution.similarity.per_example_gradients import gradient_norms
 
 tiny: Any = import_module("tests.conftest")
@@ -67,7 +67,7 @@ def matrix(base: str, folder: Path) -> List[float]:
     model = build(base, folder / "deltas" / TASKS[0])
     targets = (read(base, folder, task) for task in TASKS)
     return [
-        Loss().compare(target, folder / "deltas" / source, model, None)["model"]
+        Loss().compare(target, Source(source, folder / "deltas" / source), model, None)["model"]
         for target in targets
         for source in TASKS
     ]
@@ -82,7 +82,7 @@ def pair_by_pair(base: str, folder: Path, padded: bool) -> List[float]:
         if padded:
             [batch] = target.batches
             target = target._replace(batches=[LabelledBatch(_pad(batch.prompts, 512), _pad(batch.answers, 64))])
-        scores.append(Loss().compare(target, path, build(base, path), None)["model"])
+        scores.append(Loss().compare(target, Source(source, path), build(base, path), None)["model"])
     return scores
 
 

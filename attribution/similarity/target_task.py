@@ -37,8 +37,8 @@ class TargetTask(NamedTuple):
     name: str
     batches: Sequence[LabelledBatch]
     """Its labelled examples; empty where the measure needs none."""
-    delta: Optional[Path] = None
-    """The folder of its own delta, where the measure needs it."""
+    folder: Optional[Path] = None
+    """Its own, of what the sources are, where these are compared with it."""
 
 
 def labelled_batches(instances: Sequence[Instance], batch_size: int, where: str) -> List[LabelledBatch]:

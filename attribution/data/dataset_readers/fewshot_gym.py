@@ -97,14 +97,14 @@ class FewShotGymReader(PromptedReader):
         self._seeds = seeds
         self._input_prefix = input_prefix
         self._answer_prefix = answer_prefix
-        self._random_answers = answer == "random"
+        self.random_answers = answer == "random"
         self._reading = 0
 
     def open(self, file_path: str) -> Rows:
         root = Path(file_path)
         if not root.is_dir():
             raise ConfigurationError(f"{file_path}: no such folder; the folder of the tasks' folders is needed")
-        if self._random_answers:
+        if self.random_answers:
             self._reading = random.getrandbits(64)
         files = [
             (task, path)
@@ -116,7 +116,7 @@ class FewShotGymReader(PromptedReader):
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         content = row.content
         answers = content["answers"]
-        chosen = random.Random(f"{self._reading} {row.number}").choice(answers) if self._random_answers else answers[0]
+        chosen = random.Random(f"{self._reading} {row.number}").choice(answers) if self.random_answers else answers[0]
         return PromptedExample(
             self._input_prefix.replace("{task}", content["task"]) + content["input"],
             [self._answer_prefix + chosen],
