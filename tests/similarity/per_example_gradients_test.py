@@ -36,7 +36,7 @@ def test_as_one_by_one(delta: Any, model: str, save_delta: Any, tiny_model: Call
     for batch in task(base).batches:
         found += gradient_norms(loaded, batch, lambda name: "all")["all"].tolist()
     lengths = [len(instance["prompt_and_input"]) for instance in instances(base)]  # type: ignore[arg-type]
-    order = sorted(range(len(EXAMPLES)), key=lengths.__getitem__)
+    order = sorted(range(len(EXAMPLES)), key=lengths.__getitem__, reverse=True)
     assert found == pytest.approx([wanted[number] for number in order], rel=1e-5, abs=1e-7)
 
 
