@@ -13,6 +13,7 @@ from attribution import (
     selection,
     similarity,
     sweeps,
+    task_vectors,
     training,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "selection",
     "similarity",
     "sweeps",
+    "task_vectors",
     "training",
 ]

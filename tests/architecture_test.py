@@ -25,6 +25,7 @@ from attribution.modules.delta import DeltaModule
 from attribution.retrievers import QueryAggregator, Retriever
 from attribution.selection import CheckpointSelector
 from attribution.similarity import TaskSimilarity
+from attribution.task_vectors import TaskEmbedder
 
 ROOT = Path(attribution.__file__).parent
 
@@ -34,6 +35,7 @@ LAYERS = [
     {"data", "encoders", "modules"},
     {"retrievers", "metrics", "models"},
     {"predictors", "similarity", "ensembling", "selection", "training"},
+    {"task_vectors"},
     {"commands", "sweeps"},
 ]
 
@@ -71,7 +73,7 @@ def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
-        TaskSimilarity, CheckpointSelector,
+        TaskSimilarity, CheckpointSelector, TaskEmbedder,
     ]  # fmt: skip
     return [
         (base, name, subclass)

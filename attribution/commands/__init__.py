@@ -2,6 +2,7 @@ from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.build_gym import BuildGym
 from attribution.commands.build_pool import BuildPool
 from attribution.commands.embed import Embed
+from attribution.commands.embed_tasks import EmbedTasks
 from attribution.commands.ensemble import EnsembleCommand
 from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.retrieve import Retrieve
@@ -15,6 +16,7 @@ __all__ = [
     "BuildGym",
     "BuildPool",
     "Embed",
+    "EmbedTasks",
     "EnsembleCommand",
     "NoveltyCommand",
     "Retrieve",

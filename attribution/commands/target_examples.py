@@ -68,6 +68,11 @@ class TargetExamples:
         except ConfigurationError as error:
             raise ConfigurationError(f"the target {name!r}: {error}") from error
 
+    def inputs(self, name: str) -> List[str]:
+        """The prompts of a target as texts; its answers are not looked at."""
+        examples = self._reader_of(name).examples(self._paths[name], labelled=False)
+        return [example.input for example in islice(examples, self._max_examples)]
+
     def _tasks(self, gym: str) -> Dict[str, str]:
         folder = Path(gym)
         names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
@@ -88,4 +93,6 @@ class TargetExamples:
             and reader.task_names(Path(self._paths[name])) != [name]
         ):
             raise ConfigurationError("reader: leave `task` out; each target is read by itself")
+        if isinstance(reader, FewShotGymReader) and reader.random_answers:
+            raise ConfigurationError("reader: with `answer: 'random'` scores depend on the draw; leave it out")
         return reader

@@ -38,6 +38,7 @@ class ResidentModel:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = built.to(self.device).eval()
         self._present: Optional[Path] = first
+        self._tensors = delta.tensors(built.transformer)
         self._kept: Dict[Path, Dict[str, torch.Tensor]] = {}
         self._kept_bytes = 0
         self._keep(first)
@@ -48,7 +49,7 @@ class ResidentModel:
 
     def tensors(self) -> Dict[str, torch.nn.Parameter]:
         """Those of the delta, by their names in a file."""
-        return self._delta.tensors(self.transformer)
+        return self._tensors
 
     def put(self, folder: Path) -> None:
         """

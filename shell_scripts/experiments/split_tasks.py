@@ -23,8 +23,7 @@ def main() -> None:
     args = parser.parse_args()
     tasks = json.loads(evaluate_file(str(TASKS)))
     rows: Dict[str, Dict[str, Dict[str, Any]]] = {name: {} for name in tasks}  # By their inputs: none twice.
-    opened = gzip.open(args.pool, "rt", encoding="utf-8") if args.pool.suffix == ".gz" else args.pool.open()
-    with opened as file:
+    with gzip.open(args.pool, "rt", encoding="utf-8") if args.pool.suffix == ".gz" else args.pool.open() as file:
         for line in file:
             row = json.loads(line)
             if row["task"] in rows and row["template"] == tasks[row["task"]]["template"]:

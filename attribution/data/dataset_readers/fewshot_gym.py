@@ -103,7 +103,7 @@ class FewShotGymReader(PromptedReader):
         self._seeds = seeds
         self._input_prefix = input_prefix
         self._answer_prefix = answer_prefix
-        self._random_answers = answer == "random"
+        self.random_answers = answer == "random"
         self._reading = 0
         self._ranks = options == "task"
         self._options: Dict[str, List[str]] = {}
@@ -112,7 +112,7 @@ class FewShotGymReader(PromptedReader):
         root = Path(file_path)
         if not root.is_dir():
             raise ConfigurationError(f"{file_path}: no such folder; the folder of the tasks' folders is needed")
-        if self._random_answers:
+        if self.random_answers:
             self._reading = random.getrandbits(64)
         files = [
             (task, path)
@@ -130,7 +130,7 @@ class FewShotGymReader(PromptedReader):
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         content = row.content
         answers = content["answers"]
-        chosen = random.Random(f"{self._reading} {row.number}").choice(answers) if self._random_answers else answers[0]
+        chosen = random.Random(f"{self._reading} {row.number}").choice(answers) if self.random_answers else answers[0]
         options = self._options.get(content["task"], [])
         options = options if chosen in options else [*options, chosen]
         return PromptedExample(
