@@ -15,7 +15,7 @@ from allennlp.common.params import parse_overrides, with_overrides
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
-from attribution.reports import PAGE, ReportSection, Section, write_page
+from attribution.reports import PAGE, ReportSection, Section, SweepSection, write_page
 
 _SETTINGS = ("rows", "columns", "baseline", "title")
 
@@ -55,9 +55,10 @@ class Report(ArtefactJob):
         self.paths = dict(map(_named, directories))
         if len(self.paths) < len(directories):
             raise ConfigurationError("directories: two have the same title; give them others (NAME=DIR)")
-        self.sections = {
-            name: ReportSection.of(path, rows, columns, baseline) for name, path in self.paths.items()
-        }
+        self.sections = {name: ReportSection.of(path, rows, columns, baseline) for name, path in self.paths.items()}
+        given = [name for name, value in (("rows", rows), ("columns", columns), ("baseline", baseline)) if value]
+        if given and not any(isinstance(section, SweepSection) for section in self.sections.values()):
+            raise ConfigurationError(f"{given[0]}: none of the directories is a sweep")
 
     def inputs(self) -> List[Path]:
         """The files that the sections read."""
@@ -85,8 +86,8 @@ def _named(text: str) -> Tuple[str, Path]:
 @Subcommand.register("report")
 class ReportCommand(ArtefactCommand):
     """
-    Shows what commands wrote: `allennlp report DIR [DIR ...] -s OUT`, or `allennlp report CONFIG -s OUT`. OUT then holds
-    `index.html`, which needs nothing else, and its tables (`.csv`) and plots (`.png`, `.svg`).
+    Shows what commands wrote: `allennlp report DIR [DIR ...] -s OUT`, or `allennlp report CONFIG -s OUT`. OUT then
+    holds `index.html`, which needs nothing else, and its tables (`.csv`) and plots (`.png`, `.svg`).
 
     Registered as a `Subcommand` with name "report".
     """

@@ -19,11 +19,11 @@ def new_figure(width: float, height: float) -> Any:
     `ConfigurationError` if matplotlib is not installed.
     """
     try:
+        from matplotlib import figure as figures
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigurationError("heat maps and plots need matplotlib: install the extra `plots`") from error
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = figures.Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

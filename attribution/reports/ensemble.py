@@ -7,7 +7,7 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.json_files import read_json_object
-from attribution.reports.blocks import Block, Number, Plot, Table
+from attribution.reports.blocks import DASH, Block, Number, Plot, Table
 from attribution.reports.plots import heat_map
 from attribution.reports.report_section import ReportSection
 
@@ -39,8 +39,8 @@ class EnsembleSection(ReportSection):
             [[np.mean(report["weights"].get(source, np.nan)) for source in sources] for report in reports]
         )
         caption = (
-            "A row for each target, a column for each source: its weight in the merge (of weights by part, their mean). "
-            f"Blank: it is no source there, as a target's own delta. From {self.path}."
+            "A row for each target, a column for each source: its weight in the merge, of weights by part the mean. "
+            f"{DASH}: it is no source there, as a target's own delta. From {self.path}."
         )
         if np.isfinite(values).any():
             yield Plot("Weights", caption, heat_map(targets, sources, values, "weight"))
@@ -48,13 +48,23 @@ class EnsembleSection(ReportSection):
             [target, Number(report["effective_sources"], form=".1f"), *map(Number, row)]
             for target, report, row in zip(targets, reports, values.tolist())
         ]
-        caption = f"Effective sources: as many with equal weights are as concentrated. From {self.path}."
-        yield Table("Effective sources", caption, ["target", "effective sources", *sources], rows, folded=len(rows) > 12)
+        caption = (
+            f"The weights, and effective sources: as many with equal weights are as concentrated. From {self.path}."
+        )
+        yield Table(
+            "Weights and effective sources",
+            caption,
+            ["target", "effective sources", *sources],
+            rows,
+            folded=len(rows) > 12,
+        )
 
 
 def _read(path: Path) -> Dict[str, Any]:
     report, _ = read_json_object(path)
     weights, effective = report.get("weights"), report.get("effective_sources")
     if "target" not in report or not isinstance(weights, dict) or not isinstance(effective, (int, float)):
-        raise ConfigurationError(f"{path}: has no target, weights and effective_sources; make {path.parent.parent} anew")
+        raise ConfigurationError(
+            f"{path}: has no target, weights and effective_sources; make {path.parent.parent} anew"
+        )
     return report

@@ -46,9 +46,7 @@ def learning_curves(results: SweepResults, panels: Optional[str]) -> Iterator[Bl
             yield _plot(results, step, trainings, name, panels)
 
 
-def _plot(
-    results: SweepResults, step: str, trainings: Sequence[Training], name: str, panels: Optional[str]
-) -> Plot:
+def _plot(results: SweepResults, step: str, trainings: Sequence[Training], name: str, panels: Optional[str]) -> Plot:
     lines: Dict[str, Dict[str, List[Epochs]]] = defaultdict(lambda: defaultdict(list))
     left_out = {panels or "", *results.repeat, *results.choose}
     for place, epochs in trainings:
@@ -56,7 +54,9 @@ def _plot(
         lines[place.get(panels or "", "")][label].append(epochs)
     order = results.values(panels) if panels else []
     titles = [title for title in [*order, ""] if title in lines]
-    drawn = {title: [_curve(label, runs, name) for label, runs in lines[title].items()] for title in titles[:_MOST_PANELS]}
+    drawn = {
+        title: [_curve(label, runs, name) for label, runs in lines[title].items()] for title in titles[:_MOST_PANELS]
+    }
     counts = sorted({len(runs) for by_label in lines.values() for runs in by_label.values()})
     of_first = f" The first {_MOST_PANELS} of {len(titles)}." if len(titles) > _MOST_PANELS else ""
     chosen = f", at the chosen {', '.join(results.choose)}" if results.choose else ""

@@ -34,46 +34,48 @@ class SimilaritySection(ReportSection):
         return [self.path if self.path.is_file() else self.path / SIMILARITY]
 
     def blocks(self) -> Iterator[Block]:
-        return matrix_blocks(SimilarityMatrix.load(self.inputs()[0]), "score", str(self.path))
+        matrix = SimilarityMatrix.load(self.inputs()[0])
+        sign = "higher" if matrix.higher_is_better else "lower"
+        return matrix_blocks(matrix, "score", f"{sign} is closer. From {self.path}.")
 
 
-def matrix_blocks(matrix: SimilarityMatrix, label: str, path: str) -> Iterator[Block]:
+def matrix_blocks(matrix: SimilarityMatrix, label: str, about: str) -> Iterator[Block]:
     """
     # Parameters
 
     label : `str`
         What the scores are.
-    path : `str`
-        Where they are from.
+    about : `str`
+        What else there is to say of them, and where they are from.
     """
     parts = matrix.scores.reshape(*matrix.scores.shape[:2], -1)
     finite = np.isfinite(parts).all(2)
-    values = np.where(finite, parts.mean(2, where=finite[:, :, None]), np.nan)
-    sign = "higher" if matrix.higher_is_better else "lower"
+    parts = np.where(finite[:, :, None], parts, np.nan)
+    values = parts.mean(2)
     mean = f", the mean of {parts.shape[2]} parts ({matrix.granularity})" if len(matrix.parts) else ""
-    of = f"A row for each target, a column for each source; {label}{mean}, {sign} is closer. From {path}."
+    of = f"A row for each target, a column for each source; {label}{mean}; {about}"
     if not finite.all():
-        yield f"{(~finite).sum()} of {finite.size} scores are no numbers; they are blank in plots, and dashes in tables."
+        yield f"{(~finite).sum()} of {finite.size} scores are no numbers: dashes in tables, and blank in plots."
     if not finite.any():
         return
     yield Plot("Heat map", of, heat_map(matrix.targets, matrix.sources, values, label))
     if matrix.targets == matrix.sources and len(matrix.targets) > 2:
-        yield _clustered(matrix, values, finite, label, path)
+        yield _clustered(matrix, values, finite, label)
     if 1 < len(matrix.parts) <= _MOST_PARTS:
-        caption = f"The same for each part, rows and columns as above, on one scale. From {path}."
-        yield Plot("By part", caption, small_heat_maps(matrix.parts, np.where(finite[:, :, None], parts, np.nan), label))
+        caption = f"The same for each part, rows and columns as above, on one scale; {about}"
+        yield Plot("By part", caption, small_heat_maps(matrix.parts, parts, label))
     rows = [[target, *map(Number, row)] for target, row in zip(matrix.targets, values.tolist())]
     yield Table("Scores", of, ["target", *matrix.sources], rows, folded=len(rows) * len(matrix.sources) > 100)
 
 
-def _clustered(matrix: SimilarityMatrix, values: np.ndarray, finite: np.ndarray, label: str, path: str) -> Block:
+def _clustered(matrix: SimilarityMatrix, values: np.ndarray, finite: np.ndarray, label: str) -> Block:
     if not (finite | np.eye(len(values), dtype=bool)).all():
         return "There is no dendrogram: some scores of two different members are missing."
     tree, order = cluster(values, matrix.higher_is_better)
     best = f"the highest {label} minus their own" if matrix.higher_is_better else f"their {label} minus the lowest"
     caption = (
         f"The same in the order of the dendrogram: average linkage, where the distance of two is {best}, the mean of "
-        f"both directions. From {path}."
+        "both directions."
     )
     figure = heat_map(matrix.targets, matrix.sources, values, label, order=order, tree=tree)
     return Plot("Dendrogram", caption, figure)

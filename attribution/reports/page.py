@@ -32,7 +32,9 @@ def write_page(directory: Path, title: str, sections: Sequence[Section]) -> None
     Writes `index.html`, which needs nothing else, and for each table a `.csv`, for each plot a `.png` and an `.svg`,
     named by the section's number, the block's and its title.
     """
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     shown = [
         {
@@ -84,6 +86,7 @@ def _shown(directory: Path, number: str, block: Block) -> Dict[str, Any]:
 
 def _saved(stem: Path, plot: Plot, prefix: str) -> str:
     save_figure(plot.figure, stem.with_name(f"{stem.name}.png"))
+    plot.figure.set_layout_engine("none")  # All stays where it is, and need not be found again.
     for axes in plot.figure.axes:
         axes.tick_params(color=_GREY, which="both")
         for spine in axes.spines.values():

@@ -13,7 +13,7 @@ from attribution.similarity.heat_map import CELL, fill_heat_map, names_length
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
 _DASHES = ("-", "--", ":", "-.")
 
-_MOST_NUMBERS = 16  # Rows or columns, for numbers in the cells.
+_MOST_COLUMNS, _MOST_CELLS = 14, 200  # For numbers in the cells.
 
 
 class Curve(NamedTuple):
@@ -37,7 +37,7 @@ def heat_map(
     form: str = ".3f",
 ) -> Any:
     """
-    A heat map with its colour bar, with numbers where there are few, and empty where there are none.
+    A heat map with its colour bar, and with numbers where there are few; one that is missing has no colour.
 
     # Parameters
 
@@ -53,17 +53,16 @@ def heat_map(
     if order is not None:
         rows, columns = [rows[place] for place in order], [columns[place] for place in order]
         values = values[np.ix_(order, order)]
-    numbered = max(values.shape) <= _MOST_NUMBERS
-    width, height = len(columns) * (0.55 if numbered else CELL), len(rows) * (0.32 if numbered else CELL)
+    numbered = len(columns) <= _MOST_COLUMNS and values.size <= _MOST_CELLS
+    width = max(len(columns) * (0.55 if numbered else CELL), 1.5)
+    height = max(len(rows) * (0.32 if numbered else CELL), names_length([label]), 1.0)
     above = 0.9 if tree is not None else 0.0
-    figure = new_figure(
-        max(width + names_length(rows) + 1.2, 3.2), max(height, 1.0) + names_length(columns) + above + 0.4
-    )
+    figure = new_figure(width + names_length(rows) + 1.2, height + names_length(columns) + above + 0.4)
     grid = figure.add_gridspec(
         2 if tree is not None else 1,
         2,
-        width_ratios=[max(width, 1.5), 0.14],
-        height_ratios=[above, max(height, 1.0)] if tree is not None else None,
+        width_ratios=[width, 0.14],
+        height_ratios=[above, height] if tree is not None else None,
     )
     axes = figure.add_subplot(grid[-1, 0])
     limits = None
@@ -105,7 +104,7 @@ def small_heat_maps(titles: Sequence[str], values: np.ndarray, label: str) -> An
 def paired_bars(names: Sequence[str], series: Dict[str, Sequence[float]], label: str) -> Any:
     """Two bars or so a name, the first name on top."""
     width = 0.8 / len(series)
-    figure = new_figure(5.5 + names_length(names), 0.26 * len(names) * max(len(series), 1) + 0.9)
+    figure = new_figure(5.5 + names_length(names), 0.17 * len(names) * len(series) + 0.9)
     axes = figure.add_subplot()
     handles = []
     for number, (values, colour) in enumerate(zip(series.values(), COLOURS)):
@@ -122,13 +121,14 @@ def paired_bars(names: Sequence[str], series: Dict[str, Sequence[float]], label:
 
 
 def curves(panels: Dict[str, List[Curve]], x_label: str, y_label: str, names: Sequence[str] = ()) -> Any:
-    """A small plot for each panel, whose lines have the same colours in all; `names` are written at a line's points."""
+    """A small plot for each panel, whose lines have the same colours in all; `names` are those of the points."""
     across = min(len(panels), 4)
     down = -(-len(panels) // across)
     labels = list(dict.fromkeys(curve.label for lines in panels.values() for curve in lines))
     legend = len(labels) > 1
     size = (2.6, 2.0) if len(panels) > 1 else (5.5, 3.2)
-    figure = new_figure(across * size[0] + 0.3, down * size[1] + 0.3 + (0.2 * -(-len(labels) // 3) if legend else 0))
+    height = down * size[1] + 0.3 + (0.2 * -(-len(labels) // 3) if legend else 0)
+    figure = new_figure(across * size[0] + 0.3, height + (names_length(names) if names else 0))
     styles = dict(zip(labels, zip(cycle(COLOURS), (dash for dash in cycle(_DASHES) for _ in COLOURS))))
     handles: Dict[str, Any] = {}
     grid = figure.subplots(down, across, squeeze=False)
@@ -139,13 +139,12 @@ def curves(panels: Dict[str, List[Curve]], x_label: str, y_label: str, names: Se
                 curve.x, curve.y, color=colour, linestyle=dash, marker="o", markersize=3, linewidth=1.4
             )[0]
             axes.fill_between(curve.x, curve.y - curve.spread, curve.y + curve.spread, color=colour, alpha=0.2, lw=0)
-            for x, y, name in zip(curve.x, curve.y, names):
-                axes.annotate(name, (x, y), (0, 6), textcoords="offset points", fontsize=7, rotation=30)
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
-        axes.xaxis.get_major_locator().set_params(integer=True)
         if names:
-            axes.margins(x=0.15, y=0.3)
+            axes.set_xticks(lines[0].x, names, rotation=90)
+        else:
+            axes.xaxis.get_major_locator().set_params(integer=True)
         _clear(axes)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()
@@ -160,13 +159,12 @@ def curves(panels: Dict[str, List[Curve]], x_label: str, y_label: str, names: Se
 
 def _write_numbers(axes: Any, image: Any, values: np.ndarray, form: str) -> None:
     for (row, column), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            red, green, blue, _ = image.to_rgba(value)
-            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-            text = number_text(float(value), form)
-            axes.text(
-                column, row, text, ha="center", va="center", fontsize=7, color="#fefefe" if dark else "#010101"
-            )
+        red, green, blue, _ = image.to_rgba(value)
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        # A page may give another colour to text that is black, as that on its own background is.
+        colour = "black" if not np.isfinite(value) else "#fefefe" if dark else "#010101"
+        text = number_text(float(value), form)
+        axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
 
 
 def _draw_tree(axes: Any, tree: np.ndarray, leaves: int) -> None:

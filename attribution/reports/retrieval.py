@@ -55,7 +55,11 @@ class RetrievalSection(ReportSection):
         for path in self._compositions():
             yield from _blocks(_read(path), path.parent, "" if path.parent == self.path else f"{path.parent.name}: ")
         if len(self._compositions()) > 1 and (self.path / MATRIX).is_file():
-            yield from matrix_blocks(SimilarityMatrix.load(self.path / MATRIX), "share of rows", str(self.path))
+            yield from matrix_blocks(
+                SimilarityMatrix.load(self.path / MATRIX),
+                "share of rows",
+                f"each row is one target's rows. From {self.path}.",
+            )
 
     def _compositions(self) -> List[Path]:
         alone = self.path / COMPOSITION
@@ -82,7 +86,7 @@ def _blocks(found: Composition, folder: Path, target: str) -> Iterator[Block]:
         f"Share of each task in percent, most rows first, among the {found.rows} retrieved rows and in the pool. "
         f"Tasks of which no row was found are not there. From {folder}."
     )
-    yield Plot(f"{target}composition", caption, paired_bars(list(shown), series, "percent of rows"))
+    yield Plot(f"{target}Composition", caption, paired_bars(list(shown), series, "percent of rows"))
     rows = [
         [
             name or "(no task)",
@@ -96,7 +100,7 @@ def _blocks(found: Composition, folder: Path, target: str) -> Iterator[Block]:
     ]
     header = ["task", "rows", "percent", "pool rows", "pool percent", "ratio"]
     caption = f"Rows and shares; ratio: how much more often than in the pool. From {folder}."
-    yield Table(f"{target}rows by task", caption, header, rows, folded=len(rows) > 12)
+    yield Table(f"{target}Rows by task", caption, header, rows, folded=len(rows) > 12)
 
 
 def _read(path: Path) -> Composition:

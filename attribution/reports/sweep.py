@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-from attribution.reports.blocks import DASH, Block, Number, Plot, Table, number_text, plain
+from attribution.reports.blocks import DASH, Block, Number, Plot, Table, plain
 from attribution.reports.gains import Pairs, compare, holm, relative_gains
 from attribution.reports.learning_curves import learning_curves, training_files
 from attribution.reports.plots import heat_map
@@ -53,7 +53,9 @@ class SweepSection(ReportSection):
         results = SweepResults(self.path)
         layout = self._layout(results)
         if not results.columns:
-            raise ConfigurationError(f"{self.path / SWEEP}: names neither metrics nor development; there are no numbers")
+            raise ConfigurationError(
+                f"{self.path / SWEEP}: names neither metrics nor development; there are no numbers"
+            )
         yield _about(results)
         for metric in results.metrics or results.columns:
             for title, part in _parts(results, metric, layout):
@@ -75,7 +77,9 @@ class SweepSection(ReportSection):
                 values = ", ".join(results.values(axis))
                 raise ConfigurationError(f"baseline: {axis} has no {baseline!r} in {self.path}; it has {values}")
             if self.rows == axis or self.columns not in (None, axis):
-                raise ConfigurationError(f"baseline: {axis} makes no columns here; use columns: {axis}, or leave them out")
+                raise ConfigurationError(
+                    f"baseline: {axis} makes no columns here; use columns: {axis}, or leave them out"
+                )
         chosen = self.columns or axis
         columns = chosen or next((name for name in reversed(rest) if name != self.rows and len(rest) > 1), None)
         if columns is not None and columns == self.rows:
@@ -109,9 +113,11 @@ class SweepSection(ReportSection):
         whole = there[:, there.any(0)].all(1)
         summary: List[Any] = []
         if len(rows) > 1:
-            means = np.where(there.any(0), grid.mean[whole].mean(0), np.nan) if whole.any() else [np.nan] * there.shape[1]
+            means = (
+                np.where(there.any(0), grid.mean[whole].mean(0), np.nan) if whole.any() else [np.nan] * there.shape[1]
+            )
             marks = _best(np.array([means]), metric)[0]
-            name = "average" if whole.all() else f"average of {whole.sum()} whole rows"
+            name = "average" if whole.all() else f"average of {whole.sum()} complete rows"
             summary = [name, *(Number(float(mean), best=bool(mark)) for mean, mark in zip(means, marks))]
         lowest = "" if _higher_is_better(metric) else ", the lowest"
         caption = (
@@ -147,25 +153,26 @@ class SweepSection(ReportSection):
         ]
         measured = ["ARG %", "rows", "left out", "wins", "losses", "ties", "difference", "95% from", "to", "pairs"]
         header = [layout.columns or "", *measured, "p", "p (Holm)"]
+        sign = "" if higher else "negated, since low is good here; "
         caption = (
             f"{metric} {over}. ARG: average relative gain, the mean over rows of (score − baseline) / baseline "
-            f"({'' if higher else 'negated, since low is good here; '}Ye et al., 2021, CrossFit); rows whose baseline "
-            "is 0 or less are left out of it. Wins, losses and ties: rows by their means. Difference: score − baseline, "
-            "the mean over rows; its interval is from a bootstrap that draws rows and then their runs, so it holds for "
-            "other rows such as these. p: Wilcoxon's signed-rank test, two-sided, over pairs of runs of the same "
+            f"({sign}Ye et al., 2021, CrossFit); rows whose baseline is 0 or less are left out of it. Wins, losses and "
+            "ties: rows by their means. Difference: score − baseline, the mean over rows; its interval is from a "
+            "bootstrap that draws rows and then their runs, so it holds for other rows such as these. p: Wilcoxon's "
+            "signed-rank test, two-sided, over pairs of runs of the same "
             f"{', '.join([layout.rows or 'row', *results.repeat])}; runs of one row are alike, so it holds for these "
-            "rows only. Holm: corrected for the number of lines. "
-            f"From {self.path}."
+            f"rows only. Holm: corrected for the number of lines. From {self.path}."
         )
         yield Table(f"{title}: {over}", caption, header, rows)
         cells: List[Any] = [
             [name, *(Number(gain, form="+.1f") for gain in line)] for name, line in zip(grid.rows, gains.tolist())
         ]
-        caption = f"Relative gain in percent {over}; {DASH} where the baseline is 0 or less, or a run is missing. From {self.path}."
+        missing = f"{DASH} where the baseline is 0 or less, or a score is missing"
+        caption = f"Relative gain in percent {over}; {missing}. From {self.path}."
         summary = ["ARG", *(Number(one.arg, form="+.1f") for one in found)]
         yield Table(f"{title}: gain of each row", caption, [layout.rows or "", *names], cells, summary)
         if np.isfinite(gains).any() and gains.size > 1:
-            figure = heat_map(grid.rows, names, gains, f"gain in % {over}", centre=0.0, form="+.1f")
+            figure = heat_map(grid.rows, names, gains, "gain in %", centre=0.0, form="+.1f")
             yield Plot(f"{title}: gains", f"{caption} Blue is better, red worse.", figure)
 
     def _all(self, results: SweepResults) -> Table:

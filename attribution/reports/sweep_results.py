@@ -95,9 +95,7 @@ class SweepResults:
         shape = (len(names[0]), len(names[1]))
         grid = Grid(*names, np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int))
         for result in results:
-            place = tuple(
-                there.index(result.place[axis]) if axis else 0 for there, axis in zip(names, (rows, columns))
-            )
+            place = tuple(there.index(result.place[axis]) if axis else 0 for there, axis in zip(names, (rows, columns)))
             grid.mean[place] = result.mean[metric]
             grid.deviation[place] = result.deviation[metric]
             grid.count[place] = 0 if math.isnan(result.mean[metric]) else result.count

@@ -56,7 +56,9 @@ class TrainingSection(ReportSection):
 
 def epoch_files(directory: Path) -> Dict[int, Path]:
     """By epoch, in order."""
-    found = {int(match[1]): path for path in directory.glob("metrics_epoch_*.json") if (match := _EPOCH.fullmatch(path.name))}
+    found = {
+        int(match[1]): path for path in directory.glob("metrics_epoch_*.json") if (match := _EPOCH.fullmatch(path.name))
+    }
     return dict(sorted(found.items()))
 
 
@@ -90,6 +92,8 @@ def _curves(epochs: Epochs, path: Path) -> Plot:
             y = np.array([numbers.get(name, math.nan) for numbers in epochs.values()])
             panels[match[2]].append(Curve(match[1], np.array(list(epochs)), y, np.full(len(y), np.nan)))
     if not panels:
-        raise ConfigurationError(f"{path}: metrics_epoch_{next(iter(epochs))}.json has no training_ or validation_ metric")
+        raise ConfigurationError(
+            f"{path}: metrics_epoch_{next(iter(epochs))}.json has no training_ or validation_ metric"
+        )
     caption = f"Each metric after each epoch (from 0), of one run. From {path}."
     return Plot("Learning curves", caption, curves(panels, "epoch", "metric"))
