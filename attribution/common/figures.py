@@ -6,7 +6,7 @@ from typing import Any
 from allennlp.common.checks import ConfigurationError
 
 # Names are shown as they are, dollar signs too, and stay text that can be searched.
-_SETTINGS = {"svg.hashsalt": "attribution", "svg.fonttype": "none", "text.parse_math": False}
+_SETTINGS: Any = {"svg.hashsalt": "attribution", "svg.fonttype": "none", "text.parse_math": False}
 _NO_METADATA = {"svg": {"Creator": None, "Date": None, "Format": None, "Type": None}, "png": {"Software": None}}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.json_files import read_json_object
-from attribution.reports.blocks import DASH, Block, Number, Plot, Table
+from attribution.reports.blocks import DASH, Block, Cell, Number, Plot, Table
 from attribution.reports.plots import heat_map
 from attribution.reports.report_section import ReportSection
 
@@ -44,7 +44,7 @@ class EnsembleSection(ReportSection):
         )
         if np.isfinite(values).any():
             yield Plot("Weights", caption, heat_map(targets, sources, values, "weight"))
-        rows = [
+        rows: List[List[Cell]] = [
             [target, Number(report["effective_sources"], form=".1f"), *map(Number, row)]
             for target, report, row in zip(targets, reports, values.tolist())
         ]

@@ -5,7 +5,7 @@ from typing import Iterator, List
 
 import numpy as np
 
-from attribution.reports.blocks import Block, Number, Plot, Table
+from attribution.reports.blocks import Block, Cell, Number, Plot, Table
 from attribution.reports.plots import cluster, heat_map, small_heat_maps
 from attribution.reports.report_section import ReportSection
 from attribution.similarity import SimilarityMatrix
@@ -64,7 +64,7 @@ def matrix_blocks(matrix: SimilarityMatrix, label: str, about: str) -> Iterator[
     if 1 < len(matrix.parts) <= _MOST_PARTS:
         caption = f"The same for each part, rows and columns as above, on one scale; {about}"
         yield Plot("By part", caption, small_heat_maps(matrix.parts, parts, label))
-    rows = [[target, *map(Number, row)] for target, row in zip(matrix.targets, values.tolist())]
+    rows: List[List[Cell]] = [[target, *map(Number, row)] for target, row in zip(matrix.targets, values.tolist())]
     yield Table("Scores", of, ["target", *matrix.sources], rows, folded=len(rows) * len(matrix.sources) > 100)
 
 

@@ -1,7 +1,7 @@
 """The plots of a report, as figures of matplotlib."""
 
 from itertools import cycle
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def small_heat_maps(titles: Sequence[str], values: np.ndarray, label: str) -> An
     return figure
 
 
-def paired_bars(names: Sequence[str], series: Dict[str, Sequence[float]], label: str) -> Any:
+def paired_bars(names: Sequence[str], series: Mapping[str, Sequence[float]], label: str) -> Any:
     """Two bars or so a name, the first name on top."""
     width = 0.8 / len(series)
     figure = new_figure(5.5 + names_length(names), 0.17 * len(names) * len(series) + 0.9)

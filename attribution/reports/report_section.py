@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Iterator, List, Optional
+from typing import Any, Iterator, List, Optional
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -68,9 +68,9 @@ class ReportSection(Registrable):
         """
         if not path.exists():
             raise ConfigurationError(f"{path}: there is no such directory")
-        kinds = [cls.by_name(name) for name in cls.list_available()]
+        kinds: List[Any] = [cls.by_name(name) for name in cls.list_available()]
         for kind in kinds:
             if kind.recognises(path):
-                return kind(path, rows, columns, baseline)  # type: ignore[call-arg]
+                return kind(path, rows, columns, baseline)
         known = "; ".join(f"{name} ({kind.needs})" for name, kind in zip(cls.list_available(), kinds))
         raise ConfigurationError(f"{path}: nothing that a report knows. It knows {known}")

@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, NamedTuple
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.json_files import read_json_object
-from attribution.reports.blocks import Block, Number, Plot, Table, plain
+from attribution.reports.blocks import Block, Cell, Number, Plot, Table, plain
 from attribution.reports.matrix import matrix_blocks
 from attribution.reports.plots import paired_bars
 from attribution.reports.report_section import ReportSection
@@ -87,7 +87,7 @@ def _blocks(found: Composition, folder: Path, target: str) -> Iterator[Block]:
         f"Tasks of which no row was found are not there. From {folder}."
     )
     yield Plot(f"{target}Composition", caption, paired_bars(list(shown), series, "percent of rows"))
-    rows = [
+    rows: List[List[Cell]] = [
         [
             name or "(no task)",
             plain(task["rows"]),

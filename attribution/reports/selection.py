@@ -7,7 +7,7 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.json_files import read_json_object
-from attribution.reports.blocks import Block, Number, Plot, Table, plain
+from attribution.reports.blocks import Block, Cell, Number, Plot, Table, plain
 from attribution.reports.plots import Curve, curves
 from attribution.reports.report_section import ReportSection
 
@@ -46,7 +46,7 @@ class SelectionSection(ReportSection):
         of = f"mutual information of those chosen so far with the rest, in nats. From {self.path}."
         curve = Curve("", np.arange(1, len(names) + 1), told, np.full(len(names), np.nan))
         yield Plot("Gain", f"The {of}", curves({"": [curve]}, "members chosen", "nats", names))
-        cells = [
+        cells: List[List[Cell]] = [
             [name, plain(row), Number(nats, form=".4f"), Number(gain, form="+.4f")]
             for name, row, nats, gain in zip(names, rows, told.tolist(), gains.tolist())
         ]

@@ -3,12 +3,12 @@
 import math
 from itertools import product
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-from attribution.reports.blocks import DASH, Block, Number, Plot, Table, plain
+from attribution.reports.blocks import DASH, Block, Cell, Number, Plot, Table, plain
 from attribution.reports.gains import Pairs, compare, holm, relative_gains
 from attribution.reports.learning_curves import learning_curves, training_files
 from attribution.reports.plots import heat_map
@@ -91,7 +91,7 @@ class SweepSection(ReportSection):
         self, results: SweepResults, part: Sequence[Result], metric: str, layout: Layout, title: str
     ) -> Iterator[Block]:
         grid = results.grid(part, metric, layout.rows, layout.columns)
-        if not grid.count.any():
+        if not grid.n.any():
             yield f"{title}: there is no number yet."
             return
         yield self._table(grid, metric, layout, title)
@@ -103,7 +103,7 @@ class SweepSection(ReportSection):
 
     def _table(self, grid: Grid, metric: str, layout: Layout, title: str) -> Table:
         best = _best(grid.mean, metric)
-        rows: List[Any] = [
+        rows: List[List[Cell]] = [
             [name, *(Number(*cell) for cell in zip(means, spreads, [".3f"] * len(means), marks))]
             for name, means, spreads, marks in zip(
                 grid.rows, grid.mean.tolist(), grid.deviation.tolist(), best.tolist()
@@ -111,7 +111,7 @@ class SweepSection(ReportSection):
         ]
         there = ~np.isnan(grid.mean)
         whole = there[:, there.any(0)].all(1)
-        summary: List[Any] = []
+        summary: List[Cell] = []
         if len(rows) > 1:
             means = (
                 np.where(there.any(0), grid.mean[whole].mean(0), np.nan) if whole.any() else [np.nan] * there.shape[1]
@@ -139,7 +139,7 @@ class SweepSection(ReportSection):
             compare(grid.mean[:, place], grid.mean[:, base], _pairs(results, part, grid, metric, layout, place), higher)
             for place in others
         ]
-        rows = [
+        rows: List[List[Cell]] = [
             [
                 name,
                 Number(one.arg, form="+.1f"),
@@ -164,23 +164,23 @@ class SweepSection(ReportSection):
             f"rows only. Holm: corrected for the number of lines. From {self.path}."
         )
         yield Table(f"{title}: {over}", caption, header, rows)
-        cells: List[Any] = [
+        cells: List[List[Cell]] = [
             [name, *(Number(gain, form="+.1f") for gain in line)] for name, line in zip(grid.rows, gains.tolist())
         ]
         missing = f"{DASH} where the baseline is 0 or less, or a score is missing"
         caption = f"Relative gain in percent {over}; {missing}. From {self.path}."
-        summary = ["ARG", *(Number(one.arg, form="+.1f") for one in found)]
+        summary: List[Cell] = ["ARG", *(Number(one.arg, form="+.1f") for one in found)]
         yield Table(f"{title}: gain of each row", caption, [layout.rows or "", *names], cells, summary)
         if np.isfinite(gains).any() and gains.size > 1:
             figure = heat_map(grid.rows, names, gains, "gain in %", centre=0.0, form="+.1f")
             yield Plot(f"{title}: gains", f"{caption} Blue is better, red worse.", figure)
 
     def _all(self, results: SweepResults) -> Table:
-        rows: List[Any] = [
+        rows: List[List[Cell]] = [
             [
                 *result.place.values(),
                 *(value or DASH for value in result.chosen.values()),
-                plain(result.count),
+                plain(result.n),
                 *(Number(result.mean[name], result.deviation[name]) for name in results.columns),
             ]
             for result in results.results
@@ -237,10 +237,10 @@ def _higher_is_better(metric: str) -> bool:
 
 def _counts(grid: Grid) -> str:
     """How many runs there are in each cell."""
-    usual = int(np.bincount(grid.count[grid.count > 0]).argmax())
+    usual = int(np.bincount(grid.n[grid.n > 0]).argmax())
     unusual = [
         f"{count} of {grid.rows[row]}, {grid.columns[column]}"
-        for (row, column), count in np.ndenumerate(grid.count)
+        for (row, column), count in np.ndenumerate(grid.n)
         if count != usual
     ]
     more = f" and {len(unusual) - 8} more" if len(unusual) > 8 else ""

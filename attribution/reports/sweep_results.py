@@ -33,7 +33,8 @@ class Result(NamedTuple):
     """Of the axes that are neither repeated nor chosen."""
     chosen: Place
     """Of those that were chosen by development; empty texts where no run counts."""
-    count: int
+    n: int
+    """How many runs count."""
     mean: Dict[str, float]
     deviation: Dict[str, float]
 
@@ -46,7 +47,8 @@ class Grid(NamedTuple):
     mean: np.ndarray
     """NaN where it is missing. Shape of this and the others: (rows, columns)"""
     deviation: np.ndarray
-    count: np.ndarray
+    n: np.ndarray
+    """How many runs count."""
 
 
 class SweepResults:
@@ -93,12 +95,12 @@ class SweepResults:
         """Without an axis there is one row, or one column, of the metric's name."""
         names = [self.values(axis) if axis else [metric] for axis in (rows, columns)]
         shape = (len(names[0]), len(names[1]))
-        grid = Grid(*names, np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int))
+        grid = Grid(names[0], names[1], np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int))
         for result in results:
             place = tuple(there.index(result.place[axis]) if axis else 0 for there, axis in zip(names, (rows, columns)))
             grid.mean[place] = result.mean[metric]
             grid.deviation[place] = result.deviation[metric]
-            grid.count[place] = 0 if math.isnan(result.mean[metric]) else result.count
+            grid.n[place] = 0 if math.isnan(result.mean[metric]) else result.n
         return grid
 
     def _run(self, where: str, row: Dict[str, str]) -> Run:

@@ -10,7 +10,7 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.json_files import read_json_object
-from attribution.reports.blocks import Block, Number, Plot, Table
+from attribution.reports.blocks import Block, Cell, Number, Plot, Table
 from attribution.reports.plots import Curve, curves
 from attribution.reports.report_section import ReportSection
 
@@ -45,7 +45,7 @@ class TrainingSection(ReportSection):
     def blocks(self) -> Iterator[Block]:
         if (self.path / METRICS).is_file():
             metrics = read_numbers(self.path / METRICS)
-            rows = [[name, Number(value)] for name, value in metrics.items()]
+            rows: List[List[Cell]] = [[name, Number(value)] for name, value in metrics.items()]
             yield Table("Metrics", f"At the end, of one run. From {self.path}.", ["metric", "value"], rows)
         else:
             yield "The training has not ended."

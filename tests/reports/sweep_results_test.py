@@ -18,7 +18,7 @@ def test_what_a_sweep_says(sweep: Path) -> None:
     assert (grid.rows, grid.columns) == (TASKS, ARMS)
     np.testing.assert_allclose(grid.mean, [[0.51, 0.62, 0.56], [0, 0.15, 0], [0.8, 0.72, np.nan]])
     assert grid.deviation[0, 0] == pytest.approx(0.02 / 2**0.5)
-    assert grid.count.tolist() == [[2, 2, 2], [2, 2, 2], [2, 2, 0]]
+    assert grid.n.tolist() == [[2, 2, 2], [2, 2, 2], [2, 2, 0]]
     counted = results.counted(results.results[1])
     assert [run.values["test.accuracy"] for run in counted] == [0.60, 0.64]
     assert {run.place["LEARNING_RATE"] for run in counted} == {"0.0005"}
