@@ -22,6 +22,7 @@ from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
 from attribution.ensembling import DeltaMerger, Weighting
 from attribution.modules.delta import DeltaModule
+from attribution.reports import ReportSection
 from attribution.retrievers import QueryAggregator, Retriever
 from attribution.selection import CheckpointSelector
 from attribution.similarity import TaskSimilarity
@@ -35,7 +36,7 @@ LAYERS = [
     {"data", "encoders", "modules"},
     {"retrievers", "metrics", "models"},
     {"predictors", "similarity", "ensembling", "selection", "training"},
-    {"task_vectors"},
+    {"task_vectors", "reports"},
     {"commands", "sweeps"},
 ]
 
@@ -73,7 +74,7 @@ def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
-        TaskSimilarity, CheckpointSelector, TaskEmbedder,
+        TaskSimilarity, CheckpointSelector, TaskEmbedder, ReportSection,
     ]  # fmt: skip
     return [
         (base, name, subclass)

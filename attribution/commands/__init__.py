@@ -5,6 +5,7 @@ from attribution.commands.embed import Embed
 from attribution.commands.embed_tasks import EmbedTasks
 from attribution.commands.ensemble import EnsembleCommand
 from attribution.commands.novelty import NoveltyCommand
+from attribution.commands.report import ReportCommand
 from attribution.commands.retrieve import Retrieve
 from attribution.commands.select import SelectCommand
 from attribution.commands.similarity import SimilarityCommand
@@ -19,6 +20,7 @@ __all__ = [
     "EmbedTasks",
     "EnsembleCommand",
     "NoveltyCommand",
+    "ReportCommand",
     "Retrieve",
     "SelectCommand",
     "SimilarityCommand",
