@@ -1,3 +1,4 @@
 from attribution.training.save_delta import SaveDelta
+from attribution.training.save_transformer import SaveTransformer
 
-__all__ = ["SaveDelta"]
+__all__ = ["SaveDelta", "SaveTransformer"]
