@@ -109,7 +109,7 @@ class BiEncoder(Model):
         return self.towers.queries(self._vectors(queries)) @ self.towers.rows(self._vectors(rows)).T
 
     def _vectors(self, texts: List[str]) -> torch.Tensor:
-        return torch.from_numpy(self.encoder.encode(texts)).to(self.towers.query[0].weight.device)
+        return torch.from_numpy(self.encoder.encode(texts)).to(next(self.parameters()).device)
 
     def _draw(self, texts: Sequence[str], count: int) -> List[str]:
         if not self.training:
