@@ -219,8 +219,8 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
 
     # Returns
 
-    For each target `{"rows": int, "queries": {...}, "dropped": {...}, "tasks": {task: {"rows", "share", "pool_rows", "pool_share"}}}`,
-    most rows first: what its rows are made of, and what the pool is.
+    For each target `{"rows": int, "queries": {...}, "dropped": {...}, "tasks": {task: {"rows", "share", "pool_rows",
+    "pool_share"}}}`, most rows first: what its rows are made of, and what the pool is.
     """
     wanted = np.unique(np.concatenate([target.ranked.ids for target in targets]))
     found = [_by_id(target.ranked) for target in targets]
