@@ -27,9 +27,9 @@ def trained(tiny_model: Callable[[str], str], tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("bi_encoder")
     rows = [
         {
-            "queries": [f"a {colour} film", f"{colour} ?"],
-            "positives": [f"the {animal} sat" for animal in ANIMALS],
-            "negatives": [f"the {other} movie" for other in COLOURS],
+            "query_examples": [f"a {colour} film", f"{colour} ?"],
+            "positive_examples": [f"the {animal} sat" for animal in ANIMALS],
+            "negative_examples": [f"the {other} movie" for other in COLOURS],
         }
         for colour in COLOURS
     ]

@@ -10,15 +10,17 @@ from allennlp.data.instance import Instance
 from attribution.common.rows import Row, RowError, open_rows
 from attribution.data.dataset_readers.shards import shard_of
 
-_FIELDS = ("queries", "positives", "negatives")
+_FIELDS = {"query_examples": "queries", "positive_examples": "positives", "negative_examples": "negatives"}
 
 
 @DatasetReader.register("tuples")
 class TuplesReader(DatasetReader):
     """
-    Reads mined tuples for the model `bi_encoder`: rows `{"queries": [...], "positives": [...], "negatives": [...]}` of
-    JSONL, JSONL.gz or Parquet. Each list has at least one input: a text, a row with an `input`, or one of ReCross's
-    triples `[input, [references], id]`. An instance has fields of these names (`MetadataField`, lists of texts).
+    Reads mined tuples for the model `bi_encoder`: rows `{"query_examples": [...], "positive_examples": [...],
+    "negative_examples": [...]}` of JSONL, JSONL.gz or Parquet, named as ReCross's are (Lin et al., 2022,
+    https://arxiv.org/abs/2204.07937). Each list has at least one input: a triple `[input, [references], id]`, a row with
+    an `input`, or a text. An instance has the fields `queries`, `positives` and `negatives` (`MetadataField`, lists of
+    texts).
 
     Registered as a `DatasetReader` with name "tuples".
     """
@@ -37,7 +39,7 @@ class TuplesReader(DatasetReader):
     def text_to_instance(  # type: ignore[override]
         self, queries: List[str], positives: List[str], negatives: List[str]
     ) -> Instance:
-        lists = zip(_FIELDS, (queries, positives, negatives))
+        lists = zip(_FIELDS.values(), (queries, positives, negatives))
         return Instance({field: MetadataField(texts) for field, texts in lists})
 
 

@@ -10,9 +10,9 @@ from attribution.data.dataset_readers import TuplesReader
 
 def test_a_whole_instance(write_jsonl: Callable[..., str]) -> None:
     row = {
-        "queries": ["a film", ["this is a film", ["yes"], "imdb|train|one|#1"]],
-        "positives": [{"input": "that film", "target": "no", "task": "app_reviews"}],
-        "negatives": ["a cat", "a dog"],
+        "query_examples": ["a film", ["this is a film", ["yes"], "imdb|train|one|#1"]],
+        "positive_examples": [{"input": "that film", "target": "no", "task": "app_reviews"}],
+        "negative_examples": ["a cat", "a dog"],
         "task": "imdb",
     }
     [instance] = DatasetReader.by_name("tuples")().read(write_jsonl("tuples.jsonl", [row]))
@@ -24,7 +24,9 @@ def test_a_whole_instance(write_jsonl: Callable[..., str]) -> None:
 
 
 def test_workers_share_the_rows(write_jsonl: Callable[..., str]) -> None:
-    rows = [{"queries": [str(number)], "positives": ["a"], "negatives": ["b"]} for number in range(5)]
+    rows = [
+        {"query_examples": [str(number)], "positive_examples": ["a"], "negative_examples": ["b"]} for number in range(5)
+    ]
     found = []
     for worker in range(2):
         reader = TuplesReader()
@@ -36,14 +38,17 @@ def test_workers_share_the_rows(write_jsonl: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"positives": []}, "tuples.jsonl:1: `positives` is not a list, or an empty one"),
-        ({"queries": "a film"}, "tuples.jsonl:1: `queries` is not a list, or an empty one"),
-        ({"negatives": ["a", 3]}, "tuples.jsonl:1: `negatives` has something else than texts, rows and triples"),
-        ({"negatives": [{"text": "a"}]}, "tuples.jsonl:1: `negatives` has something else"),
+        ({"positive_examples": []}, "tuples.jsonl:1: `positive_examples` is not a list, or an empty one"),
+        ({"query_examples": "a film"}, "tuples.jsonl:1: `query_examples` is not a list, or an empty one"),
+        (
+            {"negative_examples": ["a", 3]},
+            "tuples.jsonl:1: `negative_examples` has something else than texts, rows and triples",
+        ),
+        ({"negative_examples": [{"text": "a"}]}, "tuples.jsonl:1: `negative_examples` has something else"),
     ],
 )
 def test_bad_rows(changes: Any, message: str, write_jsonl: Callable[..., str]) -> None:
-    row = {"queries": ["a"], "positives": ["b"], "negatives": ["c"], **changes}
+    row = {"query_examples": ["a"], "positive_examples": ["b"], "negative_examples": ["c"], **changes}
     with pytest.raises(ConfigurationError, match=message):
         list(TuplesReader().read(write_jsonl("tuples.jsonl", [row])))
 
