@@ -34,6 +34,7 @@ local seed = env.integer('SEED', 42);
     shuffle: true,
     batches_per_epoch: env.integer('STEPS', 128),
   },
+  validation_data_loader: { batch_size: env.integer('BATCH_SIZE', 4) },
   trainer: {
     num_epochs: epochs,
     optimizer: { type: 'adam', lr: number('LEARNING_RATE', '3e-3') },
