@@ -15,6 +15,7 @@ local given(name) = env.optional(name, '') != '';
 local number(name, default) = std.parseJson(env.optional(name, default));
 local model_name = env.optional('MODEL_NAME', 'yuchenlin/BART0');
 local generate = env.optional('GENERATE', 'true') == 'true';
+local beams = env.integer('NUM_BEAMS', 4);
 local seed = env.integer('SEED', 42) + env.integer('ROUND', 0);
 {
   number:: number,
@@ -50,7 +51,7 @@ local seed = env.integer('SEED', 42) + env.integer('ROUND', 0);
     label_smoothing: number('LABEL_SMOOTHING', '0.1'),
     metrics: [{ type: 'grouped', metrics: ['soft_exact_match', 'exact_match'], by: 'template' }],
   } + if generate then {
-    generation: { num_beams: env.integer('NUM_BEAMS', 4), max_new_tokens: 64, early_stopping: true },
+    generation: { num_beams: beams, max_new_tokens: 64, early_stopping: beams > 1 },
     undouble: true,
   } else {},
   validation_data_loader: { batch_size: env.integer('EVALUATION_BATCH_SIZE', 8) },

@@ -5,7 +5,8 @@
 // QUERY_SIZE     the first so many (16)
 // ARM            bart0 (the default): the upstream model's encoder; bart0_both, its decoder, too; vbart; sbert; bi_encoder;
 //                bm25; random; two_stage
-// MODEL_NAME     the upstream model (yuchenlin/BART0); VBART_NAME, SBERT_NAME, BI_ENCODER the other arms' models
+// MODEL_NAME     the upstream model (yuchenlin/BART0); VBART_NAME, SBERT_NAME, BI_ENCODER the other arms' models; POOLING
+//                and LAYER of those that are BART (mean, -1)
 // SIZE           rows in all (512)
 // RERANKER       a cross-encoder that chooses them among MU (2) times as many (none)
 // AGGREGATOR     round_robin (the default): queries in turns add the best that is not there yet, until there are SIZE;
