@@ -8,7 +8,7 @@ set -euo pipefail
 configs=training_config/recross
 export ARM=${ARM:-bart0} MODE=${MODE:-unsupervised} QUERY_SIZE=${QUERY_SIZE:-16} ROUND OVERLAP_PATH="$1/test/pool.jsonl"
 train() { # train CONFIG DIR: unless DIR is whole; one that was stopped goes on
-  [ -f "$2/model.tar.gz" ] || allennlp train "$configs/$1.jsonnet" -s "$2" $([ -d "$2" ] && echo --recover)
+  [ -f "$2/model.tar.gz" ] || allennlp train "$configs/$1.jsonnet" -s "$2" $([ -f "$2/config.json" ] && echo --recover)
 }
 if [ -z "${UPSTREAM:-}" ]; then
   UPSTREAM_PATH=$POOL_PATH train upstream "$1/upstream"
