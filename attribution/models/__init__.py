@@ -1,3 +1,4 @@
+from attribution.models.bi_encoder import BiEncoder
 from attribution.models.causal_lm import CausalLM
 from attribution.models.delta_seq2seq import IA3Seq2Seq, LoadIA3Seq2Seq, MaMSeq2Seq
 from attribution.models.generators import DropModel, NaturalInstructionsModel
@@ -5,6 +6,7 @@ from attribution.models.prompted_model import PromptedModel
 from attribution.models.seq2seq import LoadSeq2Seq, Seq2Seq
 
 __all__ = [
+    "BiEncoder",
     "CausalLM",
     "DropModel",
     "IA3Seq2Seq",

@@ -75,6 +75,8 @@ class PromptedModel(Model):
     generation : `Dict[str, Any]`, optional
         If given, evaluation also writes an answer: arguments of `transformers`' `generate`, such as
         `{ num_beams: 4, max_new_tokens: 64 }`.
+    undouble : `bool`, optional (default = `False`)
+        An answer that was generated and is one word twice becomes that word, as in ReCross (Lin et al., 2022).
     metrics : `List[Metric]`, optional
         Metrics of texts, such as `['exact_match', 'rouge_l']`, of what was generated if `generation` is given, and
         of each row's best option if not. A row without `references` in its details has its right option as the
@@ -108,6 +110,7 @@ class PromptedModel(Model):
         calibration_prompt: str = "",
         max_scored_tokens: int = 65536,
         generation: Optional[Dict[str, Any]] = None,
+        undouble: bool = False,
         metrics: Optional[List[Metric]] = None,
         bf16: bool = False,
         **kwargs: Any,
@@ -134,6 +137,8 @@ class PromptedModel(Model):
         unknown = sorted(set(generation or {}) - set(GenerationConfig().to_dict()))
         if unknown:
             raise ConfigurationError(f"generation: transformers' generate has no setting {unknown[0]!r}")
+        if undouble and generation is None:
+            raise ConfigurationError("undouble: nothing is generated; set `generation`")
         self.model_name = model_name
         self.fake_training = fake_training
         self.loss_reduction = loss
@@ -144,6 +149,7 @@ class PromptedModel(Model):
         self.calibration_prompt = calibration_prompt
         self.max_scored_tokens = max_scored_tokens
         self.generation = generation
+        self.undouble = undouble
         self.bf16 = bf16
         self.transformer = load_transformer(model_name, self.encoder_decoder, random_weights)
         self._positions = learned_positions(self.transformer)
@@ -211,7 +217,7 @@ class PromptedModel(Model):
             if self.generation is None:
                 texts = self._option_texts(output["answer_ids"], output["response"], metadata)
             else:
-                texts = self._texts(output["generated"])
+                texts = self._generated_texts(output["generated"])
             right = None
             if gold is not None and correct_answer_index is not None:
                 right = self._option_texts(_lists(_take(answer_options, gold)), correct_answer_index.tolist(), metadata)
@@ -223,9 +229,12 @@ class PromptedModel(Model):
 
     def make_output_human_readable(self, output_dict: OutputDict) -> OutputDict:
         """Adds the texts: `answer`, the best option, and `generated_text` where answers were generated."""
-        for ids, text in (("answer_ids", "answer"), ("generated", "generated_text")):
+        for ids, text, decode in (
+            ("answer_ids", "answer", self._texts),
+            ("generated", "generated_text", self._generated_texts),
+        ):
             if ids in output_dict:
-                output_dict[text] = self._texts(output_dict.pop(ids))
+                output_dict[text] = decode(output_dict.pop(ids))
         return output_dict
 
     @cached_property
@@ -331,6 +340,10 @@ class PromptedModel(Model):
     def _texts(self, ids: Sequence[Sequence[int]]) -> List[str]:
         return [self.tokenizer.decode(text) for text in ids]
 
+    def _generated_texts(self, ids: Sequence[Sequence[int]]) -> List[str]:
+        texts = self._texts(ids)
+        return [undoubled(text) for text in texts] if self.undouble else texts
+
     def _option_scores(self, log_probs: torch.Tensor, options: TokenIds) -> torch.Tensor:
         """Shape: (options,)."""
         scores = log_probs.sum(1)
@@ -361,6 +374,12 @@ class PromptedModel(Model):
         if self.bf16 and device.type == "cuda":
             return torch.autocast("cuda", dtype=torch.bfloat16)
         return nullcontext()
+
+
+def undoubled(text: str) -> str:
+    """One word in place of the same word twice; any other text as it is."""
+    words = text.split()
+    return words[0] if len(words) == 2 and words[0] == words[1] else text
 
 
 def _drop_frozen(model: Any, state: Dict[str, torch.Tensor], prefix: str, _metadata: Any) -> None:
