@@ -64,7 +64,15 @@ def _slow_loss(model: Any, folder: str, seq2seq: bool) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     "name, delta",
-    [("t5", "ia3"), ("t5_gated", "ia3"), ("t5", "houlsby"), ("bart", "lora"), ("llama", "lora"), ("llama", "prefix")],
+    [
+        ("t5", "ia3"),
+        ("t5_gated", "ia3"),
+        ("t5", "houlsby"),
+        ("t5", "prefix"),
+        ("bart", "lora"),
+        ("llama", "lora"),
+        ("llama", "prefix"),
+    ],
 )
 def test_the_model_has_the_loss_and_the_gradients_of_one_pass_per_option(
     name: str, delta: str, tiny_model: Callable[[str], str]

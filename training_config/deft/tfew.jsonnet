@@ -1,4 +1,4 @@
-// T-Few: IA3 on few shots by three losses (Liu et al., 2022): that of the right option, unlikelihood, length-normalised.
+// T-Few (Liu et al., 2022): IA3 on few shots by three losses: of the right option, unlikelihood and length-normalised.
 // Adafactor, 1,000 steps of 8 rows, a linear warm-up and decay; options are ranked by the mean of their tokens'
 // log-likelihoods. Leaves the delta's folder, too. With both losses off it is DEFT's few-shot training.
 //

@@ -2,7 +2,8 @@
 // early stopping. The directory is then a delta's folder, of the best validation. Of many of them: DELTAS='runs/*'.
 //
 // GYM, TASK         a few-shot gym's folder and the task in it; or instead
-// TRAIN_DATA_PATH   prompted rows {input, target, answer_choices};  VALIDATION_DATA_PATH  the same (none: no validation)
+// TRAIN_DATA_PATH   prompted rows {input, target, answer_choices}
+// VALIDATION_DATA_PATH  the same (none: no validation)
 // SHOTS, SHOT_SEED  which of the gym's files, where there are several
 // MODEL_NAME        a hub id or a local folder;  MODEL_TYPE  seq2seq, causal_lm (seq2seq)
 // DELTA             adapter, lora, prefix, ia3, as published (deltas.libsonnet), or any other method (adapter)
@@ -11,9 +12,10 @@
 // DELTA_WEIGHTS     the folder of a delta to start from: a merge, a source (none: from scratch)
 // UPDATES           at most (100000); 0: no training, an archive of the delta as it is
 // VALIDATE_EVERY    so many updates, a divisor of UPDATES (100)
-// PATIENCE          validations without improvement (10);  TIES  true: an equal one is an improvement, as published (true)
-// METRIC            fewshot_gym: what the model writes, by the metric of the task; another metric of texts, by its name;
-//                   accuracy, macro_f1: the rank of a row's options, which in a gym are the training rows' answers; loss
+// PATIENCE          validations without improvement (10)
+// TIES              true: an equal validation is an improvement, as published (true)
+// METRIC            fewshot_gym: what the model writes, by the task's own metric; another metric of texts, by its name;
+//                   accuracy, macro_f1: how a row's options rank (in a gym the answers of training rows); loss
 //                   (fewshot_gym; of prompted rows accuracy)
 // TASK_METRICS      a JSON of tasks and metrics (data/few_shot_gym.json)
 // ANSWER_PREFIX     of the gym's answers: '<extra_id_0>' as published for T5 (none)
@@ -25,6 +27,7 @@
 // The test rows of a gym: allennlp evaluate DIR/model.tar.gz GYM -o '{"validation_dataset_reader.split": "test"}'
 local deltas = import '../common/deltas.libsonnet';
 local env = import '../common/env.libsonnet';
+local gym_tasks = import '../../data/few_shot_gym.json';
 local given(name) = env.optional(name, '') != '';
 local number(name, default) = std.parseJson(env.optional(name, default));
 local words(name) = std.split(env.required(name), ' ');
@@ -76,9 +79,10 @@ local rows = { type: 'p3_jsonl', model_name: model_name };
 
 assert updates >= 0 && validate_every > 0 && updates % validate_every == 0 :
        'UPDATES is %d; VALIDATE_EVERY, %d, must divide it' % [updates, validate_every];
-assert batch_size > 0 && batch_size % rows_at_once == 0 : 'BATCH_SIZE is %d; up to 16, or a multiple of it' % batch_size;
+assert batch_size > 0 && batch_size % rows_at_once == 0 :
+       'BATCH_SIZE is %d; up to 16, or a multiple of it' % batch_size;
 assert std.member(['constant', 'linear'], schedule) : 'SCHEDULE is %s; constant and linear are possible' % schedule;
-assert metric != 'fewshot_gym' || given('TASK_METRICS') || std.objectHas(import '../../data/few_shot_gym.json', env.required('TASK')) :
+assert metric != 'fewshot_gym' || given('TASK_METRICS') || std.objectHas(gym_tasks, env.required('TASK')) :
        'TASK %s has no metric in data/few_shot_gym.json: set METRIC or TASK_METRICS' % env.required('TASK');
 {
   random_seed: seed,
