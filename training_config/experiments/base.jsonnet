@@ -1,4 +1,5 @@
-// Makes a language model of small_bart.py's: prompts to targets, on rows of other tasks than those of tasks.libsonnet.
+// Makes a language model of small_bart.py's, DIR/transformer: prompts to targets, on rows of other tasks than those of
+// tasks.libsonnet.
 //
 // TRAIN_DATA_PATH  base_pool.jsonnet's pool.jsonl
 // MODEL_NAME       small_bart.py's folder
@@ -27,6 +28,7 @@ local epochs = 10;
     optimizer: { type: 'huggingface_adamw', lr: 5e-4, weight_decay: 0.01 },
     learning_rate_scheduler: { type: 'linear_with_warmup', warmup_steps: 100 },
     grad_norm: 1.0,
+    callbacks: ['save_transformer'],
     enable_default_callbacks: false,
   },
 }

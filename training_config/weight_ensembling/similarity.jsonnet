@@ -1,11 +1,12 @@
 // How close other tasks' deltas are to each target: similarity.npz, for ensemble.jsonnet, with a .tsv and heat maps.
 //
-// DELTAS         a pattern of folders with a delta each, of one method and base model: 'runs/*/delta'; of
-//                retrieval_overlap folders of `allennlp retrieve`, of kernel_alignment of `allennlp embed`
+// DELTAS         a pattern of folders with a delta each, of one method and base model: 'runs/*/delta'
+// RETRIEVED      of retrieval_overlap, instead: such a pattern of folders of `allennlp retrieve`
+// VECTORS        of kernel_alignment, instead: such a pattern of folders of `allennlp embed`
 // MEASURE        loss, kl, el2n, logit_label_cosine, grand, hidden_cosine, parameter_cosine, euclidean, performance,
 //                retrieval_overlap, kernel_alignment, result_tsv (loss)
-// TARGETS        the folder of a few-shot gym; of retrieval_overlap and kernel_alignment as DELTAS, and by default these;
-//                parameter_cosine, euclidean, performance and result_tsv need none
+// TARGETS        the folder of a few-shot gym; retrieval_overlap, kernel_alignment, parameter_cosine, euclidean,
+//                performance and result_tsv need none
 // MODEL_NAME     the base model of the deltas: a hub id or a local folder; of measures that need TARGETS of a gym
 // TARGET_DELTAS  of kl, hidden_cosine and parameter_cosine: the targets' own deltas, as DELTAS
 // TUNED          of euclidean: each source tuned on each target: 'sweep/tuned/TARGET={target},SOURCE={source}'
@@ -29,8 +30,9 @@ local env = import '../common/env.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local number(name) = std.parseInt(env.required(name));
 local measure = env.optional('MEASURE', 'loss');
-local of_folders = std.member(['retrieval_overlap', 'kernel_alignment'], measure);
-local reads = !of_folders && !std.member(['parameter_cosine', 'euclidean', 'performance', 'result_tsv'], measure);
+local of_folders = { retrieval_overlap: 'RETRIEVED', kernel_alignment: 'VECTORS' };
+local sources = env.required(std.get(of_folders, measure, 'DELTAS'));
+local reads = !std.objectHas(of_folders, measure) && !std.member(['parameter_cosine', 'euclidean', 'performance', 'result_tsv'], measure);
 local words(name) = std.split(env.required(name), ' ');
 local settings = {
   euclidean: { tuned: env.required('TUNED') },
@@ -54,9 +56,8 @@ local settings = {
     [if given('REDUCTION') then 'reduction']: env.required('REDUCTION'),
     [if given('COEFFICIENT') then 'coefficient']: env.required('COEFFICIENT'),
   } + std.get(settings, measure, {}),
-  sources: env.required('DELTAS'),
-  [if reads || of_folders || given('TARGETS') then 'targets']:
-    if of_folders then env.optional('TARGETS', env.required('DELTAS')) else env.required('TARGETS'),
+  sources: sources,
+  [if std.objectHas(of_folders, measure) || reads then 'targets']: if reads then env.required('TARGETS') else sources,
   [if given('TARGET_NAMES') then 'target_names']: words('TARGET_NAMES'),
   [if given('TARGET_DELTAS') then 'target_deltas']: env.required('TARGET_DELTAS'),
   [if reads then 'reader']: {
