@@ -55,36 +55,20 @@ class Step(FromParams):
         overrides: Optional[Dict[str, Any]] = None,
         predictions: bool = False,
     ) -> None:
-        _check_command(command)
-        evaluates = command == "evaluate"
-        for setting, value, fits in (
-            ("config", config, not evaluates),
-            ("archive", archive, evaluates),
-            ("input", input, evaluates),
-        ):
-            if (value is not None) != fits:
-                raise ConfigurationError(f"{setting}: {command} {'needs one' if fits else 'takes none'}")
-        for setting, unused in (
-            ("environment", environment and evaluates),
-            ("predictions", predictions and not evaluates),
-        ):
-            if unused:
-                raise ConfigurationError(f"{setting}: {command} does not use it")
         for setting, value in (("only", only), ("environment", environment), ("overrides", overrides)):
             if value is not None and not isinstance(value, dict):
                 raise ConfigurationError(f"{setting}: an object is needed")
-        for axis, values in (only or {}).items():
-            if not isinstance(values, list):
-                raise ConfigurationError(f"only.{axis}: a list of values is needed")
         self.command = command
         self.config = config
         self.archive = archive
         self.input = input
         self.axes = axes
-        self.only = {axis: [as_text(value) for value in values] for axis, values in (only or {}).items()}
+        self.only = {axis: _texts(axis, values) for axis, values in (only or {}).items()}
         self.environment = environment or {}
         self.overrides = overrides or {}
         self.predictions = predictions
+        _check_command(command)
+        self._check_settings()
 
     def references(self) -> Set[str]:
         """The axes and steps that its texts name."""
@@ -93,6 +77,16 @@ class Step(FromParams):
     def applies(self, point: Point) -> bool:
         """Whether it is made there."""
         return all(as_text(point[axis]) in values for axis, values in self.only.items())
+
+    def _check_settings(self) -> None:
+        evaluates = self.command == "evaluate"
+        needed = {"config": not evaluates, "archive": evaluates, "input": evaluates}
+        for setting, is_needed in needed.items():
+            if (getattr(self, setting) is not None) != is_needed:
+                raise ConfigurationError(f"{setting}: {self.command} {'needs one' if is_needed else 'takes none'}")
+        useless = "environment" if evaluates else "predictions"
+        if getattr(self, useless):
+            raise ConfigurationError(f"{useless}: {self.command} does not use it")
 
 
 def references(setting: Any) -> Set[str]:
@@ -117,6 +111,12 @@ def fill(setting: Any, values: Mapping[str, Any]) -> Any:
 
 def _is_known(setting: Any, values: Mapping[str, Any]) -> bool:
     return not isinstance(setting, str) or references(setting) <= values.keys()
+
+
+def _texts(axis: str, values: Any) -> List[str]:
+    if not isinstance(values, list):
+        raise ConfigurationError(f"only.{axis}: a list of values is needed")
+    return [as_text(value) for value in values]
 
 
 def _check_command(name: str) -> None:

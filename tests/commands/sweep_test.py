@@ -101,11 +101,11 @@ def test_runs_do_not_touch_each_other(sweep_config: Any, allennlp: Any, tmp_path
 def test_killed_it_goes_on_to_the_same_end(
     sweep_config: Any, allennlp: Any, run_and_kill: Callable[..., None], tmp_path: Path
 ) -> None:
-    config = sweep_config({"axes.ARM": ["random"]}, {"trainer.num_epochs": 5})
+    config = sweep_config({"axes.ARM": ["random"]}, {"trainer.num_epochs": 3})
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert allennlp("sweep", config, "-s", whole).status == 0
     second = parts / "model" / "ARM=random,SEED=2"
-    run_and_kill(["sweep", config, "-s", parts], lambda: list(second.glob("training_state_e2*.th")))
+    run_and_kill(["sweep", config, "-s", parts], lambda: list(second.glob("training_state_e1*.th")))
     assert not (second / "step.json").exists()
     assert [row["test.accuracy"] != "" for row in _table(parts / "runs.csv")] == [True, False]
     finished = {path: time for path, time in _times(parts).items() if second not in path.parents}
