@@ -451,10 +451,14 @@ def test_weight_ensembling_measures(
     assert matrix.scores.shape == shape and np.isfinite(matrix.scores).all()
 
 
-@pytest.mark.parametrize("measure, stage", [("retrieval_overlap", "retrieve"), ("kernel_alignment", "embed")])
+@pytest.mark.parametrize(
+    "measure, stage, variable",
+    [("retrieval_overlap", "retrieve", "RETRIEVED"), ("kernel_alignment", "embed", "VECTORS")],
+)
 def test_similarity_of_what_other_commands_wrote(
     measure: str,
     stage: str,
+    variable: str,
     environment: Dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     allennlp: Any,
@@ -463,7 +467,7 @@ def test_similarity_of_what_other_commands_wrote(
     for name in ("one", "other"):
         result = allennlp(stage, CONFIGS / "deft" / f"{stage}.jsonnet", "-s", tmp_path / "folders" / name)
         assert result.status == 0, result.stderr
-    monkeypatch.setenv("DELTAS", str(tmp_path / "folders" / "*"))
+    monkeypatch.setenv(variable, str(tmp_path / "folders" / "*"))
     monkeypatch.setenv("MEASURE", measure)
     monkeypatch.delenv("TARGETS")
     result = allennlp("similarity", CONFIGS / "weight_ensembling" / "similarity.jsonnet", "-s", tmp_path / "out")

@@ -10,6 +10,7 @@
 // DIMENSION      principal components: 128, as published for fisher (all there is); of random the dimension (768)
 // SEED           of random (0)
 // ANSWER_PREFIX  as the deltas were tuned: '<extra_id_0>', say
+// INPUT_PREFIX   the same ('[{task}] ');  MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
 // MAX_EXAMPLES   the first of each task (all)
 // BATCH_SIZE     examples a pass (32)
 local env = import '../common/env.libsonnet';
@@ -31,7 +32,10 @@ local encoder = env.optional('ENCODER_NAME', 'facebook/bart-base');
     type: 'fewshot_gym',
     model_name: if tuned then env.required('MODEL_NAME') else encoder,
     split: env.optional('SPLIT', 'train'),
+    input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
     answer_prefix: env.optional('ANSWER_PREFIX', ''),
+    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
+    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
     [if given('SHOTS') then 'shots']: number('SHOTS'),
     [if given('SEEDS') then 'seeds']: std.map(std.parseInt, std.split(env.required('SEEDS'), ' ')),
   },

@@ -2,10 +2,10 @@
 //
 // DELTAS       a pattern of folders with a delta each: 'runs/*/delta'; with {target} in it each target has its own
 // SIMILARITY   similarity.npz: the scores (uniform and group need none)
-// WEIGHTING    softmax, linear, top_k, uniform, group, learned (softmax)
-// TEMPERATURE  of softmax (0.1, as published for the loss; 10 for kl, el2n and grand, 0.001 for parameter_cosine)
+// WEIGHTING    softmax, linear, top_k, uniform, group, learned; or a measure: softmax with its temperature (softmax)
+// TEMPERATURE  of softmax (that of the measure; without one 0.1)
 // TOP_K        of top_k: so many sources, equally (5)
-// GROUPS       of group: a JSON of categories (the manual division of 32 question-answering tasks)
+// CATEGORIES   of group: a JSON of categories (the manual division of 32 question-answering tasks)
 // MERGER       linear, per_block, product_space, ties (linear)
 // RANK         of product_space: that of the merged LoRA (the sources' own)
 // DENSITY      of ties: the share of values kept (0.2)
@@ -18,6 +18,7 @@
 // SPLIT          train, dev, test (train)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
 // ANSWER_PREFIX  as the deltas were tuned: '<extra_id_0>', say
+// INPUT_PREFIX   the same ('[{task}] ');  MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
 // MAX_EXAMPLES   the first of each target (all)
 // EVALUATIONS    weights that are tried: at least two more than the sources (100)
 // BOUND, PENALTY the largest absolute value of a weight (1.5), and what the sum of them costs (0.05)
@@ -26,14 +27,29 @@ local env = import '../common/env.libsonnet';
 local number(name, default) = std.parseJson(env.optional(name, default));
 local settings(table, name) = { type: name } + if std.objectHas(table, name) then table[name] else {};
 local given(name) = env.optional(name, '') != '';
-local groups = if given('GROUPS') then env.required('GROUPS')
+local groups = if given('CATEGORIES') then env.required('CATEGORIES')
 else (import '../../data/weight_ensembling_tasks.json').categories;
-local weighting = env.optional('WEIGHTING', 'softmax');
+// As published: sums over 50 examples or their tokens, and the mean loss. The last three are ours.
+local temperatures = {
+  loss: 0.1,
+  el2n: 10,
+  kl: 10,
+  logit_label_cosine: 10,
+  grand: 10,
+  parameter_cosine: 0.001,
+  euclidean: 0.1,
+  performance: 0.001,
+  hidden_cosine: 1,
+  retrieval_overlap: 0.1,
+  kernel_alignment: 0.1,
+};
+local chosen = env.optional('WEIGHTING', 'softmax');
+local weighting = if std.objectHas(temperatures, chosen) then 'softmax' else chosen;
 {
   deltas: env.required('DELTAS'),
   [if given('SIMILARITY') then 'similarity']: env.required('SIMILARITY'),
   weighting: settings({
-    softmax: { temperature: number('TEMPERATURE', '0.1') },
+    softmax: { temperature: number('TEMPERATURE', std.toString(std.get(temperatures, chosen, 0.1))) },
     top_k: { k: number('TOP_K', '5') },
     group: { categories: groups },
     learned: {
@@ -55,7 +71,10 @@ local weighting = env.optional('WEIGHTING', 'softmax');
     type: 'fewshot_gym',
     model_name: env.required('MODEL_NAME'),
     split: env.optional('SPLIT', 'train'),
+    input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
     answer_prefix: env.optional('ANSWER_PREFIX', ''),
+    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
+    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
     [if given('SHOTS') then 'shots']: number('SHOTS', ''),
     [if given('SEEDS') then 'seeds']: std.map(std.parseInt, std.split(env.required('SEEDS'), ' ')),
   },

@@ -2,11 +2,11 @@
 // each measure. `allennlp report DIR --rows TASK --columns INIT --baseline INIT=scratch` shows which start won.
 //
 // TASKS       names of tasks of the gym, with spaces between
-// INITS       scratch, uniform, group and measures, with spaces between (scratch uniform loss)
+// INITS       scratch, weightings (uniform, group, learned) and measures, with spaces between (scratch uniform loss)
 // SHOT_SEEDS  samples of the gym (13 21 42)
 // RATES       learning rates, of which the best on development counts (5e-4)
 // GYM, DELTAS, MODEL_NAME and others are those of similarity.jsonnet (TARGET_DELTAS, BEFORE, AFTER, ...), of
-// ensemble.jsonnet (GROUPS, MERGER, ...) and of tune.jsonnet (UPDATES, METRIC, ...).
+// ensemble.jsonnet (CATEGORIES, MERGER, ...) and of tune.jsonnet (UPDATES, METRIC, ...).
 local env = import '../common/env.libsonnet';
 local inits = std.split(env.optional('INITS', 'scratch uniform loss'), ' ');
 local merged = std.filter(function(init) init != 'scratch', inits);
@@ -29,10 +29,15 @@ local metric = env.optional('METRIC', 'fewshot_gym');
     },
     merged: {
       command: 'ensemble',
-      config: 'few_shot_merge.jsonnet',
+      config: 'ensemble.jsonnet',
       axes: ['INIT'],
       only: { INIT: merged },
-      environment: { SIMILARITY: '{similarity}/similarity.npz', TARGETS: env.required('TASKS') },
+      environment: {
+        WEIGHTING: '{INIT}',
+        SIMILARITY: '{similarity}/similarity.npz',
+        TARGETS: env.required('TASKS'),
+        EXAMPLES: env.required('GYM'),
+      },
     },
     tuned: {
       command: 'train',

@@ -9,9 +9,9 @@
 //                performance and result_tsv need none
 // MODEL_NAME     the base model of the deltas: a hub id or a local folder; of measures that need TARGETS of a gym
 // TARGET_DELTAS  of kl, hidden_cosine and parameter_cosine: the targets' own deltas, as DELTAS
-// TUNED          of euclidean: each source tuned on each target: 'sweep/tuned/TARGET={target},SOURCE={source}'
+// TUNED          of euclidean: each source tuned on each target: 'sweep/tuned/SOURCE={source},TARGET={target}'
 // AFTER, BEFORE  of performance: the metrics of these trainings, and of the sources on the targets' rows before, such
-//                patterns of files: 'sweep/tuned/TARGET={target},SOURCE={source}/metrics.json'
+//                patterns of files: 'sweep/tuned/SOURCE={source},TARGET={target}/metrics.json'
 // METRIC         of performance: one of which more is better (accuracy)
 // RESULT         of result_tsv: the file; by block or layer the folder of the files
 // HIGHER         of result_tsv: true or false, whether a higher score is closer
@@ -24,6 +24,7 @@
 // SPLIT          train, dev, test (dev)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
 // ANSWER_PREFIX  as the deltas were tuned: '<extra_id_0>', say
+// INPUT_PREFIX   the same ('[{task}] ');  MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
 // MAX_EXAMPLES   the first of each target: 50, as published (all)
 // BATCH_SIZE     examples a pass (32)
 local env = import '../common/env.libsonnet';
@@ -64,7 +65,10 @@ local settings = {
     type: 'fewshot_gym',
     model_name: env.required('MODEL_NAME'),
     split: env.optional('SPLIT', 'dev'),
+    input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
     answer_prefix: env.optional('ANSWER_PREFIX', ''),
+    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
+    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
     [if given('SHOTS') then 'shots']: number('SHOTS'),
     [if given('SEEDS') then 'seeds']: std.map(std.parseInt, words('SEEDS')),
   },

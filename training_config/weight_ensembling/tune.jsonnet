@@ -19,6 +19,8 @@
 //                   (fewshot_gym; of prompted rows accuracy)
 // TASK_METRICS      a JSON of tasks and metrics (data/few_shot_gym.json)
 // ANSWER_PREFIX     of the gym's answers: '<extra_id_0>' as published for T5 (none)
+// INPUT_PREFIX      of the gym's inputs ('[{task}] ')
+// MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
 // LEARNING_RATE     (5e-4);  SCHEDULE  constant, as published, or linear, down to 0 (constant)
 // WARMUP            updates (0; the published one is never applied)
 // BATCH_SIZE        rows an update (8); above 16, a multiple of it: that many at a time
@@ -64,18 +66,23 @@ local delta = std.get(deltas, method, { type: method }) {
 } + (if given('TARGET_MODULES') then { target_modules::: words('TARGET_MODULES') } else {})
   + (if model_type == 'causal_lm' then { encoder:: null } else {});
 
-local gym(split) = {
+local lengths = {
+  max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
+  max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
+};
+local gym(split) = lengths {
   type: 'fewshot_gym',
   model_name: model_name,
   task: env.required('TASK'),
   split: split,
   [if given('SHOTS') then 'shots']: number('SHOTS', ''),
   [if given('SHOT_SEED') then 'seeds']: [number('SHOT_SEED', '')],
+  input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
   answer_prefix: env.optional('ANSWER_PREFIX', ''),
   [if ranks then 'options']: 'task',
   [if split == 'train' then 'answer']: 'random',
 };
-local rows = { type: 'p3_jsonl', model_name: model_name };
+local rows = lengths { type: 'p3_jsonl', model_name: model_name };
 
 assert updates >= 0 && validate_every > 0 && updates % validate_every == 0 :
        'UPDATES is %d; VALIDATE_EVERY, %d, must divide it' % [updates, validate_every];

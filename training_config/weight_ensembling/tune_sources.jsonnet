@@ -1,5 +1,5 @@
 // A sweep: each source is tuned a little on each target, for the measures `euclidean` and `performance`. Before:
-// DIR/before/TARGET={target},SOURCE={source}/metrics.json; after: DIR/tuned/TARGET={target},SOURCE={source}.
+// DIR/before/SOURCE={source},TARGET={target}/metrics.json; after: DIR/tuned/SOURCE={source},TARGET={target}.
 //
 // TARGETS   names of tasks of the gym, with spaces between;  SOURCES  those of the sources (TARGETS)
 // DELTAS    where a source's delta is, with {SOURCE} in it: 'DIR/delta/TASK={SOURCE}'
