@@ -1,3 +1,4 @@
 from attribution.training.save_delta import SaveDelta
+from attribution.training.update_routing import UpdateRouting
 
-__all__ = ["SaveDelta"]
+__all__ = ["SaveDelta", "UpdateRouting"]
