@@ -7,6 +7,7 @@ from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.retrieve import Retrieve
 from attribution.commands.select import SelectCommand
 from attribution.commands.similarity import SimilarityCommand
+from attribution.commands.squeeze import SqueezeCommand
 
 __all__ = [
     "ArtefactCommand",
@@ -19,4 +20,5 @@ __all__ = [
     "Retrieve",
     "SelectCommand",
     "SimilarityCommand",
+    "SqueezeCommand",
 ]

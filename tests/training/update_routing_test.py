@@ -1,5 +1,6 @@
 """Updates are counted, and experts and router take turns."""
 
+import copy
 from types import SimpleNamespace
 from typing import Any, Dict
 
@@ -20,7 +21,7 @@ MOE: Dict[str, Any] = {
 
 def model_of(folder: str, **settings: Any) -> Any:
     embedder = {"type": "learned", "tasks": ["birds"], "size": 4}
-    return make_model(folder, **{**MOE, "task_embedder": embedder, **settings}).train()
+    return make_model(folder, **copy.deepcopy({**MOE, "task_embedder": embedder, **settings})).train()
 
 
 def update(callback: Any, trainer: Any) -> None:
