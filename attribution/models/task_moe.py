@@ -187,6 +187,7 @@ class TaskMoESeq2Seq(Seq2Seq):
         weights_file = weights_file or os.path.join(serialization_dir, "best.th")
         model = config["model"]
         model.pop("router_from", None)
+        model.get("experts", {}).pop("weights", None)
         embedder = model.get("task_embedder", {})
         kind = embedder.get("type", "table")
         if kind in ("table", "learned"):

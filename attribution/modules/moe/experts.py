@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 
+from attribution.modules.delta.delta_folder import PREFIX, read_delta
 from attribution.modules.delta.sublayers import (
     ATTENTION_OUTPUT,
     FEED_FORWARD_INPUT,
@@ -216,6 +217,9 @@ class LoraExperts(Bottlenecks):
         The scale's numerator; twice the rank if not given.
     dropout : `float`, optional (default = `0.0`)
         On the input of A.
+    weights : `List[str]`, optional
+        A folder for each expert, with a LoRA of this rank and these layers to start from, for `arrow`, say. Archives
+        hold what became of them.
 
     All others are those of `Bottlenecks`.
     """
@@ -223,13 +227,57 @@ class LoraExperts(Bottlenecks):
     name = "lora"
     pattern = r"q|v|q_proj|v_proj"
 
-    def __init__(self, r: int = 16, alpha: Optional[float] = None, dropout: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        r: int = 16,
+        alpha: Optional[float] = None,
+        dropout: float = 0.0,
+        weights: Optional[List[str]] = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        if weights is not None and len(weights) != self.count:
+            raise ConfigurationError(
+                f"experts: lora: {len(weights)} folders of weights for {self.count} experts; each needs one"
+            )
+        self.weights = weights
         if r < 1 or not 0 <= dropout < 1:
             raise ConfigurationError(f"experts: lora: r is {r}, dropout {dropout}; at least 1, and 0 to 1 are possible")
         self.size = r
         self.alpha = 2.0 * r if alpha is None else alpha
         self.dropout = dropout
+
+    def inject(self, transformer: PreTrainedModel) -> RouteHolder:
+        holder = super().inject(transformer)
+        for expert, folder in enumerate(self.weights or ()):
+            self._load(transformer, expert, folder)
+        return holder
+
+    def _load(self, transformer: PreTrainedModel, expert: int, folder: str) -> None:
+        config, tensors, _ = read_delta(folder)
+        own = {
+            f"{PREFIX}{name.removesuffix('.expert')}": module
+            for name, module in transformer.named_modules()
+            if isinstance(module, BottleneckExperts)
+        }
+        wanted = {
+            f"{name}.lora_{part}.weight": tuple(shape)
+            for name, module in own.items()
+            for part, shape in (("A", module.down[0].shape), ("B", module.up[0].T.shape))
+        }
+        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        differences = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+        if differences or not config.get("lora_alpha"):
+            name = differences[0] if differences else "lora_alpha"
+            raise ConfigurationError(
+                f"experts: lora: {folder} is no LoRA of these layers and rank: {name} is {found.get(name)} there and "
+                f"{wanted.get(name)} here"
+            )
+        scale = config["lora_alpha"] / config["r"] / (self.alpha / self.size)
+        with torch.no_grad():
+            for name, module in own.items():
+                module.down[expert] = tensors[f"{name}.lora_A.weight"]
+                module.up[expert] = scale * tensors[f"{name}.lora_B.weight"].T
 
     def put_at(self, linear: Any, place: Place, holder: RouteHolder) -> None:
         linear.expert = BottleneckExperts(

@@ -1,11 +1,14 @@
 """What holds for every kind of experts."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from attribution.modules.delta import Lora
+from attribution.modules.moe import LoraExperts
 from attribution.modules.moe.experts import routed_modules
 from attribution.modules.moe.routes import layer_routes
 from tests.modules.moe.conftest import (
@@ -131,6 +134,29 @@ def test_wrong_settings_of_small_experts(kind: str, settings: Any, message: str,
 def test_an_architecture_whose_layers_are_not_known(tiny_model: Any) -> None:
     with pytest.raises(ConfigurationError, match="the layers are not known"):
         KINDS["layer"]().inject(vanilla(tiny_model("bert2bert")))
+
+
+def test_loras_of_folders_become_experts(tiny_model: Any, tmp_path: Path) -> None:
+    right = []
+    for number, alpha in enumerate((4.0, 8.0)):
+        one = vanilla(tiny_model("t5"))
+        delta = Lora(r=2, alpha=alpha)
+        delta.inject(one)
+        with torch.no_grad():
+            for weight in delta.tensors(one).values():
+                weight.normal_(std=0.1)
+        delta.save(one, tmp_path / str(number), tiny_model("t5"))
+        right.append(logits(one))
+    folders = [str(tmp_path / "0"), str(tmp_path / "1")]
+    transformer = vanilla(tiny_model("t5"))
+    holder = LoraExperts(r=2, count=2, weights=folders).inject(transformer)
+    for expert in range(2):
+        holder.layers = layer_routes(torch.eye(2)[expert].expand(4, 4, 2))
+        assert torch.allclose(logits(transformer), right[expert], atol=1e-5, rtol=1e-5)
+    with pytest.raises(ConfigurationError, match="2 folders of weights for 3 experts"):
+        LoraExperts(weights=folders)
+    with pytest.raises(ConfigurationError, match="0 is no LoRA of these layers and rank: .*lora_A.weight is"):
+        LoraExperts(r=3, count=2, weights=folders).inject(vanilla(tiny_model("t5")))
 
 
 def test_one_expert_is_the_vanilla_model(tiny_model: Any) -> None:
