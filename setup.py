@@ -14,7 +14,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["attribution", "attribution.*"]),
-    package_data={"attribution": ["py.typed", "data/tasks/*.json"]},
+    package_data={"attribution": ["py.typed", "data/tasks/*.json", "reports/*.jinja"]},
     install_requires=[
         ALLENNLP,
         "torch>=2.6",

@@ -9,9 +9,12 @@ from attribution import (
     models,
     modules,
     predictors,
+    reports,
     retrievers,
     selection,
     similarity,
+    sweeps,
+    task_vectors,
     training,
 )
 
@@ -24,8 +27,11 @@ __all__ = [
     "models",
     "modules",
     "predictors",
+    "reports",
     "retrievers",
     "selection",
     "similarity",
+    "sweeps",
+    "task_vectors",
     "training",
 ]

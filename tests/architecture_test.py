@@ -22,10 +22,12 @@ from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
 from attribution.ensembling import DeltaMerger, Weighting
 from attribution.modules.delta import DeltaModule
-from attribution.modules.moe import Experts, Router, RouteSelector, TaskEmbedder
+from attribution.modules.moe import Experts, Router, RouteSelector, TaskRepresentation
+from attribution.reports import ReportSection
 from attribution.retrievers import QueryAggregator, Retriever
 from attribution.selection import CheckpointSelector
 from attribution.similarity import TaskSimilarity
+from attribution.task_vectors import TaskEmbedder
 
 ROOT = Path(attribution.__file__).parent
 
@@ -35,7 +37,8 @@ LAYERS = [
     {"data", "encoders", "modules"},
     {"retrievers", "metrics", "models"},
     {"predictors", "similarity", "ensembling", "selection", "training"},
-    {"commands"},
+    {"task_vectors", "reports"},
+    {"commands", "sweeps"},
 ]
 
 
@@ -72,7 +75,8 @@ def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
-        TaskSimilarity, CheckpointSelector, Experts, Router, RouteSelector, TaskEmbedder,
+        TaskSimilarity, CheckpointSelector, TaskEmbedder, ReportSection, Experts, Router, RouteSelector,
+        TaskRepresentation,
     ]  # fmt: skip
     return [
         (base, name, subclass)

@@ -2,12 +2,15 @@ from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.build_gym import BuildGym
 from attribution.commands.build_pool import BuildPool
 from attribution.commands.embed import Embed
+from attribution.commands.embed_tasks import EmbedTasks
 from attribution.commands.ensemble import EnsembleCommand
 from attribution.commands.novelty import NoveltyCommand
+from attribution.commands.report import ReportCommand
 from attribution.commands.retrieve import Retrieve
 from attribution.commands.select import SelectCommand
 from attribution.commands.similarity import SimilarityCommand
 from attribution.commands.squeeze import SqueezeCommand
+from attribution.commands.sweep import SweepCommand
 
 __all__ = [
     "ArtefactCommand",
@@ -15,10 +18,13 @@ __all__ = [
     "BuildGym",
     "BuildPool",
     "Embed",
+    "EmbedTasks",
     "EnsembleCommand",
     "NoveltyCommand",
+    "ReportCommand",
     "Retrieve",
     "SelectCommand",
     "SimilarityCommand",
     "SqueezeCommand",
+    "SweepCommand",
 ]

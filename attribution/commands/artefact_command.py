@@ -3,7 +3,7 @@
 import argparse
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Dict, List, Type
+from typing import Any, Dict, List, Optional, Type
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import FromParams, Params
@@ -63,8 +63,11 @@ class ArtefactCommand(Subcommand):
         return Params.from_file(args.param_path, args.overrides)
 
     def _run(self, args: argparse.Namespace) -> None:
-        params = self.params(args)
-        engine = Engine.from_params(Params({"type": args.engine}) if args.engine else params.pop("engine", {}))
+        self.make(self.params(args), args.serialization_dir, args.force, args.engine)
+
+    def make(self, params: Params, serialization_dir: str, force: bool = False, engine: Optional[str] = None) -> None:
+        """Writes the directory from a configuration; says what is in it."""
+        work = Engine.from_params(Params({"type": engine}) if engine else params.pop("engine", {}))
         configuration = params.duplicate().as_dict(quiet=True)
         configuration.pop("engine", None)
         _check_seeds(configuration)
@@ -72,14 +75,12 @@ class ArtefactCommand(Subcommand):
         prepare_environment(Params({"random_seed": seed, "numpy_seed": seed, "pytorch_seed": seed}))
         job = self.job.from_params(params)
         identity = job.identity(configuration)
-        if not args.force and is_whole(args.serialization_dir, identity):
-            print(f"{args.serialization_dir}: finished already")
+        if not force and is_whole(serialization_dir, identity):
+            print(f"{serialization_dir}: finished already")
             return
-        with new_artefact(
-            args.serialization_dir, self.name, job.inputs(), configuration, identity, args.force
-        ) as directory:
-            summary = job.run(directory, engine)
-        print(f"{args.serialization_dir}: {summary}")
+        with new_artefact(serialization_dir, self.name, job.inputs(), configuration, identity, force) as directory:
+            summary = job.run(directory, work)
+        print(f"{serialization_dir}: {summary}")
 
 
 def _check_seeds(settings: Any, where: str = "") -> None:

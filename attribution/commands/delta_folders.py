@@ -1,15 +1,19 @@
-"""Deltas by a pattern of their folders."""
+"""Deltas, or other folders, by a pattern."""
 
-from glob import glob, has_magic
+import re
+from glob import glob
 from pathlib import Path
 from typing import Dict
 
 from allennlp.common.checks import ConfigurationError
 
+_MAGIC = re.compile(r"\*+|\?|\[[^\]]+\]")
+
 
 def delta_folders(pattern: str, setting: str) -> Dict[str, Path]:
     """
-    Name -> folder, in the order of the names. A name is what stands for the asterisks.
+    Name -> folder, in the order of the names. A name is what stands for the asterisks: from the first of the pattern to
+    the last.
 
     # Raises
 
@@ -18,13 +22,13 @@ def delta_folders(pattern: str, setting: str) -> Dict[str, Path]:
     folders = [Path(path) for path in glob(pattern, recursive=True) if Path(path).is_dir()]
     if not folders:
         raise ConfigurationError(f"{setting}: no folder matches {pattern}")
-    named = sorted((_name(folder, Path(pattern)), folder) for folder in folders)
+    named = sorted((_name(folder, str(Path(pattern))), folder) for folder in folders)
     return dict(named)
 
 
-def _name(folder: Path, pattern: Path) -> str:
-    """The parts of the path from the pattern's first asterisk to its last; without one the last part."""
-    magic = [number for number, part in enumerate(pattern.parts) if has_magic(part)]
+def _name(folder: Path, pattern: str) -> str:
+    """The path without what is before the pattern's first asterisk, and after its last; without one the last part."""
+    magic = list(_MAGIC.finditer(pattern))
     if not magic:
         return folder.name
-    return "/".join(folder.parts[magic[0] : len(folder.parts) - (len(pattern.parts) - 1 - magic[-1])])
+    return str(folder)[magic[0].start() : len(str(folder)) - (len(pattern) - magic[-1].end())]

@@ -4,16 +4,22 @@
 
 from glob import escape
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Union
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader
+from allennlp.models import Model
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.delta_folders import delta_folders
-from attribution.common.artefacts import write_json
+from attribution.commands.merged_loss import MergedLoss
+from attribution.commands.target_examples import TargetExamples
+from attribution.common.artefacts import Identity, write_json
 from attribution.common.engines import Engine
+from attribution.common.pretrained import model_identity
 from attribution.ensembling import (
     DeltaFolder,
     DeltaMerger,
@@ -23,7 +29,7 @@ from attribution.ensembling import (
     leave_one_out_weights,
     merge_deltas,
 )
-from attribution.similarity import SimilarityMatrix, draw_heat_map
+from attribution.similarity import ResidentModel, SimilarityMatrix, draw_heat_map
 
 _TARGET = "{target}"
 
@@ -57,6 +63,17 @@ class Ensemble(ArtefactJob):
         Of scores by block or layer, use those of this one (from 0) for the whole delta.
     heat_map : `bool`, optional (default = `False`)
         Draw the weights, as PNG and SVG.
+    examples : `Union[str, Dict[str, str]]`, optional
+        Labelled examples of the targets, for a weighting that tries weights (`learned`): the folder of a few-shot gym,
+        or by a target's name the path of its rows. The targets are then, by default, those that have some.
+    reader : `DatasetReader`, optional
+        What reads them: a `PromptedReader`; of a gym, `fewshot_gym`, without `task`.
+    model : `Model`, optional
+        The base model of the deltas: a `PromptedModel`, without `delta`.
+    batch_size : `int`, optional (default = `32`)
+        Examples a pass.
+    max_examples : `int`, optional
+        Only so many of each target, the first. By default all.
     """
 
     def __init__(
@@ -68,9 +85,17 @@ class Ensemble(ArtefactJob):
         targets: Optional[List[str]] = None,
         part: Optional[int] = None,
         heat_map: bool = False,
+        examples: Optional[Union[str, Dict[str, str]]] = None,
+        reader: Optional[Lazy[DatasetReader]] = None,
+        model: Optional[Lazy[Model]] = None,
+        batch_size: int = 32,
+        max_examples: Optional[int] = None,
     ) -> None:
         if targets is not None and not targets:
             raise ConfigurationError("targets is empty; name at least one, or leave it out")
+        for setting, value in (("examples", examples), ("reader", reader), ("model", model)):
+            if weighting.needs_loss and not value:
+                raise ConfigurationError(f"{setting} is missing: this weighting tries weights with a model")
         self.deltas = deltas
         self.weighting = weighting
         self.similarity = Path(similarity) if similarity is not None else None
@@ -78,23 +103,40 @@ class Ensemble(ArtefactJob):
         self.targets = targets
         self.part = part
         self.heat_map = heat_map
+        self.model = model
+        used = examples if weighting.needs_loss else None
+        self.examples = TargetExamples(used, reader, batch_size, max_examples, "examples")
 
     def inputs(self) -> List[Path]:
         """The files of all deltas, and what the weights come from."""
-        folders = dict.fromkeys(folder for merge in self._merges() for folder in merge.sources.values())
+        merges = self._merges()
+        folders = dict.fromkeys(folder for merge in merges for folder in merge.sources.values())
         files = [file for folder in folders for file in DeltaFolder(folder).files]
+        if self.weighting.needs_loss:
+            files += [file for merge in merges for target in merge.targets for file in self.examples.files(target)]
         return [*files, *self.weighting.inputs(), *([self.similarity] if self.similarity else [])]
+
+    def identity(self, configuration: Dict[str, Any]) -> Identity:
+        identity = super().identity(configuration)
+        name = configuration.get("model", {}).get("model_name")
+        return {**identity, "model": model_identity(name)} if name and self.weighting.needs_loss else identity
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes `DIR/<target>/` for each target, and all weights as `weights.npz` and `weights.tsv`."""
         similarity = self._similarity()
         all_weights = []
+        model: Optional[ResidentModel] = None
         for targets, sources in self._merges():
-            weights = leave_one_out_weights(self.weighting, targets, list(sources), similarity, self.part)
+            deltas = [DeltaFolder(path) for path in sources.values()]
+            loss = None
+            if self.weighting.needs_loss and self.model is not None:
+                model = model or ResidentModel(self.model, deltas[0].path)
+                loss = MergedLoss(model, self.examples, deltas, self.merger)
+            weights = leave_one_out_weights(self.weighting, targets, list(sources), similarity, self.part, loss)
             folders = [directory / target for target in targets]
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
-            merge_deltas([DeltaFolder(path) for path in sources.values()], weights, self.merger, folders)
+            merge_deltas(deltas, weights, self.merger, folders)
             for target, folder in zip(targets, folders):
                 write_json(folder / "weights.json", weights.of_target(target))
             all_weights.append(weights)
@@ -103,7 +145,7 @@ class Ensemble(ArtefactJob):
 
     def _merges(self) -> List[_Merge]:
         similarity = self._similarity()
-        targets = self.targets or (similarity.targets if similarity else None)
+        targets = self.targets or (similarity.targets if similarity else None) or self.examples.names or None
         if _TARGET in self.deltas:
             if targets is None:
                 raise ConfigurationError(f"deltas has {_TARGET} in it: say which `targets` there are")
@@ -115,6 +157,8 @@ class Ensemble(ArtefactJob):
         for target in (name for merge in merges for name in merge.targets):
             if Path(target).is_absolute() or not Path(target).parts or ".." in Path(target).parts:
                 raise ConfigurationError(f"the target {target!r} cannot be the name of a folder")
+            if self.weighting.needs_loss and target not in self.examples.names:
+                raise ConfigurationError(f"examples: the target {target!r} has none; {self.examples.names} have some")
         return merges
 
     def _similarity(self) -> Optional[SimilarityMatrix]:

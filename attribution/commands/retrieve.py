@@ -4,6 +4,7 @@
 
 import argparse
 import json
+import logging
 import re
 from collections import Counter
 from contextlib import ExitStack
@@ -33,6 +34,8 @@ from attribution.retrievers import (
 from attribution.retrievers.overlap import without
 from attribution.similarity import SimilarityMatrix
 
+logger = logging.getLogger(__name__)
+
 TRAINING_ROWS = "retrieved.jsonl"
 SEARCH_LOG = "search_log.jsonl"
 COMPOSITION = "composition.json"
@@ -40,6 +43,11 @@ SEARCH = "search.json"
 
 _TARGET_NAME = re.compile(r"\w[\w.+-]{0,99}")
 _OWN_FILES = (MANIFEST, PLAN, COMPOSITION, SEARCH, "composition.npz", "composition.tsv")
+_DROPPED = {
+    "equal": "equal to evaluation rows",
+    "nearly_equal": "nearly_equal to evaluation rows",
+    "own_task": "of the target's own task",
+}
 _FLAGS = ("pool", "queries", "retriever", "encoder", "neighbours", "size")
 
 
@@ -50,7 +58,9 @@ class Target(NamedTuple):
     folder: Path
     ranked: RankedRows
     dropped: Dict[str, int]
-    """How many rows of its evaluation were found, and left out."""
+    """How many rows were left out: of its evaluation, those that were found; of its own task, those of the pool."""
+    queries: Dict[str, int]
+    """How many it has."""
 
 
 class Retrieval(ArtefactJob):
@@ -73,6 +83,10 @@ class Retrieval(ArtefactJob):
         How the queries' rows become one list.
     coreset : `Coreset`, optional
         Which few of the aggregated rows to keep.
+    own_task : `str`, optional (default = `"keep"`)
+        What to do where the pool has rows of the task that the queries themselves are of (as far as their reader says:
+        `recross_triples` does, and `p3_jsonl` with `keep: ['task']`): `keep` them, `drop` and count them, or `refuse`
+        the pool.
     seed : `int`, optional (default = `0`)
         For whatever draws random numbers and has no seed of its own.
     """
@@ -86,8 +100,11 @@ class Retrieval(ArtefactJob):
         neighbours: int = 500,
         aggregator: Optional[QueryAggregator] = None,
         coreset: Optional[Coreset] = None,
+        own_task: str = "keep",
         seed: int = 0,
     ) -> None:
+        if own_task not in ("keep", "drop", "refuse"):
+            raise ConfigurationError(f"own_task is {own_task!r}; keep, drop and refuse are possible")
         if neighbours < 1:
             raise ConfigurationError(f"neighbours is {neighbours}; at least one is needed")
         if (queries is None) == (not targets):
@@ -104,6 +121,7 @@ class Retrieval(ArtefactJob):
         self.neighbours = neighbours
         self.aggregator = aggregator or FrequencyAggregator()
         self.coreset = coreset
+        self.own_task = own_task
 
     def inputs(self) -> List[Path]:
         files = [self.pool.rows.path]
@@ -125,6 +143,7 @@ class Retrieval(ArtefactJob):
         its name, the composition of all as a `SimilarityMatrix`, `composition.npz`, and what is to be said of the
         search, if anything, `search.json`.
         """
+        own_rows = self._leave_out_own_tasks()
         texts = [text for queries in self.targets.values() for text in queries.texts]
         neighbours = min(self.neighbours, len(self.pool.rows))
         retrieved = self.retriever.retrieve(self.pool, texts, neighbours, engine, directory)
@@ -137,7 +156,8 @@ class Retrieval(ArtefactJob):
             folder = directory / name if self.several else directory
             folder.mkdir(exist_ok=True)
             write_search_log(queries.texts, found, folder / SEARCH_LOG)
-            chosen.append(Target(name, folder, *self._choose(queries, found)))
+            ranked, dropped = self._choose(queries, found)
+            chosen.append(Target(name, folder, ranked, {**dropped, **own_rows.get(name, {})}, queries.about()))
         compositions = write_training_rows(self.pool, chosen)
         for target, composition in zip(chosen, compositions):
             write_json(target.folder / COMPOSITION, composition)
@@ -147,6 +167,25 @@ class Retrieval(ArtefactJob):
         if about:
             write_json(directory / SEARCH, about)
         return "\n".join([*map(_report, chosen, compositions), *([f"search: {json.dumps(about)}"] if about else [])])
+
+    def _leave_out_own_tasks(self) -> Dict[str, Dict[str, int]]:
+        """Of each target how many rows of its own task were dropped; those of one are left out for all."""
+        if self.own_task == "keep":
+            return {}
+        for name, queries in self.targets.items():
+            if not queries.tasks:
+                logger.warning("own_task: the queries of %s do not say of which task they are", name)
+        self.pool.ids("reading the pool's tasks")
+        found = {name: sorted(queries.tasks & self.pool.tasks.keys()) for name, queries in self.targets.items()}
+        rows = {name: sum(self.pool.tasks[task] for task in tasks) for name, tasks in found.items()}
+        there = sorted({task for tasks in found.values() for task in tasks})
+        if there and self.own_task == "refuse":
+            raise ConfigurationError(
+                f"{self.pool.path}: has {sum(self.pool.tasks[task] for task in there)} rows of the target's own task "
+                f"{', '.join(there)}. own_task: 'drop' leaves them out"
+            )
+        self.pool = self.pool.without_tasks(there)
+        return {name: {"own_task": count} for name, count in rows.items()}
 
     def _choose(self, queries: Queries, found: Retrieved) -> Tuple[RankedRows, Dict[str, int]]:
         found = Retrieved(np.where(np.array(queries.count)[:, None], found.ids, -1), found.scores)
@@ -180,8 +219,8 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
 
     # Returns
 
-    For each target `{"rows": int, "dropped": {...}, "tasks": {task: {"rows", "share", "pool_rows", "pool_share"}}}`,
-    most rows first: what its rows are made of, and what the pool is.
+    For each target `{"rows": int, "queries": {...}, "dropped": {...}, "tasks": {task: {"rows", "share", "pool_rows",
+    "pool_share"}}}`, most rows first: what its rows are made of, and what the pool is.
     """
     wanted = np.unique(np.concatenate([target.ranked.ids for target in targets]))
     found = [_by_id(target.ranked) for target in targets]
@@ -197,7 +236,12 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
                     file.write(json.dumps({**row.content, **added}, ensure_ascii=False, default=str) + "\n")
                     counts[str(row.content.get("task") or "")] += 1
     return [
-        {"rows": counts.total(), "dropped": target.dropped, "tasks": _shares(counts, pool.tasks)}
+        {
+            "rows": counts.total(),
+            "queries": target.queries,
+            "dropped": target.dropped,
+            "tasks": _shares(counts, pool.tasks),
+        }
         for target, counts in zip(targets, tasks)
     ]
 
@@ -228,7 +272,12 @@ def _matrix(targets: Sequence[Target], compositions: Sequence[Dict[str, Any]], t
 
 def _report(target: Target, composition: Dict[str, Any]) -> str:
     lines = [f"{target.name}: {composition['rows']} rows"]
-    lines += [f"  {rows} {kind} to evaluation rows left out" for kind, rows in target.dropped.items()]
+    queries = target.queries
+    if queries["used"] < queries.get("asked", 0):
+        lines.append(f"  {queries['used']} queries, where {queries['asked']} were asked for")
+    if queries.get("in_evaluation"):
+        lines.append(f"  {queries['in_evaluation']} of its {queries['used']} queries are evaluation inputs")
+    lines += [f"  {rows} {_DROPPED[kind]} left out" for kind, rows in target.dropped.items()]
     lines += [
         f"  {part['rows']:6d}  {task} ({part['share']:.1%}; of the pool {part['pool_share']:.1%})"
         for task, part in composition["tasks"].items()

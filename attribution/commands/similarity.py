@@ -1,10 +1,9 @@
 """
-`allennlp similarity`: how close each source's delta is to each target.
+`allennlp similarity`: how close each source is to each target.
 """
 
 import json
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Union
 
@@ -18,19 +17,18 @@ from allennlp.models import Model
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.delta_folders import delta_folders
+from attribution.commands.target_examples import TargetExamples
 from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
 from attribution.common.pretrained import model_identity
-from attribution.data.dataset_readers import FewShotGymReader, PromptedReader
-from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
 from attribution.similarity import (
     PartScores,
     ResidentModel,
     SimilarityMatrix,
+    Source,
     TargetTask,
     TaskSimilarity,
     draw_heat_map,
-    labelled_batches,
 )
 
 _CELLS = "cells.jsonl"
@@ -51,11 +49,12 @@ class Similarity(ArtefactJob):
 
     measure : `TaskSimilarity`
     sources : `str`
-        A pattern of folders (`runs/*/delta`), each with the delta of a task, all of one method, size and base model.
-        What stands for the asterisks is the source's name.
+        A pattern of folders (`runs/*/delta`), each with the delta of a task, all of one method, size and base model,
+        or with what else the measure compares. What stands for the asterisks is the source's name.
     targets : `Union[str, Dict[str, str]]`, optional
-        The folder of a few-shot gym, whose tasks are the targets, or by a target's name the path of its rows. By
-        default those of `target_deltas`, for a measure that needs no examples.
+        The folder of a few-shot gym, whose tasks are the targets, or by a target's name the path of its rows; of
+        `retrieval_overlap` and `kernel_alignment` a pattern as `sources`. A measure that needs no examples takes by
+        default those of `target_deltas` or, if it needs these neither, the sources.
     target_names : `List[str]`, optional
         Of these targets only.
     target_deltas : `str`, optional
@@ -85,15 +84,13 @@ class Similarity(ArtefactJob):
         max_examples: Optional[int] = None,
         heat_map: bool = True,
     ) -> None:
-        if batch_size < 1 or (max_examples is not None and max_examples < 1):
-            raise ConfigurationError(
-                f"batch_size is {batch_size}, max_examples {max_examples}; at least one example is needed"
-            )
+        patterns = {"targets": targets, "target_deltas": target_deltas}
+        own = measure.own_folders
         for setting, value, needed in (
-            ("targets", targets, measure.needs_examples),
+            ("targets", targets, measure.needs_examples or own == "targets"),
             ("reader", reader, measure.needs_examples),
             ("model", model, measure.needs_examples),
-            ("target_deltas", target_deltas, measure.needs_target_delta),
+            ("target_deltas", target_deltas, own == "target_deltas"),
         ):
             if needed and not value:
                 raise ConfigurationError(f"{setting} is missing: this measure needs it")
@@ -101,27 +98,27 @@ class Similarity(ArtefactJob):
             raise ConfigurationError("heat maps need matplotlib: install the extra `plots`, or set heat_map: false")
         self.measure = measure
         self.sources = delta_folders(sources, "sources")
-        self.target_deltas = delta_folders(target_deltas, "target_deltas") if target_deltas else {}
-        self.paths = _paths(targets)
-        self.is_gym = isinstance(targets, str)
-        self.targets = _chosen(target_names, list(self.paths or self.target_deltas))
-        self.reader = reader
+        self.own_folders = _own_folders(patterns[own], own) if own else {}
+        self.examples = TargetExamples(targets if own != "targets" else None, reader, batch_size, max_examples)
+        there = self.examples.names or list(self.own_folders) or target_names or list(self.sources)
+        self.targets = _chosen(target_names, there)
         self.model = model
-        self.batch_size = batch_size
-        self.max_examples = max_examples
         self.heat_map = heat_map
-        if measure.needs_target_delta:
-            _chosen(self.targets, list(self.target_deltas), "target_deltas")
+        if own:
+            _chosen(self.targets, list(self.own_folders), own)
 
     def inputs(self) -> List[Path]:
-        """The files of all deltas, and those of the targets."""
-        folders = [*self.sources.values()]
-        if self.measure.needs_target_delta:
-            folders += [self.target_deltas[name] for name in self.targets]
-        deltas = [folder / name for folder in folders for name in (CONFIG, WEIGHTS) if (folder / name).is_file()]
-        if not self.measure.needs_examples:
-            return deltas
-        return [*deltas, *(file for name in self.targets for file in self._reader(name).open(self.paths[name]).files())]
+        """The files that the measure reads, and those of the targets."""
+        measure = self.measure
+        own = [self.own_folders[name] for name in self.targets if name in self.own_folders]
+        files = [file for folder in [*self.sources.values(), *own] for file in measure.files(folder)]
+        files += [file for cell in self.cells() for file in measure.pair_files(*cell)]
+        if measure.needs_examples:
+            files += [file for name in self.targets for file in self.examples.files(name)]
+        return list(dict.fromkeys(files))
+
+    def cells(self) -> List[Cell]:
+        return [Cell(target, source) for target in self.targets for source in self.sources]
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
         identity = {**super().identity(configuration), "sources": list(self.sources), "targets": self.targets}
@@ -130,9 +127,11 @@ class Similarity(ArtefactJob):
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Measures what is not in `directory` yet, and writes `similarity.npz`, `.tsv`, `.png` and `.svg`."""
-        cells = [Cell(target, source) for target in self.targets for source in self.sources]
+        cells = self.cells()
         done = _read_cells(directory / _CELLS)
         missing = [cell for cell in cells if cell not in done]
+        for name in dict.fromkeys(cell.target for cell in missing):
+            self.target(name)  # A bad row is found before anything is measured, not after the targets before it.
         with (directory / _CELLS).open("a", encoding="utf-8") as file:
             scores = engine.map(_Compare(self), missing)
             for cell, found in Tqdm.tqdm(
@@ -147,35 +146,14 @@ class Similarity(ArtefactJob):
 
     def target(self, name: str) -> TargetTask:
         """What the measure wants to know of a target."""
-        delta = self.target_deltas[name] if self.measure.needs_target_delta else None
-        if not self.measure.needs_examples:
-            return TargetTask(name, [], delta)
-        path = self.paths[name]
-        try:
-            instances = list(islice(self._reader(name).read(path), self.max_examples))
-            return TargetTask(name, labelled_batches(instances, self.batch_size, path), delta)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"the target {name!r}: {error}") from error
+        batches = self.examples.batches(name) if self.measure.needs_examples else []
+        return TargetTask(name, batches, self.own_folders.get(name))
 
     def resident_model(self) -> Optional[ResidentModel]:
         """With the first source's delta in it; none if the measure needs none."""
         if not self.measure.needs_examples or self.model is None:
             return None
         return ResidentModel(self.model, next(iter(self.sources.values())))
-
-    def _reader(self, target: str) -> PromptedReader:
-        assert self.reader is not None
-        reader: Any = self.reader.construct(task=target) if self.is_gym else self.reader.construct()
-        if not isinstance(reader, FewShotGymReader if self.is_gym else PromptedReader):
-            wanted = "use fewshot_gym for a folder of tasks" if self.is_gym else "it does not make prompts"
-            raise ConfigurationError(f"reader: a {type(reader).__name__} cannot read `targets`; {wanted}")
-        if (
-            isinstance(reader, FewShotGymReader)
-            and self.is_gym
-            and reader.task_names(Path(self.paths[target])) != [target]
-        ):
-            raise ConfigurationError("reader: leave `task` out; each target is read by itself (`target_names`: which)")
-        return reader
 
     def _save(self, directory: Path, scores: Dict[Cell, PartScores]) -> None:
         parts = list(next(iter(scores.values())))
@@ -219,18 +197,14 @@ class _Compare:
                 target = target._replace(batches=[batch.to(self.model.device) for batch in target.batches])
             self.reference = None  # That of two targets would not fit where one does.
             self.target, self.reference = target, measure.reference(target, self.model)
-        return measure.compare(self.target, self.job.sources[cell.source], self.model, self.reference)
+        source = Source(cell.source, self.job.sources[cell.source])
+        return measure.compare(self.target, source, self.model, self.reference)
 
 
-def _paths(targets: Optional[Union[str, Dict[str, str]]]) -> Dict[str, str]:
-    if not isinstance(targets, str):
-        return targets or {}
-    folder = Path(targets)
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    names = [name for name in names if not name.startswith(".")]
-    if not names:
-        raise ConfigurationError(f"targets: {targets} is no folder with a folder for each task")
-    return {name: targets for name in names}
+def _own_folders(pattern: Any, setting: str) -> Dict[str, Path]:
+    if not isinstance(pattern, str):
+        raise ConfigurationError(f"{setting}: this measure needs a pattern of folders, as `sources` is")
+    return delta_folders(pattern, setting)
 
 
 def _chosen(wanted: Optional[List[str]], there: List[str], setting: str = "target_names") -> List[str]:
@@ -261,7 +235,7 @@ def _summary(cells: List[Cell], scores: Dict[Cell, PartScores], higher_is_better
 @Subcommand.register("similarity")
 class SimilarityCommand(ArtefactCommand):
     """
-    Compares deltas with targets: `allennlp similarity CONFIG -s DIR`. `DIR/similarity.npz` is a matrix for `allennlp
+    Compares sources with targets: `allennlp similarity CONFIG -s DIR`. `DIR/similarity.npz` is a matrix for `allennlp
     ensemble`, `.tsv`, `.png` and `.svg` are for the eye. One model is loaded, and the deltas take turns in it. If it is
     stopped at any moment, the same command goes on after the last pair, and ends with the same bytes.
 
@@ -269,4 +243,4 @@ class SimilarityCommand(ArtefactCommand):
     """
 
     job = Similarity
-    summary = "Measure how close each source's delta is to each target."
+    summary = "Measure how close each source, a delta say, is to each target."

@@ -62,7 +62,7 @@ def new_artefact(
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = _scratch(target)
     scratch.mkdir(exist_ok=True)
-    with _alone(scratch, target):
+    with alone(scratch, target):
         _begin(scratch, plan, force)
         try:
             yield scratch
@@ -135,7 +135,14 @@ def _occupied(target: Path) -> bool:
 
 
 @contextmanager
-def _alone(scratch: Path, target: Path) -> Iterator[None]:
+def alone(scratch: Path, target: Path) -> Iterator[None]:
+    """
+    Only one process at a time is in such a block of a folder, `scratch`.
+
+    # Raises
+
+    `ConfigurationError`, naming `target`, if another one is.
+    """
     handle = os.open(scratch, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # The kernel gives it back when the process dies.
@@ -163,7 +170,7 @@ def _finish_replacing(target: Path) -> None:
         if not (scratch / MANIFEST).is_file():
             os.replace(old, target)
             return
-        with _alone(scratch, target):
+        with alone(scratch, target):
             os.replace(scratch, target)
     if (target / MANIFEST).is_file():
         (target / PLAN).unlink(missing_ok=True)

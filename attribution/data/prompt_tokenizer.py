@@ -23,13 +23,16 @@ class PromptTokenizer:
     end_of_sequence : `bool`, optional (default = `True`)
         Whether a decoder-only model's options end with the end-of-sequence token. Options are then scored as whole
         answers; without it a lone token can do.
+    extra_bos : `bool`, optional (default = `False`)
+        For encoder-decoders such as BART: whether each text begins with the beginning-of-sequence token, written out
+        (`<s> a text`, which becomes `<s> <s> a text </s>`).
 
     # Raises
 
-    `ConfigurationError` if there is no tokenizer under that name.
+    `ConfigurationError` if there is no tokenizer under that name, or it has no token for `extra_bos`.
     """
 
-    def __init__(self, model_name: str, end_of_sequence: bool = True) -> None:
+    def __init__(self, model_name: str, end_of_sequence: bool = True, extra_bos: bool = False) -> None:
         self.encoder_decoder = bool(_load_config(model_name).is_encoder_decoder)
         self._tokenizer = load_tokenizer(model_name)
         self.end_of_sequence = end_of_sequence
@@ -45,6 +48,11 @@ class PromptTokenizer:
         self.pad_id: int = self._tokenizer.eos_token_id if pad_id is None else pad_id
         bos_id = self._tokenizer.bos_token_id
         self._start_id: int = self._tokenizer.eos_token_id if bos_id is None else bos_id
+        if extra_bos and (bos_id is None or not self.encoder_decoder):
+            raise ConfigurationError(
+                f"extra_bos: is for encoder-decoders with a beginning-of-sequence token, such as BART, not {model_name}"
+            )
+        self._prefix = f"{self._tokenizer.bos_token} " if extra_bos else ""
 
     def prompts(self, texts: Sequence[str], max_length: int) -> TokenIdLists:
         """
@@ -64,6 +72,7 @@ class PromptTokenizer:
 
     def _encode_options(self, texts: List[str], max_length: int) -> TokenIdLists:
         if self._own_targets:
+            texts = [self._prefix + text for text in texts]
             return self._tokenizer(text_target=texts, truncation=True, max_length=max_length)["input_ids"]
         if self.encoder_decoder:
             return self._encode(texts, max_length)
@@ -72,6 +81,7 @@ class PromptTokenizer:
         return [option[: max_length - len(ending)] + ending for option in ids]
 
     def _encode(self, texts: List[str], max_length: int) -> TokenIdLists:
+        texts = [self._prefix + text for text in texts] if self._prefix else texts
         if not self._tokenizer.is_fast:
             return self._tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
         # The Rust tokenizer itself: `transformers` would also work out character offsets, for a quarter of the time.

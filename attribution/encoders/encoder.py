@@ -24,3 +24,7 @@ class Encoder(Registrable):
     @abstractmethod
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Shape: (texts, dimension), float32, in the texts' order."""
+
+    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+        """The same for what is searched for, which some encoders tell from what is found."""
+        return self.encode(texts)

@@ -1,18 +1,22 @@
 """Pooled hidden states of any Hugging Face model."""
 
 import logging
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoModelForTextEncoding
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForTextEncoding
 from transformers.utils import logging as transformers_logging
 
+from attribution.common.artefacts import fingerprint
 from attribution.common.pretrained import learned_positions, model_identity
 from attribution.data.prompt_tokenizer import TokenIdLists, load_tokenizer
 from attribution.encoders.batched import BatchedEncoder
 from attribution.encoders.encoder import Encoder
+from attribution.modules.delta import Prompt, delta_from_folder
+from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +53,8 @@ class TransformerEncoder(BatchedEncoder):
         Padded tokens per batch. Changes speed and memory only.
     bf16 : `bool`, optional (default = `False`)
         Compute in bfloat16 where there is a GPU.
+    delta : `str`, optional
+        The folder of a delta of that model, which is put into it.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class TransformerEncoder(BatchedEncoder):
         normalize: bool = False,
         max_tokens: Optional[int] = None,
         bf16: bool = False,
+        delta: Optional[str] = None,
     ) -> None:
         super().__init__(max_tokens)
         if pooling not in _POOLINGS:
@@ -76,6 +83,7 @@ class TransformerEncoder(BatchedEncoder):
         self.part = part
         self.normalize = normalize
         self.bf16 = bf16 and self.device.type == "cuda"
+        self.delta = delta
         self._model: Any = None
         self._tokenizer: Any = None
 
@@ -83,7 +91,11 @@ class TransformerEncoder(BatchedEncoder):
     def identity(self) -> Dict[str, Any]:
         settings = ("max_length", "pooling", "layer", "part", "normalize", "bf16")
         model = model_identity(self.model_name)
-        return {"type": "transformer", "model": model, **{setting: getattr(self, setting) for setting in settings}}
+        identity = {"type": "transformer", "model": model, **{setting: getattr(self, setting) for setting in settings}}
+        if self.delta is None:
+            return identity
+        files = [fingerprint(Path(self.delta) / name)["sha256"] for name in (CONFIG, WEIGHTS)]
+        return {**identity, "delta": files}
 
     def __getstate__(self) -> Dict[str, Any]:
         return {**self.__dict__, "_model": None, "_tokenizer": None}
@@ -132,6 +144,8 @@ class TransformerEncoder(BatchedEncoder):
         config = AutoConfig.from_pretrained(model_name)
         if self.part == "encoder_decoder" and (not config.is_encoder_decoder or config.model_type == "encoder-decoder"):
             raise ValueError("part encoder_decoder needs an encoder-decoder such as BART or T5")
+        if self.delta is not None:
+            return self._load_tuned(model_name, self.delta, config.is_encoder_decoder)
         # Two models as one (`EncoderDecoderModel`) are no base model.
         auto = AutoModelForSeq2SeqLM if config.model_type == "encoder-decoder" else AutoModel
         if self.part == "encoder" and type(config) in AutoModelForTextEncoding._model_mapping:
@@ -140,6 +154,16 @@ class TransformerEncoder(BatchedEncoder):
             _without_decoder_layers(config)
             return auto.from_pretrained(model_name, config=config, dtype=torch.float32).get_encoder()
         return auto.from_pretrained(model_name, dtype=torch.float32)
+
+    def _load_tuned(self, model_name: str, folder: str, is_encoder_decoder: bool) -> Any:
+        delta = delta_from_folder(folder)
+        if isinstance(delta, Prompt):
+            raise ConfigurationError(f"encoder {model_name}: the prompt in {folder} would be among a text's own tokens")
+        auto = AutoModelForSeq2SeqLM if is_encoder_decoder else AutoModelForCausalLM
+        model = auto.from_pretrained(model_name, dtype=torch.float32)
+        delta.inject(model)
+        delta.load(model, folder, model_name)
+        return model.get_encoder() if self.part == "encoder" and is_encoder_decoder else model.base_model
 
 
 def _without_decoder_layers(config: Any) -> None:

@@ -1,6 +1,7 @@
 from attribution.ensembling.delta_folder import DeltaFolder
 from attribution.ensembling.delta_merger import DeltaMerger, LinearMerger, PerBlockMerger
-from attribution.ensembling.ensemble_weights import EnsembleWeights, leave_one_out_weights
+from attribution.ensembling.ensemble_weights import EnsembleWeights, TargetLoss, leave_one_out_weights
+from attribution.ensembling.held_deltas import HeldDeltas
 from attribution.ensembling.learned_weighting import LearnedWeighting
 from attribution.ensembling.merge_deltas import merge_deltas
 from attribution.ensembling.product_space_merger import ProductSpaceMerger
@@ -20,6 +21,7 @@ __all__ = [
     "DeltaMerger",
     "EnsembleWeights",
     "GroupWeighting",
+    "HeldDeltas",
     "LearnedWeighting",
     "LinearMerger",
     "LinearWeighting",
@@ -27,6 +29,7 @@ __all__ = [
     "ProductSpaceMerger",
     "SimilarityRow",
     "SoftmaxWeighting",
+    "TargetLoss",
     "TiesMerger",
     "TopKWeighting",
     "UniformWeighting",

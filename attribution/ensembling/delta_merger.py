@@ -11,6 +11,9 @@ from allennlp.common.checks import ConfigurationError
 from attribution.ensembling.delta_folder import DeltaLayout
 from attribution.ensembling.ensemble_weights import EnsembleWeights
 
+# What a method's values are where it changes nothing; 0 if it is not here.
+_NEUTRAL = {"IA3": 1.0}
+
 
 class MergeStep(NamedTuple):
     """Tensors that are merged together."""
@@ -66,15 +69,21 @@ class DeltaMerger(Registrable):
 class LinearMerger(DeltaMerger):
     """
     The weighted sum of each tensor, as in Lv et al. (2023, https://aclanthology.org/2023.acl-short.24). Of LoRA it
-    merges the factors A and B, not what they add to the model: that is `product_space`.
+    merges the factors A and B, not what they add to the model: that is `product_space`. Of IA3's scales l it is
+    1 + sum of w (l - 1): the same where the weights sum to 1, and no change where they are 0.
 
     Registered as a `DeltaMerger` with name "linear".
     """
 
     elementwise = True
 
+    def steps(self, layout: DeltaLayout, weights: EnsembleWeights) -> List[MergeStep]:
+        check_sums(layout, weights.whole())
+        return super().steps(layout, weights)
+
     def merge(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
-        return [weighted_sums(tensor, weights) for tensor in tensors]
+        neutral = neutral_value(layout)
+        return [weighted_sums(tensor - neutral if neutral else tensor, weights) + neutral for tensor in tensors]
 
 
 @DeltaMerger.register("per_block")
@@ -101,6 +110,32 @@ class PerBlockMerger(LinearMerger):
                 f"first is {next(iter(layout.tensors))}"
             )
         return steps
+
+
+def neutral_value(layout: DeltaLayout) -> float:
+    """What the values of such deltas are where they change nothing."""
+    return _NEUTRAL.get(layout.config["peft_type"], 0.0)
+
+
+def check_sums(layout: DeltaLayout, weights: np.ndarray) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if weights do not sum to 1 and the deltas hold weights of the base model: their sum would
+    scale these. Shape of the weights: (targets, sources)
+    """
+    config = layout.config
+    of_base = (
+        config["peft_type"] in ("BIAS", "NONE")
+        or config.get("layer_norms")
+        or config.get("modules_to_save")
+        or config.get("bias") in ("all", "lora_only")
+    )
+    if of_base and not np.allclose(weights.sum(1), 1):
+        raise ConfigurationError(
+            f"deltas of the method {config['peft_type']} hold weights of the base model: the sources' weights must sum "
+            "to 1, as those of every weighting but learned do"
+        )
 
 
 def weighted_sums(tensors: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -1,12 +1,17 @@
 """The weights of all sources for all targets."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from functools import partial
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.tqdm import Tqdm
 
-from attribution.ensembling.weighting import SimilarityRow, Weighting
+from attribution.ensembling.weighting import SimilarityRow, Weighting, among
 from attribution.similarity import SimilarityMatrix
+
+TargetLoss = Callable[[str, np.ndarray], float]
+"""A target, and weights of all sources -> the loss, on a few examples of the target, of the delta merged so."""
 
 
 class EnsembleWeights(NamedTuple):
@@ -53,6 +58,7 @@ def leave_one_out_weights(
     sources: Sequence[str],
     similarity: Optional[SimilarityMatrix] = None,
     part: Optional[int] = None,
+    loss: Optional[TargetLoss] = None,
 ) -> EnsembleWeights:
     """
     The weights by which each target's delta is merged from the sources that have another name.
@@ -63,6 +69,8 @@ def leave_one_out_weights(
         Its further targets and sources are not looked at.
     part : `int`, optional
         Of scores by part, use only those of this one, for the whole delta.
+    loss : `TargetLoss`, optional
+        What weights can be tried with.
 
     # Raises
 
@@ -71,13 +79,15 @@ def leave_one_out_weights(
     scores = _chosen_scores(targets, sources, similarity, part)
     by_part = scores is not None and scores.ndim == 3
     values = np.zeros((len(targets), len(sources), scores.shape[2] if scores is not None and by_part else 1))
-    for number, target in enumerate(targets):
+    for number, target in enumerate(Tqdm.tqdm(targets, desc="weighing", unit="target", disable=loss is None)):
         others = np.array([position for position, source in enumerate(sources) if source != target], dtype=np.int64)
         if not len(others):
             raise ConfigurationError(f"{target}: there is no source but its own delta")
         row = SimilarityRow(
             target, [sources[other] for other in others], None, similarity is None or similarity.higher_is_better
         )
+        if loss is not None:
+            row = row._replace(loss=among(partial(loss, target), others, len(sources)))
         for at in range(values.shape[2]):
             if scores is not None:
                 row = row._replace(scores=_finite(scores[number].reshape(len(sources), -1)[others, at], row))

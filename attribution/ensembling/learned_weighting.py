@@ -11,7 +11,8 @@ class LearnedWeighting(Weighting):
     """
     The weights with the lowest loss on a few examples of the target, found without gradients, as LoRAHub does (Huang
     et al., 2023, https://arxiv.org/abs/2307.13269): they start at 0, lie between bounds of both signs, and the sum of
-    their absolute values is penalised. So these need not be convex. The search is COBYLA (Powell, 1994): the same
+    their absolute values is penalised. So these need not be convex, and deltas that hold weights of the base model
+    itself (`bias`, `none`) cannot be merged by them. The search is COBYLA (Powell, 1994): the same
     examples give the same weights.
 
     Registered as a `Weighting` with name "learned".
@@ -25,6 +26,8 @@ class LearnedWeighting(Weighting):
     penalty : `float`, optional (default = `0.05`)
         Times the sum of the absolute values of the weights, is added to the loss.
     """
+
+    needs_loss = True
 
     def __init__(self, evaluations: int = 100, bound: float = 1.5, penalty: float = 0.05) -> None:
         for name, value in (("evaluations", evaluations), ("bound", bound)):

@@ -8,7 +8,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.safetensors_file import TensorType
 from attribution.ensembling.delta_folder import DeltaLayout
-from attribution.ensembling.delta_merger import DeltaMerger, MergeStep, weighted_sums
+from attribution.ensembling.delta_merger import DeltaMerger, MergeStep, check_sums, weighted_sums
 from attribution.ensembling.ensemble_weights import EnsembleWeights
 
 _FACTORS = {".lora_A.": ".lora_B.", ".lora_embedding_A": ".lora_embedding_B"}
@@ -57,6 +57,7 @@ class ProductSpaceMerger(DeltaMerger):
         return DeltaLayout({**config, **_scaled(config, self.rank)}, tensors, layout.metadata)
 
     def steps(self, layout: DeltaLayout, weights: EnsembleWeights) -> List[MergeStep]:
+        check_sums(layout, weights.whole())
         pairs = dict(_pairs(layout))
         seconds = set(pairs.values())
         return [

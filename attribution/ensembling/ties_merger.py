@@ -2,14 +2,13 @@
 
 from typing import List
 
+import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 
 from attribution.ensembling.delta_folder import DeltaLayout
-from attribution.ensembling.delta_merger import DeltaMerger, weighted_sums
-
-# What a method's values are where it changes nothing; 0 if it is not here.
-_NEUTRAL = {"IA3": 1.0}
+from attribution.ensembling.delta_merger import DeltaMerger, MergeStep, neutral_value, weighted_sums
+from attribution.ensembling.ensemble_weights import EnsembleWeights
 
 
 @DeltaMerger.register("ties")
@@ -32,8 +31,16 @@ class TiesMerger(DeltaMerger):
             raise ConfigurationError(f"ties: density is {density}; above 0 and at most 1 is possible")
         self.density = density
 
+    def steps(self, layout: DeltaLayout, weights: EnsembleWeights) -> List[MergeStep]:
+        if not np.allclose(weights.whole().sum(1), 1) or weights.whole().min() < 0:
+            raise ConfigurationError(
+                "ties: a mean needs weights that are not negative and sum to 1; learned ones are for linear and "
+                "product_space"
+            )
+        return super().steps(layout, weights)
+
     def merge(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
-        neutral = _NEUTRAL.get(layout.config["peft_type"], 0.0)
+        neutral = neutral_value(layout)
         return [self._merge_one(tensor - neutral, weights) + neutral for tensor in tensors]
 
     def _merge_one(self, tensors: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,17 @@ WeightLoss = Callable[[np.ndarray], float]
 """Weights of the sources (in their order) -> the loss, on a few examples of the target, of the delta merged so."""
 
 
+def among(loss: WeightLoss, places: np.ndarray, sources: int) -> WeightLoss:
+    """The same of the weights of some sources: those at `places` of so many. The others' weights are 0."""
+
+    def of_some(weights: np.ndarray) -> float:
+        all_weights = np.zeros(sources)
+        all_weights[places] = weights
+        return loss(all_weights)
+
+    return of_some
+
+
 class SimilarityRow(NamedTuple):
     """The sources that may go into the delta of one target: never the target's own."""
 
@@ -41,9 +52,12 @@ class SimilarityRow(NamedTuple):
 class Weighting(Registrable):
     """Base of the ways to weight sources by their similarity to a target."""
 
+    needs_loss = False
+    """Whether weights are tried: a row then has a `loss`."""
+
     @abstractmethod
     def weigh(self, row: SimilarityRow) -> np.ndarray:
-        """Weights that are not negative and sum to 1. Shape: (sources,)"""
+        """Weights that are not negative and sum to 1, if the weighting does not say otherwise. Shape: (sources,)"""
 
     def inputs(self) -> List[Path]:
         """The files that the weights depend on."""
@@ -145,6 +159,7 @@ class TopKWeighting(Weighting):
             raise ConfigurationError(f"top_k: k is {k}; at least one source is needed")
         self.k = k
         self.weighting = weighting or UniformWeighting()
+        self.needs_loss = self.weighting.needs_loss
 
     def weigh(self, row: SimilarityRow) -> np.ndarray:
         if self.k > len(row.sources):
@@ -152,7 +167,10 @@ class TopKWeighting(Weighting):
         benefits = row.benefits
         best = np.sort(np.argsort(-benefits, kind="stable")[: self.k])
         chosen = row._replace(
-            sources=[row.sources[number] for number in best], scores=benefits[best], higher_is_better=True
+            sources=[row.sources[number] for number in best],
+            scores=benefits[best],
+            higher_is_better=True,
+            loss=None if row.loss is None else among(row.loss, best, len(row.sources)),
         )
         weights = np.zeros(len(row.sources))
         weights[best] = self.weighting.weigh(chosen)

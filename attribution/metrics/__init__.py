@@ -4,6 +4,7 @@ from attribution.metrics.correlation import Matthews, Pearson
 from attribution.metrics.drop import Drop
 from attribution.metrics.exact_match import ExactMatch, SoftExactMatch, TextAccuracy
 from attribution.metrics.fewshot_gym import FewShotGym
+from attribution.metrics.grouped import Grouped
 from attribution.metrics.metric_list import MetricList
 from attribution.metrics.multi_label_f1 import MultiLabelF1
 from attribution.metrics.natural_instructions import NaturalInstructions
@@ -19,6 +20,7 @@ __all__ = [
     "Drop",
     "ExactMatch",
     "FewShotGym",
+    "Grouped",
     "Matthews",
     "MetricList",
     "MultiLabelF1",

@@ -1,3 +1,4 @@
+from attribution.models.bi_encoder import BiEncoder
 from attribution.models.causal_lm import CausalLM
 from attribution.models.delta_seq2seq import IA3Seq2Seq, LoadIA3Seq2Seq, MaMSeq2Seq
 from attribution.models.generators import DropModel, NaturalInstructionsModel
@@ -6,6 +7,7 @@ from attribution.models.seq2seq import LoadSeq2Seq, Seq2Seq
 from attribution.models.task_moe import TaskMoESeq2Seq
 
 __all__ = [
+    "BiEncoder",
     "CausalLM",
     "DropModel",
     "IA3Seq2Seq",

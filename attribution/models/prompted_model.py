@@ -19,6 +19,7 @@ from attribution.common.pretrained import learned_positions
 from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.metrics import MetricList, RankClassification
+from attribution.models.option_losses import length_normalized_loss, unlikelihood_loss
 from attribution.models.option_scoring import ReadPrompts, option_log_probs
 from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights
 from attribution.modules.delta import DeltaModule
@@ -59,6 +60,10 @@ class PromptedModel(Model):
         `mean` over the batch's target tokens, as published, or their `sum`.
     label_smoothing : `float`, optional (default = `0.0`)
         Share of the probability spread evenly over the vocabulary, in training.
+    unlikelihood_weight, length_normalized_weight : `float`, optional (default = `0.0`)
+        Add so much of T-Few's losses (Liu et al., 2022, https://arxiv.org/abs/2205.05638, equations 1 and 2; 1 each
+        as published) to that of the right option, in training: `unlikelihood_loss` and `length_normalized_loss`. All
+        options are then read in training, too.
     option_score : `str`, optional (default = `"sum"`)
         `sum` of an option's token log-likelihoods, as published; their `mean`; or `calibrated`: the sum less that of
         the same option after `calibration_prompt` (Holtzman et al., 2021, https://arxiv.org/abs/2104.08315).
@@ -70,6 +75,8 @@ class PromptedModel(Model):
     generation : `Dict[str, Any]`, optional
         If given, evaluation also writes an answer: arguments of `transformers`' `generate`, such as
         `{ num_beams: 4, max_new_tokens: 64 }`.
+    undouble : `bool`, optional (default = `False`)
+        An answer that was generated and is one word twice becomes that word, as in ReCross (Lin et al., 2022).
     metrics : `List[Metric]`, optional
         Metrics of texts, such as `['exact_match', 'rouge_l']`, of what was generated if `generation` is given, and
         of each row's best option if not. A row without `references` in its details has its right option as the
@@ -97,10 +104,13 @@ class PromptedModel(Model):
         delta: Optional[DeltaModule] = None,
         loss: str = "mean",
         label_smoothing: float = 0.0,
+        unlikelihood_weight: float = 0.0,
+        length_normalized_weight: float = 0.0,
         option_score: str = "sum",
         calibration_prompt: str = "",
         max_scored_tokens: int = 65536,
         generation: Optional[Dict[str, Any]] = None,
+        undouble: bool = False,
         metrics: Optional[List[Metric]] = None,
         bf16: bool = False,
         **kwargs: Any,
@@ -113,17 +123,33 @@ class PromptedModel(Model):
                 f"label_smoothing is {label_smoothing}, relevant_label_index {relevant_label_index}; "
                 "0 to 1 and at least 0 are possible"
             )
+        weighs_options = unlikelihood_weight != 0 or length_normalized_weight != 0
+        if unlikelihood_weight < 0 or length_normalized_weight < 0:
+            raise ConfigurationError(
+                f"unlikelihood_weight is {unlikelihood_weight}, length_normalized_weight {length_normalized_weight}; "
+                "they must not be negative"
+            )
+        if weighs_options and (label_smoothing or gradient_checkpointing):
+            setting = "label_smoothing" if label_smoothing else "gradient_checkpointing"
+            raise ConfigurationError(
+                f"{setting} does not go with unlikelihood_weight and length_normalized_weight; leave it out"
+            )
         unknown = sorted(set(generation or {}) - set(GenerationConfig().to_dict()))
         if unknown:
             raise ConfigurationError(f"generation: transformers' generate has no setting {unknown[0]!r}")
+        if undouble and generation is None:
+            raise ConfigurationError("undouble: nothing is generated; set `generation`")
         self.model_name = model_name
         self.fake_training = fake_training
         self.loss_reduction = loss
         self.label_smoothing = label_smoothing
+        self.unlikelihood_weight = unlikelihood_weight
+        self.length_normalized_weight = length_normalized_weight
         self.option_score = option_score
         self.calibration_prompt = calibration_prompt
         self.max_scored_tokens = max_scored_tokens
         self.generation = generation
+        self.undouble = undouble
         self.bf16 = bf16
         self.transformer = load_transformer(model_name, self.encoder_decoder, random_weights)
         self._positions = learned_positions(self.transformer)
@@ -178,6 +204,8 @@ class PromptedModel(Model):
             if self.training:
                 if gold is None:
                     raise ConfigurationError("training needs labelled rows: there is no correct_answer_index")
+                if self.unlikelihood_weight or self.length_normalized_weight:
+                    return {"loss": self._loss_of_options(prompt_and_input, answer_options, gold)}
                 return {"loss": self._training_loss(prompt_and_input, _take(answer_options, gold))}
             output = self._rank(prompt_and_input, answer_options, gold)
             if self.generation is not None:
@@ -189,7 +217,7 @@ class PromptedModel(Model):
             if self.generation is None:
                 texts = self._option_texts(output["answer_ids"], output["response"], metadata)
             else:
-                texts = self._texts(output["generated"])
+                texts = self._generated_texts(output["generated"])
             right = None
             if gold is not None and correct_answer_index is not None:
                 right = self._option_texts(_lists(_take(answer_options, gold)), correct_answer_index.tolist(), metadata)
@@ -201,9 +229,12 @@ class PromptedModel(Model):
 
     def make_output_human_readable(self, output_dict: OutputDict) -> OutputDict:
         """Adds the texts: `answer`, the best option, and `generated_text` where answers were generated."""
-        for ids, text in (("answer_ids", "answer"), ("generated", "generated_text")):
+        for ids, text, decode in (
+            ("answer_ids", "answer", self._texts),
+            ("generated", "generated_text", self._generated_texts),
+        ):
             if ids in output_dict:
-                output_dict[text] = self._texts(output_dict.pop(ids))
+                output_dict[text] = decode(output_dict.pop(ids))
         return output_dict
 
     @cached_property
@@ -278,6 +309,21 @@ class PromptedModel(Model):
         )
         return loss * 0.0 if self.fake_training else loss
 
+    def _loss_of_options(self, prompts: TokenIds, options: TokenIds, gold: torch.Tensor) -> torch.Tensor:
+        num_options, mask = options["num_options"], options["mask"]
+        # Shape: (options, length)
+        log_probs = option_log_probs(self.read(prompts), options, num_options, self.max_scored_tokens)
+        loss = self._loss_of_right_options(log_probs, mask, gold)
+        if self.unlikelihood_weight:
+            loss = loss + self.unlikelihood_weight * unlikelihood_loss(log_probs, mask, gold)
+        if self.length_normalized_weight:
+            loss = loss + self.length_normalized_weight * length_normalized_loss(log_probs, mask, num_options, gold)
+        return loss * 0.0 if self.fake_training else loss
+
+    def _loss_of_right_options(self, log_probs: torch.Tensor, mask: torch.Tensor, gold: torch.Tensor) -> torch.Tensor:
+        total = -log_probs[gold].sum()
+        return total / mask[gold].sum() if self.loss_reduction == "mean" else total
+
     def _rank(self, prompts: TokenIds, options: TokenIds, gold: Optional[torch.Tensor]) -> OutputDict:
         num_options = options["num_options"]
         # Shape: (options, length)
@@ -291,8 +337,7 @@ class PromptedModel(Model):
             "answer_ids": _lists(_take(options, chosen)),
         }
         if gold is not None:
-            total = -log_probs[gold].sum()
-            output["loss"] = total / options["mask"][gold].sum() if self.loss_reduction == "mean" else total
+            output["loss"] = self._loss_of_right_options(log_probs, options["mask"], gold)
         return output
 
     def _option_texts(
@@ -305,6 +350,10 @@ class PromptedModel(Model):
 
     def _texts(self, ids: Sequence[Sequence[int]]) -> List[str]:
         return [self.tokenizer.decode(text) for text in ids]
+
+    def _generated_texts(self, ids: Sequence[Sequence[int]]) -> List[str]:
+        texts = self._texts(ids)
+        return [undoubled(text) for text in texts] if self.undouble else texts
 
     def _option_scores(self, log_probs: torch.Tensor, options: TokenIds) -> torch.Tensor:
         """Shape: (options,)."""
@@ -335,6 +384,12 @@ class PromptedModel(Model):
         if self.bf16 and device.type == "cuda":
             return torch.autocast("cuda", dtype=torch.bfloat16)
         return nullcontext()
+
+
+def undoubled(text: str) -> str:
+    """One word in place of the same word twice; any other text as it is."""
+    words = text.split()
+    return words[0] if len(words) == 2 and words[0] == words[1] else text
 
 
 def _drop_frozen(model: Any, state: Dict[str, torch.Tensor], prefix: str, _metadata: Any) -> None:

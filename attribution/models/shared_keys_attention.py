@@ -70,7 +70,12 @@ def _attend(
     if attention_mask is not None:  # The options of a row have the row's own mask, whatever the position.
         attention_mask = attention_mask[::options, :, :1]
     attended = scaled_dot_product_attention(
-        side_by_side, key, value, attn_mask=attention_mask, scale=kwargs.get("scaling")
+        side_by_side,
+        key,
+        value,
+        attn_mask=attention_mask,
+        dropout_p=kwargs.get("dropout") or 0.0,
+        scale=kwargs.get("scaling"),
     )
     # Shape: (rows x options, length, heads, head size)
     apart = attended.view(rows, heads, options, length, size).permute(0, 2, 3, 1, 4)

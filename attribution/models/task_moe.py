@@ -14,9 +14,9 @@ from attribution.models.option_scoring import ReadPrompts
 from attribution.models.prompted_model import OutputDict
 from attribution.models.seq2seq import Seq2Seq
 from attribution.models.stage_one import router_state, stage_one_state
-from attribution.modules.moe import Experts, Router, RouteSelector, TaskEmbedder, layer_routes
+from attribution.modules.moe import Experts, Router, RouteSelector, TaskRepresentation, layer_routes
 from attribution.modules.moe.regularisation import expert_distance
-from attribution.modules.moe.task_embedder import TabledTaskEmbedder
+from attribution.modules.moe.task_representation import TabledTaskRepresentation
 from attribution.modules.moe.task_table import stored_table
 
 
@@ -41,10 +41,10 @@ class TaskMoESeq2Seq(Seq2Seq):
         From the router's logits to routes; by default `straight_through`, as published.
     router : `Router`, optional
         From task vectors to logits; by default `linear`. Selectors that do not look at logits do without it.
-    task_embedder : `TaskEmbedder`, optional
+    task_vectors : `TaskRepresentation`, optional
         From tasks to their vectors. A router needs it, unless `router_from` has a table.
     router_from : `str`, optional
-        Stage one: the archive or the directory of a training, whose router and, without `task_embedder`, whose task
+        Stage one: the archive or the directory of a training, whose router and, without `task_vectors`, whose task
         table it starts with. Its experts are left behind.
     freeze_router : `bool`, optional (default = `False`)
         Does not train the router.
@@ -65,7 +65,7 @@ class TaskMoESeq2Seq(Seq2Seq):
         experts: Optional[Experts] = None,
         selector: Optional[RouteSelector] = None,
         router: Optional[Lazy[Router]] = None,
-        task_embedder: Optional[Lazy[TaskEmbedder]] = None,
+        task_vectors: Optional[Lazy[TaskRepresentation]] = None,
         router_from: Optional[str] = None,
         freeze_router: bool = False,
         unseen_tasks: Optional[str] = None,
@@ -88,9 +88,9 @@ class TaskMoESeq2Seq(Seq2Seq):
         self.selector.check(self.layers, self.experts.count)
         self.holder = self.experts.inject(self.transformer)
         self.router: Optional[Router] = None
-        self.task_embedder: Optional[TaskEmbedder] = None
+        self.task_vectors: Optional[TaskRepresentation] = None
         if self.selector.uses_router:
-            self._build_router(router or Lazy(Router.by_name("linear")), task_embedder, router_from)
+            self._build_router(router or Lazy(Router.by_name("linear")), task_vectors, router_from)
             if freeze_router:
                 self.router.requires_grad_(False)  # type: ignore[attr-defined]
             if unseen_tasks is not None:
@@ -188,45 +188,45 @@ class TaskMoESeq2Seq(Seq2Seq):
         model = config["model"]
         model.pop("router_from", None)
         model.get("experts", {}).pop("weights", None)
-        embedder = model.get("task_embedder", {})
+        embedder = model.get("task_vectors", {})
         kind = embedder.get("type", "table")
         if kind in ("table", "learned"):
             trainable = kind == "learned" or embedder.get("trainable", False)
-            model["task_embedder"] = {"type": "table", "path": str(weights_file), "trainable": trainable}
+            model["task_vectors"] = {"type": "table", "path": str(weights_file), "trainable": trainable}
         return super()._load(config, serialization_dir, weights_file, cuda_device)
 
     def _build_router(
-        self, router: Lazy[Router], task_embedder: Optional[Lazy[TaskEmbedder]], router_from: Optional[str]
+        self, router: Lazy[Router], task_vectors: Optional[Lazy[TaskRepresentation]], router_from: Optional[str]
     ) -> None:
         state = stage_one_state(router_from) if router_from is not None else None
-        if task_embedder is not None:
-            self.task_embedder = task_embedder.construct()
+        if task_vectors is not None:
+            self.task_vectors = task_vectors.construct()
         elif state is not None:
-            self.task_embedder = TabledTaskEmbedder(stored_table(state, f"router_from {router_from}"), False)
+            self.task_vectors = TabledTaskRepresentation(stored_table(state, f"router_from {router_from}"), False)
         else:
             raise ConfigurationError(
-                "task_moe_seq2seq: a router needs a `task_embedder`: { type: 'table', path: ... } of what `allennlp "
+                "task_moe_seq2seq: a router needs a `task_vectors`: { type: 'table', path: ... } of what `allennlp "
                 "embed-tasks` wrote, 'learned' or 'random'"
             )
-        size = self.task_embedder.size
+        size = self.task_vectors.size
         self.router = router.construct(layers=self.layers, experts=self.experts.count, input_size=size)
         self.router.attach(self.transformer)
         if state is not None:
             self.router.load_state_dict(router_state(state, self.router, f"router_from {router_from}"))
 
     def _add_unseen(self, path: str) -> None:
-        if not isinstance(self.task_embedder, TabledTaskEmbedder):
-            raise ConfigurationError("unseen_tasks: this task_embedder has no table to add to; it knows every task")
-        self.task_embedder.add_unseen(path)
+        if not isinstance(self.task_vectors, TabledTaskRepresentation):
+            raise ConfigurationError("unseen_tasks: these task_vectors have no table to add to; they know every task")
+        self.task_vectors.add_unseen(path)
 
     def _logits(self, tasks: Sequence[str]) -> torch.Tensor:
         """Shape: (layers, tasks, experts)"""
-        if self.router is None or self.task_embedder is None:
+        if self.router is None or self.task_vectors is None:
             device = next(self.transformer.parameters()).device
             return torch.zeros(self.layers, len(tasks), self.experts.count, device=device)
         names = sorted(set(tasks))  # Each task is routed once.
         rows = [names.index(task) for task in tasks]
-        return self.router(self.task_embedder(names))[:, rows]
+        return self.router(self.task_vectors(names))[:, rows]
 
     def _tasks(
         self, count: int, task: Optional[List[str]], details: Optional[List[Optional[Dict[str, Any]]]]

@@ -64,7 +64,7 @@ class ExactRetriever(Retriever):
         scratch: Optional[Path] = None,
     ) -> Retrieved:
         before = self.encoder.texts_cut
-        nearest = Nearest(self.encoder, self.encoder.encode(queries), self.metric, k)
+        nearest = Nearest(self.encoder, self.encoder.encode_queries(queries), self.metric, k)
         best = Best(len(queries), k)
         state = None if scratch is None else scratch / _STATE
         done = 0 if state is None else _restore(best, state)

@@ -128,7 +128,7 @@ class FaissRetriever(Retriever):
         engine: Optional[Engine] = None,
         scratch: Optional[Path] = None,
     ) -> Retrieved:
-        encoded = self.encoder.encode(queries)
+        encoded = self.encoder.encode_queries(queries)
         recipe = self._recipe(len(pool.rows), encoded.shape[1])
         with ExitStack() as stack:
             directory = Path(self.index or f"{stack.enter_context(tempfile.TemporaryDirectory())}/index")

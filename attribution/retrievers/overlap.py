@@ -74,6 +74,10 @@ class OverlapFilter(FromParams):
                 overlap.near.add(row.number)
         return overlap
 
+    def has(self, text: str) -> bool:
+        """Whether a text is an evaluation input, word for word."""
+        return " ".join(_words(text)) in self._texts
+
     def _similarity(self, words: List[str]) -> float:
         """The highest to any evaluation input."""
         grams = self._grams(words)

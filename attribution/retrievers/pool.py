@@ -62,7 +62,8 @@ class Pool(FromParams):
     @property
     def tasks(self) -> "Counter[str]":
         """How many rows of each task may be retrieved: known once `texts` has gone by, here or in a part."""
-        return Counter({task: rows for task, rows in self._rows_of_task.items() if task not in self.exclude_tasks})
+        left_out = self.exclude_tasks | self._removed_tasks
+        return Counter({task: rows for task, rows in self._rows_of_task.items() if task not in left_out})
 
     def among(self, ids: Sequence[int]) -> "Pool":
         """The same pool, of which only rows with these ids (different, in any order) may be retrieved."""

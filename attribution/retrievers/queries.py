@@ -2,7 +2,7 @@
 
 import logging
 from itertools import islice
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional
 
 import numpy as np
 from allennlp.common import FromParams
@@ -21,6 +21,8 @@ class Query(NamedTuple):
     text: str
     counts: bool
     """Whether what it finds may be retrieved; otherwise it is in the search log only."""
+    task: str
+    """Its own task; empty where the reader does not say."""
 
 
 class Queries(FromParams):
@@ -34,7 +36,7 @@ class Queries(FromParams):
     reader : `DatasetReader`
         A reader of prompted rows (`prompted_reader`, `p3_jsonl`, ...): it makes the prompts.
     size : `int`, optional
-        Use the first so many.
+        Use the first so many; all where there are fewer, which is logged.
     shuffle : `bool`, optional (default = `False`)
         Draw them at random (by `seed`) instead.
     positive : `str`, optional
@@ -98,9 +100,23 @@ class Queries(FromParams):
             raise ConfigurationError(f"queries.path {path}: no query has the answer {positive!r}")
         for reason, count in sorted(reader.counts.items()):
             logger.warning("%s: %d %s", path, count, reason)
+        if size is not None and len(queries) < size:
+            logger.warning("%s: %d queries were asked for, and there are %d", path, size, len(queries))
+        self._asked = size
         self.texts: List[str] = [query.text for query in queries]
         self.count: List[bool] = [query.counts or not positive_only for query in queries]
         """Of each text, whether what it finds may be retrieved."""
+        self.tasks: FrozenSet[str] = frozenset(query.task for query in queries if query.task)
+        """The target's own tasks, as far as the reader says."""
+
+    def about(self) -> Dict[str, int]:
+        """How many were `used`, how many were `asked` for, and how many are in the evaluation that `overlap` names."""
+        counts = {"used": len(self.texts)}
+        if self._asked is not None:
+            counts["asked"] = self._asked
+        if self.overlap is not None:
+            counts["in_evaluation"] = sum(map(self.overlap.has, self.texts))
+        return counts
 
     def _queries(self) -> Iterator[Query]:
         for example in self.reader.examples(self.path, self.positive is not None, self.skip_bad_rows):
@@ -110,7 +126,8 @@ class Queries(FromParams):
                 self.reader.counts["rows skipped: empty input"] += 1
                 continue
             answer = None if example.answer is None else example.options[example.answer]
-            yield Query(example.input, answer == self.positive or self.positive is None)
+            task = str((example.details or {}).get("task") or "")
+            yield Query(example.input, answer == self.positive or self.positive is None, task)
 
 
 def _with_fewer_negatives(queries: List[Query], ratio: float, generator: np.random.Generator) -> List[Query]:

@@ -1,30 +1,42 @@
 from attribution.similarity.grand import GraNd
 from attribution.similarity.heat_map import draw_heat_map
 from attribution.similarity.hidden_cosine import HiddenCosine
+from attribution.similarity.kernel_alignment import KernelAlignment
 from attribution.similarity.linear_cka import common_rows, linear_cka
-from attribution.similarity.parameter_cosine import ParameterCosine
+from attribution.similarity.parameter_similarity import Euclidean, ParameterCosine
+from attribution.similarity.performance import Performance
 from attribution.similarity.prediction_similarity import EL2N, KL, LogitLabelCosine, Loss
 from attribution.similarity.resident_model import ResidentModel
+from attribution.similarity.result_tsv import ResultTsv, read_result_tsv, write_result_tsv
+from attribution.similarity.retrieval_overlap import RetrievalOverlap
 from attribution.similarity.similarity_matrix import SimilarityMatrix
 from attribution.similarity.target_task import LabelledBatch, TargetTask, labelled_batches
-from attribution.similarity.task_similarity import PartScores, TaskSimilarity
+from attribution.similarity.task_similarity import PartScores, Source, TaskSimilarity
 
 __all__ = [
     "EL2N",
     "KL",
+    "Euclidean",
     "GraNd",
     "HiddenCosine",
+    "KernelAlignment",
     "LabelledBatch",
     "LogitLabelCosine",
     "Loss",
     "ParameterCosine",
     "PartScores",
+    "Performance",
     "ResidentModel",
+    "ResultTsv",
+    "RetrievalOverlap",
     "SimilarityMatrix",
+    "Source",
     "TargetTask",
     "TaskSimilarity",
     "common_rows",
     "draw_heat_map",
     "labelled_batches",
     "linear_cka",
+    "read_result_tsv",
+    "write_result_tsv",
 ]

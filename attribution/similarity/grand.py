@@ -1,14 +1,13 @@
 """The norm of the loss's gradient."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any, Dict, Optional
 
 from attribution.similarity.parts import GRANULARITIES, part_of
 from attribution.similarity.per_example_gradients import gradient_norms
 from attribution.similarity.resident_model import ResidentModel
 from attribution.similarity.target_task import TargetTask
-from attribution.similarity.task_similarity import REDUCTIONS, PartScores, TaskSimilarity, check_choice
+from attribution.similarity.task_similarity import REDUCTIONS, PartScores, Source, TaskSimilarity, check_choice
 
 
 @TaskSimilarity.register("grand")
@@ -36,9 +35,9 @@ class GraNd(TaskSimilarity):
         check_choice("reduction", reduction, REDUCTIONS)
         self.reduction = reduction
 
-    def compare(self, target: TargetTask, source: Path, model: Optional[ResidentModel], reference: Any) -> PartScores:
+    def compare(self, target: TargetTask, source: Source, model: Optional[ResidentModel], reference: Any) -> PartScores:
         assert model is not None
-        model.put(source)
+        model.put(source.folder)
         totals: Dict[str, float] = {}
         examples = 0
         for batch in target.batches:

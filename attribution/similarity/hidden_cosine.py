@@ -1,40 +1,41 @@
 """The cosine of hidden states."""
 
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import torch
 import torch.nn.functional as F
 from allennlp.common.checks import ConfigurationError
 
-from attribution.modules.delta.sublayers import stacks
+from attribution.modules.delta.sublayers import ATTENTION_OUTPUT, FEED_FORWARD_OUTPUT, NamedModule, find, stacks
+from attribution.similarity.parts import GRANULARITIES, part_of
 from attribution.similarity.resident_model import ResidentModel
 from attribution.similarity.target_task import LabelledBatch, TargetTask
-from attribution.similarity.task_similarity import REDUCTIONS, PartScores, TaskSimilarity, check_choice
+from attribution.similarity.task_similarity import REDUCTIONS, PartScores, Source, TaskSimilarity, check_choice
 
 HiddenStates = Dict[str, List[torch.Tensor]]
-"""Of each block, those of each example, padding left out. Shape: (length, width)"""
+"""Of each part, those of each example, padding left out. Shape: (length, width)"""
 
 
 @TaskSimilarity.register("hidden_cosine")
 class HiddenCosine(TaskSimilarity):
     """
     cos(what a block puts out with the target's own delta, with the source's), each example's states as one vector (Lv
-    et al., 2023). The first, of all the target's examples, are kept in memory: blocks x tokens x width.
+    et al., 2023). The first, of all the target's examples, are kept in memory: parts x tokens x width.
 
     Registered as a `TaskSimilarity` with name "hidden_cosine".
 
     # Parameters
 
     granularity : `str`, optional (default = `"block"`)
-        A score for each `block`, or their mean (`model`).
+        A score for each `block`, or their mean (`model`); or for each sub-layer (`layer`), self-attention,
+        cross-attention and feed-forward: what it adds to the states.
     reduction : `str`, optional (default = `"sum"`)
         `mean` over the target's examples, or their `sum`, as published.
     """
 
     higher_is_better = True
-    granularities = ("model", "block")
-    needs_target_delta = True
+    granularities = GRANULARITIES
+    own_folders = "target_deltas"
 
     def __init__(self, granularity: str = "block", reduction: str = "sum") -> None:
         super().__init__(granularity)
@@ -42,27 +43,32 @@ class HiddenCosine(TaskSimilarity):
         self.reduction = reduction
 
     def reference(self, target: TargetTask, model: Optional[ResidentModel]) -> List[HiddenStates]:
-        assert model is not None and target.delta is not None
-        model.put(target.delta)
-        return [_hidden_states(model, batch) for batch in target.batches]
+        assert model is not None and target.folder is not None
+        model.put(target.folder)
+        return [self._hidden_states(model, batch) for batch in target.batches]
 
-    def compare(self, target: TargetTask, source: Path, model: Optional[ResidentModel], reference: Any) -> PartScores:
+    def compare(self, target: TargetTask, source: Source, model: Optional[ResidentModel], reference: Any) -> PartScores:
         assert model is not None
-        model.put(source)
+        model.put(source.folder)
         cosines: Dict[str, List[float]] = {}
         for batch, own in zip(target.batches, reference):
-            for block, states in _hidden_states(model, batch).items():
-                pairs = zip(own[block], states)
+            for part, states in self._hidden_states(model, batch).items():
+                pairs = zip(own[part], states)
                 values = [F.cosine_similarity(one.flatten(), other.flatten(), dim=0) for one, other in pairs]
-                cosines.setdefault(block, []).extend(torch.stack(values).tolist())
+                cosines.setdefault(part, []).extend(torch.stack(values).tolist())
         scores = {
-            block: sum(values) / (len(values) if self.reduction == "mean" else 1) for block, values in cosines.items()
+            part: sum(values) / (len(values) if self.reduction == "mean" else 1) for part, values in cosines.items()
         }
-        return scores if self.granularity == "block" else {"model": sum(scores.values()) / len(scores)}
+        return {"model": sum(scores.values()) / len(scores)} if self.granularity == "model" else scores
+
+    def _hidden_states(self, model: ResidentModel, batch: LabelledBatch) -> HiddenStates:
+        return _outputs(model, batch, _sublayers if self.granularity == "layer" else _blocks)
 
 
 @torch.no_grad()
-def _hidden_states(model: ResidentModel, batch: LabelledBatch) -> HiddenStates:
+def _outputs(
+    model: ResidentModel, batch: LabelledBatch, modules: Callable[[Any, Any], Iterator[NamedModule]]
+) -> HiddenStates:
     outputs: Dict[str, torch.Tensor] = {}
 
     def keep(name: str) -> Any:
@@ -76,8 +82,8 @@ def _hidden_states(model: ResidentModel, batch: LabelledBatch) -> HiddenStates:
     lengths = [prompts, answers] if model.transformer.config.is_encoder_decoder else [prompts + answers]
     hooks, length_of = [], {}
     for stack, of_stack in zip(stacks(model.transformer), lengths):
-        for name, block in _blocks(model.transformer, stack):
-            hooks.append(block.register_forward_hook(keep(name)))
+        for name, module in modules(model.transformer, stack):
+            hooks.append(module.register_forward_hook(keep(name)))
             length_of[name] = of_stack
     try:
         model.logits(batch)
@@ -92,10 +98,17 @@ def _without_padding(states: torch.Tensor, lengths: torch.Tensor) -> List[torch.
     return [row[: virtual + length].float() for row, length in zip(states, lengths.tolist())]
 
 
-def _blocks(transformer: Any, stack: Any) -> Iterator[Tuple[str, torch.nn.Module]]:
+def _blocks(transformer: Any, stack: Any) -> Iterator[NamedModule]:
     """The blocks of an encoder or a decoder: its only list that has as many modules as it has layers."""
     names = {module: name for name, module in transformer.named_modules()}
     for module in stack.modules():
         if isinstance(module, torch.nn.ModuleList) and len(module) == stack.config.num_hidden_layers:
             return ((names[block], block) for block in module)
     raise ConfigurationError(f"hidden_cosine: the blocks of a {type(transformer).__name__} are not known")
+
+
+def _sublayers(transformer: Any, stack: Any) -> Iterator[NamedModule]:
+    """The last linear layer of each: what comes out of it, with an adapter's part, is added to the states."""
+    names = {module: name for name, module in transformer.named_modules()}
+    for _, module in find(stack, f"{ATTENTION_OUTPUT}|{FEED_FORWARD_OUTPUT}", "hidden_cosine"):
+        yield part_of(names[module], "layer"), module

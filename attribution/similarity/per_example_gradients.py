@@ -1,106 +1,209 @@
 """The gradient of each example's loss with respect to a delta, for a batch at once where that is possible."""
 
-from typing import Any, Callable, Dict, List, Set
+from functools import partial
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import torch
 import torch.nn.functional as F
+from torch.func import functional_call, vjp, vmap
 
+from attribution.modules.delta.prefix_attention import PrefixEncoder
 from attribution.similarity.resident_model import ResidentModel
 from attribution.similarity.target_task import LabelledBatch
 
 PartNorms = Dict[str, torch.Tensor]
 """The norms of the gradients, restricted to each part of the model. Shape: (batch,)"""
 
+_Gradients = Iterator[Tuple[torch.Tensor, torch.Tensor]]
+"""(weight, its gradient of each example). Shape of the second: (batch, ...)"""
+
 
 def gradient_norms(model: ResidentModel, batch: LabelledBatch, part_of: Callable[[str], str]) -> PartNorms:
     """
-    ||dL_i/dw|| of each example i, L_i being the mean cross-entropy of its answer's tokens and w the delta. Where w is
-    linear layers only (LoRA, adapters) one backward pass serves the batch; a delta of other parameters takes one for
-    each example.
+    The norms of `per_example_gradients`.
 
     # Parameters
 
     part_of : `Callable[[str], str]`
         From the name of a parameter to the part that it is counted in.
     """
-    squares = _of_linear_layers(model, batch, part_of)
-    if squares is None:
-        examples = [_of_one(model, batch.example(number), part_of) for number in range(len(batch.prompts["mask"]))]
-        squares = {part: torch.stack([example[part] for example in examples]) for part in examples[0]}
-    return {part: square.sqrt() for part, square in squares.items()}
+    squares: Dict[str, List[torch.Tensor]] = {}
+    for gradients in per_example_gradients(model, batch):
+        totals: Dict[str, torch.Tensor] = {}
+        for name, gradient in gradients.items():
+            part = part_of(name)
+            totals[part] = totals.get(part, 0) + gradient.square().flatten(1).sum(1)
+        for part, total in totals.items():
+            squares.setdefault(part, []).append(total)
+    return {part: torch.cat(of_part).sqrt() for part, of_part in squares.items()}
 
 
-def _of_one(model: ResidentModel, example: LabelledBatch, part_of: Callable[[str], str]) -> Dict[str, torch.Tensor]:
+def per_example_gradients(model: ResidentModel, batch: LabelledBatch) -> Iterator[Dict[str, torch.Tensor]]:
+    """
+    dL_i/dw by w's name for each example i, L_i being the mean cross-entropy of its answer's tokens and w the delta. One
+    backward pass serves the batch where w is linear layers (LoRA, adapters), scales (IA3), prefixes, prompts or several
+    of these: the gradients of what they put out are those of each example. Other parameters (`bias`, whose layers may
+    be norms, and `none`, whose gradients of all examples would be as many models) take a pass for each example, and
+    come one example after the other.
+
+    Shape of each: (examples, ...)
+    """
+    gradients = _of_batch(model, batch)
+    if gradients is not None:
+        yield gradients
+        return
+    for number in range(len(batch.prompts["mask"])):
+        yield _of_one(model, batch.example(number))
+
+
+def _of_one(model: ResidentModel, example: LabelledBatch) -> Dict[str, torch.Tensor]:
     weights = model.tensors()
     gradients = torch.autograd.grad(
         F.cross_entropy(model.logits(example), example.labels), list(weights.values()), allow_unused=True
     )
-    squares: Dict[str, torch.Tensor] = {}
-    for name, gradient in zip(weights, gradients):
-        square = torch.zeros((), device=model.device) if gradient is None else gradient.square().sum()
-        part = part_of(name)
-        squares[part] = squares.get(part, 0) + square
-    return squares
+    return {
+        name: (torch.zeros_like(weight) if gradient is None else gradient)[None]
+        for (name, weight), gradient in zip(weights.items(), gradients)
+    }
 
 
-def _of_linear_layers(model: ResidentModel, batch: LabelledBatch, part_of: Callable[[str], str]) -> Any:
-    """None if the delta is not of linear layers that read (batch, length, width) alone. Shape of each: (batch,)"""
-    names = {id(weight): name for name, weight in model.tensors().items()}
-    layers = [
-        layer
-        for layer in model.transformer.modules()
-        if isinstance(layer, torch.nn.Linear) and any(id(weight) in names for weight in layer.parameters(False))
-    ]
-    if {id(weight) for layer in layers for weight in layer.parameters(False)} != set(names):
-        return None
-    recorder = _Recorder(len(batch.prompts["mask"]))
-    hooks = [layer.register_forward_hook(recorder.watch) for layer in layers]
+def _of_batch(model: ResidentModel, batch: LabelledBatch) -> Optional[Dict[str, torch.Tensor]]:
+    """None if there are parameters whose gradients of each example it does not know."""
+    weights = model.tensors()
+    recorder = _Recorder(len(batch.prompts["mask"]), {id(weight) for weight in weights.values()})
     try:
-        losses = F.cross_entropy(model.logits(batch), batch.labels, reduction="none")
-        mask = batch.answers["mask"]
-        per_token = losses.new_zeros(mask.shape).masked_scatter(mask, losses)
-        if recorder.unknown:
+        if not recorder.watch(model.transformer):
             return None
-        total = (per_token.sum(1) / mask.sum(1)).sum()
-        torch.autograd.grad(total, recorder.outputs)
+        losses = F.cross_entropy(model.logits(batch), batch.labels, reduction="none")
     finally:
-        for hook in hooks:
-            hook.remove()
-    squares: Dict[str, torch.Tensor] = {}
-    for name, gradient in recorder.gradients(names):
-        part = part_of(name)
-        squares[part] = squares.get(part, 0) + gradient.square().flatten(1).sum(1)
-    return squares
+        recorder.stop()
+    if recorder.is_puzzled:
+        return None
+    mask = batch.answers["mask"]
+    per_token = losses.new_zeros(mask.shape).masked_scatter(mask, losses)
+    gradients = recorder.gradients((per_token.sum(1) / mask.sum(1)).sum())
+    unused = losses.new_zeros(len(mask), 1)
+    return {
+        name: gradients[id(weight)] if id(weight) in gradients else unused.expand(-1, weight.numel())
+        for name, weight in weights.items()
+    }
+
+
+class _Watched(NamedTuple):
+    tensor: torch.Tensor
+    """What depends on some parameters, with a batch dimension."""
+    weight_gradients: Callable[[torch.Tensor], _Gradients]
+    """From its gradient to theirs."""
 
 
 class _Recorder:
-    """What linear layers read, and the gradients of what they write."""
+    """
+    Follows one forward pass.
 
-    def __init__(self, batch_size: int) -> None:
+    # Parameters
+
+    batch_size : `int`
+    wanted : `Set[int]`
+        The `id` of each parameter whose gradients are looked for.
+    """
+
+    def __init__(self, batch_size: int, wanted: Set[int]) -> None:
         self.batch_size = batch_size
-        self.unknown: Set[torch.nn.Module] = set()
-        self.outputs: List[torch.Tensor] = []
-        self._by_weight: Dict[int, torch.Tensor] = {}
+        self.wanted = wanted
+        self.is_puzzled = False
+        self._watched: List[_Watched] = []
+        self._hooks: List[Any] = []
 
-    def watch(self, layer: Any, arguments: Any, output: torch.Tensor) -> None:
+    def watch(self, transformer: Any) -> bool:
+        """Whether each parameter is in a layer of a kind that it knows."""
+        known: Set[int] = set()
+        for layer in transformer.modules():
+            if isinstance(layer, PrefixEncoder):
+                self._hooks.append(layer.register_forward_hook(self._prefix))
+                known.update(map(id, layer.parameters()))
+            elif isinstance(getattr(layer, "prompt_encoder", None), torch.nn.Embedding):
+                self._hooks.append(layer.register_forward_pre_hook(self._prompt, with_kwargs=True))
+                known.add(id(layer.prompt_encoder.weight))
+            elif hasattr(layer, "ia3_l"):
+                scale = _Scale(self)
+                self._hooks.append(layer.base_layer.register_forward_hook(scale.see_base))
+                self._hooks.append(layer.register_forward_hook(scale.see_scaled))
+                known.update(map(id, layer.ia3_l.values()))
+            elif isinstance(layer, torch.nn.Linear):
+                own = self.wanted.intersection(map(id, layer.parameters(False)))
+                if own - known:  # A prefix encoder's are known before they come.
+                    self._hooks.append(layer.register_forward_hook(self._linear))
+                    known |= own
+        return self.wanted <= known
+
+    def stop(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def add(self, tensor: torch.Tensor, weight_gradients: Callable[[torch.Tensor], _Gradients]) -> None:
+        self._watched.append(_Watched(tensor, weight_gradients))
+
+    def gradients(self, total: torch.Tensor) -> Dict[int, torch.Tensor]:
+        """By the parameters' `id`. Of one that is used twice, the sum."""
+        found: Dict[int, torch.Tensor] = {}
+        tensors = [tensor for tensor, _ in self._watched]
+        for of_tensor, (_, weight_gradients) in zip(
+            torch.autograd.grad(total, tensors, allow_unused=True), self._watched
+        ):
+            for weight, gradient in weight_gradients(of_tensor) if of_tensor is not None else ():
+                before = found.get(id(weight))
+                found[id(weight)] = gradient if before is None else before + gradient
+        return found
+
+    def _linear(self, layer: Any, arguments: Any, output: torch.Tensor) -> None:
         read = arguments[0].detach()
         if read.dim() != 3 or len(read) != self.batch_size:
-            self.unknown.add(layer)
+            self.is_puzzled = True
             return
 
-        def add(gradient: torch.Tensor) -> None:
-            self._add(layer.weight, torch.einsum("bto,bti->boi", gradient, read))
-            if layer.bias is not None:
-                self._add(layer.bias, gradient.sum(1))
+        def weight_gradients(gradient: torch.Tensor) -> _Gradients:
+            if id(layer.weight) in self.wanted:
+                yield layer.weight, torch.einsum("bto,bti->boi", gradient, read)
+            if layer.bias is not None and id(layer.bias) in self.wanted:
+                yield layer.bias, gradient.sum(1)
 
-        output.register_hook(add)
-        self.outputs.append(output)
+        self.add(output, weight_gradients)
 
-    def gradients(self, names: Dict[int, str]) -> Any:
-        """(name, gradient of each example)."""
-        return ((name, self._by_weight[weight]) for weight, name in names.items() if weight in self._by_weight)
+    def _prefix(self, encoder: PrefixEncoder, arguments: Any, output: Any) -> Any:
+        """In the place of keys and values for all examples, equal ones for each. Shape: (batch, heads, tokens, size)"""
+        keys_values = torch.stack(output).detach()
+        # Shape: (batch, 2, heads, tokens, size)
+        of_each = keys_values.expand(self.batch_size, *keys_values.shape).clone().requires_grad_()
+        parameters = dict(encoder.named_parameters())
 
-    def _add(self, weight: torch.nn.Parameter, gradient: torch.Tensor) -> None:
-        # A layer that is called twice has two gradients.
-        before = self._by_weight.get(id(weight))
-        self._by_weight[id(weight)] = gradient if before is None else before + gradient
+        def weight_gradients(gradient: torch.Tensor) -> _Gradients:
+            pull = vjp(lambda values: torch.stack(functional_call(encoder, values, arguments)), parameters)[1]
+            [of_parameters] = vmap(pull)(gradient)
+            return ((parameters[name], of_each_example) for name, of_each_example in of_parameters.items())
+
+        self.add(of_each, weight_gradients)
+        return of_each[:, 0], of_each[:, 1]
+
+    def _prompt(self, stack: Any, _arguments: Any, settings: Dict[str, Any]) -> None:
+        weight = stack.prompt_encoder.weight
+        self.add(settings["inputs_embeds"], lambda gradient: iter([(weight, gradient[:, : len(weight)])]))
+
+
+class _Scale:
+    """An IA3 layer: what its base layer puts out, or reads, times a vector."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        self.recorder = recorder
+        self.base_read = self.base_output = torch.empty(0)
+
+    def see_base(self, _layer: Any, arguments: Any, output: torch.Tensor) -> None:
+        self.base_read, self.base_output = arguments[0], output
+
+    def see_scaled(self, layer: Any, arguments: Any, output: torch.Tensor) -> None:
+        scaled, plain = (self.base_read, arguments[0]) if layer.is_feedforward else (output, self.base_output)
+        self.recorder.add(scaled, partial(_of_scale, layer, plain.detach()))
+
+
+def _of_scale(layer: Any, plain: torch.Tensor, gradient: torch.Tensor) -> _Gradients:
+    [weight] = layer.ia3_l.values()
+    yield weight, (gradient * plain).sum(1).view(-1, *weight.shape)

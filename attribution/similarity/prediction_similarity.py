@@ -1,14 +1,13 @@
 """Measures of a delta's predictions of a target's answers (Lv et al., 2023, weight ensembling)."""
 
 from abc import abstractmethod
-from pathlib import Path
 from typing import Any, List, Optional
 
 import torch
 
 from attribution.similarity.resident_model import ResidentModel
 from attribution.similarity.target_task import LabelledBatch, TargetTask
-from attribution.similarity.task_similarity import REDUCTIONS, PartScores, TaskSimilarity, check_choice
+from attribution.similarity.task_similarity import REDUCTIONS, PartScores, Source, TaskSimilarity, check_choice
 
 
 class PredictionSimilarity(TaskSimilarity):
@@ -47,9 +46,9 @@ class PredictionSimilarity(TaskSimilarity):
         Shape: (tokens,)
         """
 
-    def compare(self, target: TargetTask, source: Path, model: Optional[ResidentModel], reference: Any) -> PartScores:
+    def compare(self, target: TargetTask, source: Source, model: Optional[ResidentModel], reference: Any) -> PartScores:
         assert model is not None
-        model.put(source)
+        model.put(source.folder)
         total, tokens = 0.0, 0
         for batch, of_target in zip(target.batches, reference or [None] * len(target.batches)):
             scores = self.token_scores(_log_probs(model, batch), batch.labels, of_target)
@@ -146,14 +145,14 @@ class KL(PredictionSimilarity):
     """
 
     higher_is_better = False
-    needs_target_delta = True
+    own_folders = "target_deltas"
 
     def __init__(self, reduction: str = "sum") -> None:
         super().__init__(reduction)
 
     def reference(self, target: TargetTask, model: Optional[ResidentModel]) -> List[torch.Tensor]:
-        assert model is not None and target.delta is not None
-        model.put(target.delta)
+        assert model is not None and target.folder is not None
+        model.put(target.folder)
         return [_log_probs(model, batch) for batch in target.batches]
 
     def token_scores(

@@ -1,7 +1,7 @@
 """One base model, and one delta after the other in it."""
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import torch
 from allennlp.common import Lazy
@@ -37,7 +37,8 @@ class ResidentModel:
             raise ConfigurationError("model: leave `delta` out; the deltas are those of the folders")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = built.to(self.device).eval()
-        self._present = first
+        self._present: Optional[Path] = first
+        self._tensors = delta.tensors(built.transformer)
         self._kept: Dict[Path, Dict[str, torch.Tensor]] = {}
         self._kept_bytes = 0
         self._keep(first)
@@ -48,7 +49,7 @@ class ResidentModel:
 
     def tensors(self) -> Dict[str, torch.nn.Parameter]:
         """Those of the delta, by their names in a file."""
-        return self._delta.tensors(self.transformer)
+        return self._tensors
 
     def put(self, folder: Path) -> None:
         """
@@ -66,6 +67,13 @@ class ResidentModel:
             self._delta.load(self.transformer, folder, self.model.model_name)
             self._keep(folder)
         self._present = folder
+
+    def put_tensors(self, tensors: Dict[str, torch.Tensor]) -> None:
+        """A delta that is in no folder, by the names of `tensors`: a merge."""
+        with torch.no_grad():
+            for name, weight in self.tensors().items():
+                weight.copy_(tensors[name])
+        self._present = None
 
     def logits(self, batch: LabelledBatch) -> torch.Tensor:
         """Of the tokens of all answers, teacher-forced, in float32. Shape: (answer tokens, vocabulary)"""

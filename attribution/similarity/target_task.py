@@ -9,6 +9,9 @@ from allennlp.data import Instance
 
 from attribution.data.fields import TokenIds, pad_token_ids
 
+# What one more pass costs, roughly, in tokens: padding beyond it is worth another batch.
+_PADDING = 256
+
 
 class LabelledBatch(NamedTuple):
     """Prompts, each with its right answer."""
@@ -37,13 +40,14 @@ class TargetTask(NamedTuple):
     name: str
     batches: Sequence[LabelledBatch]
     """Its labelled examples; empty where the measure needs none."""
-    delta: Optional[Path] = None
-    """The folder of its own delta, where the measure needs it."""
+    folder: Optional[Path] = None
+    """Its own, of what the sources are, where these are compared with it."""
 
 
 def labelled_batches(instances: Sequence[Instance], batch_size: int, where: str) -> List[LabelledBatch]:
     """
-    Instances of a `PromptedReader` in batches of similar length.
+    Instances of a `PromptedReader` in batches of similar length: of `batch_size` examples, or fewer where the shorter
+    ones would be mostly padding.
 
     # Raises
 
@@ -55,8 +59,19 @@ def labelled_batches(instances: Sequence[Instance], batch_size: int, where: str)
         raise ConfigurationError(f"{where}: {len(unlabelled)} rows have no answer, the first is number {row}")
     if not instances:
         raise ConfigurationError(f"{where}: has no examples")
-    ordered = sorted(instances, key=lambda instance: len(instance["prompt_and_input"]))  # type: ignore[arg-type]
-    return [_batch(ordered[first : first + batch_size]) for first in range(0, len(ordered), batch_size)]
+    batches: List[List[Instance]] = []
+    longest = padding = 0
+    for instance in sorted(instances, key=_length, reverse=True):
+        padding += longest - _length(instance)
+        if not batches or len(batches[-1]) == batch_size or padding > _PADDING:
+            batches.append([])
+            longest, padding = _length(instance), 0
+        batches[-1].append(instance)
+    return [_batch(batch) for batch in batches]
+
+
+def _length(instance: Instance) -> int:
+    return len(instance["prompt_and_input"])  # type: ignore[arg-type]
 
 
 def _batch(instances: Sequence[Instance]) -> LabelledBatch:

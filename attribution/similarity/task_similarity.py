@@ -1,12 +1,13 @@
-"""How close a source's delta is to a target."""
+"""How close a source is to a target."""
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
+from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
 from attribution.similarity.resident_model import ResidentModel
 from attribution.similarity.target_task import TargetTask
 
@@ -16,9 +17,18 @@ PartScores = Dict[str, float]
 REDUCTIONS = ("mean", "sum")
 
 
+class Source(NamedTuple):
+    """What is compared with a target."""
+
+    name: str
+    folder: Path
+    """Of its delta, unless the measure says otherwise."""
+
+
 class TaskSimilarity(Registrable):
     """
-    Base of the measures. A measure knows its sign, what it needs and at which granularity it can compare.
+    Base of the measures. A measure knows its sign, what it needs, what its sources are and at which granularity it can
+    compare.
 
     # Parameters
 
@@ -30,23 +40,30 @@ class TaskSimilarity(Registrable):
     granularities: Sequence[str] = ("model",)
     needs_examples = True
     """And a model to read them."""
-    needs_target_delta = False
+    own_folders: Optional[str] = None
+    """The command's setting that names the targets' own folders, where these are what sources are compared with."""
 
     def __init__(self, granularity: str = "model") -> None:
         check_choice("granularity", granularity, self.granularities)
         self.granularity = granularity
+
+    def files(self, folder: Path) -> List[Path]:
+        """What is read of a source's folder, or a target's own: by default a delta."""
+        return [folder / name for name in (CONFIG, WEIGHTS) if (folder / name).is_file()]
+
+    def pair_files(self, target: str, source: str) -> List[Path]:
+        """What else is read for a target and a source."""
+        return []
 
     def reference(self, target: TargetTask, model: Optional[ResidentModel]) -> Any:
         """What all comparisons with this target have in common."""
         return None
 
     @abstractmethod
-    def compare(self, target: TargetTask, source: Path, model: Optional[ResidentModel], reference: Any) -> PartScores:
+    def compare(self, target: TargetTask, source: Source, model: Optional[ResidentModel], reference: Any) -> PartScores:
         """
         # Parameters
 
-        source : `Path`
-            The folder of a delta.
         model : `ResidentModel`, optional
             There if `needs_examples`. Which delta is in it is not known.
         reference : `Any`

@@ -8,6 +8,8 @@ from typing import Any, Callable, Sequence
 
 import pytest
 
+from tests.sweeps.conftest import sweep_config  # noqa: F401
+
 
 @pytest.fixture
 def run_and_kill() -> Callable[..., None]:

@@ -183,7 +183,7 @@ def test_one_part_of_many_weights_the_whole(config: Any, allennlp: Any, tmp_path
         ({"weighting": {"type": "softmax", "temperature": -0.1}}, ["temperature is -0.1"]),
         ({"weighting": {"type": "top_k", "k": 4}}, ["top_k: k is 4; the target 'boolq' has 3 sources"]),
         ({"weighting": "softmox"}, ["softmox"]),
-        ({"weighting": "learned"}, ["tried with a model, and there is none here"]),
+        ({"weighting": "learned"}, ["examples is missing: this weighting tries weights with a model"]),
         ({"similarity": None}, ["name a similarity matrix (`similarity`)"]),
         ({"similarity": "/nowhere/s.npz"}, ["/nowhere/s.npz: not a similarity matrix"]),
         ({"merger": "per_block"}, ["one for the whole model; use linear"]),

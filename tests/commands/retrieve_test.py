@@ -51,6 +51,7 @@ def test_writes_rows_in_pool_order_with_their_provenance(config: Any, allennlp: 
     ]
     assert json.loads((folder / "composition.json").read_text()) == {
         "rows": 3,
+        "queries": {"used": 3},
         "dropped": {},
         "tasks": {
             "low": {"rows": 2, "share": 2 / 3, "pool_rows": 10, "pool_share": 0.5},
@@ -209,6 +210,47 @@ def test_evaluation_rows_are_left_out(config: Any, allennlp: Any, write_jsonl: A
         name: {row["index_id"] for row in _lines(tmp_path / "both" / name / "retrieved.jsonl")} for name in targets
     }
     assert 3 not in found["one"] and found["two"] == found["one"] | {3}
+
+
+def test_the_targets_own_task_in_the_pool(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
+    reader = {"type": "p3_jsonl", "keep": ["task"]}
+    low, high, other = (
+        {"path": write_jsonl(f"{task}.jsonl", [{"input": "9", "task": task}]), "reader": reader}
+        for task in ("low", "high", "other")
+    )
+    result = allennlp("retrieve", config(queries=low, own_task="refuse"), "-s", tmp_path / "out")
+    assert result.status == 1
+    assert "pool.jsonl: has 10 rows of the target's own task low. own_task: 'drop' leaves them out" in result.stderr
+    assert not (tmp_path / "out").exists()
+    result = allennlp("retrieve", config(queries=low, own_task="drop"), "-s", tmp_path / "out")
+    assert result.status == 0 and "10 of the target's own task left out" in result.stdout, result.stderr
+    assert [row["index_id"] for row in _lines(tmp_path / "out" / "retrieved.jsonl")] == [10, 11]
+    composition = json.loads((tmp_path / "out" / "composition.json").read_text())
+    assert composition["dropped"] == {"own_task": 10}
+    assert composition["tasks"] == {"high": {"rows": 2, "share": 1.0, "pool_rows": 10, "pool_share": 1.0}}
+    for own_task, queries in (("keep", low), ("refuse", other), ("drop", other)):
+        folder = tmp_path / f"{own_task}_{Path(queries['path']).stem}"
+        result = allennlp("retrieve", config(queries=queries, own_task=own_task), "-s", folder)
+        assert result.status == 0, result.stderr
+        assert {row["index_id"] for row in _lines(folder / "retrieved.jsonl")} == {8, 9}
+    both = config(queries=None, targets={"low": low, "high": high}, own_task="drop")
+    result = allennlp("retrieve", both, "-s", tmp_path / "both")
+    assert result.status == 1 and "no row is left" in result.stderr
+    result = allennlp("retrieve", config(own_task="hide"), "-s", tmp_path / "none")
+    assert result.status == 1 and "own_task is 'hide'; keep, drop and refuse are possible" in result.stderr
+
+
+def test_fewer_queries_than_asked_and_queries_in_the_evaluation(
+    config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path
+) -> None:
+    evaluation = {"path": write_jsonl("test.jsonl", [{"number": 3}]), "reader": READER}
+    queries = {**json.loads(Path(config()).read_text())["queries"], "overlap": evaluation, "size": 16}
+    result = allennlp("retrieve", config(queries=queries), "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    composition = json.loads((tmp_path / "out" / "composition.json").read_text())
+    assert composition["queries"] == {"used": 3, "asked": 16, "in_evaluation": 1}
+    assert "3 queries, where 16 were asked for" in result.stdout
+    assert "1 of its 3 queries are evaluation inputs" in result.stdout
 
 
 def test_a_measured_index_is_told_of(config: Any, allennlp: Any, tmp_path: Path) -> None:

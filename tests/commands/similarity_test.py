@@ -1,4 +1,4 @@
-"""Deltas tuned on toy tasks: each is the closest to its own."""
+"""Deltas tuned on toy tasks: each is the closest to its own. And what is measured without a model."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from attribution.commands.similarity import Similarity
 from attribution.common.engines import RayEngine
 from attribution.data.dataset_readers import P3JsonlReader
 from attribution.data.fields import pad_token_ids
-from attribution.similarity import GraNd, SimilarityMatrix
+from attribution.similarity import GraNd, Loss, SimilarityMatrix
 from tests.models.conftest import make_model
 
 # Task -> its right word: each tuned delta has learned to say it.
@@ -204,6 +204,127 @@ def test_ensemble_takes_it(measured: Any, allennlp: Any, tmp_path: Path) -> None
     torch.testing.assert_close(merged, chosen)
 
 
+@pytest.fixture
+def sweep(config: Callable[..., str], tmp_path: Path) -> Path:
+    """What a sweep over targets and sources leaves: as tuned on a target, each source is the target's own delta."""
+    config()
+    for target in ANSWERS:
+        for number, source in enumerate(ANSWERS):
+            folder = tmp_path / "sweep" / "tuned" / f"TARGET={target},SOURCE={source}"
+            shutil.copytree(tmp_path / "runs" / target / "delta", folder)
+            (folder / "metrics.json").write_text(json.dumps({"best_validation_accuracy": 0.5 + number / 8}))
+            before = tmp_path / "sweep" / "before" / f"TARGET={target},SOURCE={source}"
+            before.mkdir(parents=True)
+            (before / "metrics.json").write_text(json.dumps({"accuracy": 0.5 - (source == target) / 2}))
+    return tmp_path / "sweep"
+
+
+WITHOUT_A_MODEL = {"targets": None, "reader": None, "model": None}
+
+
+def test_what_tuning_each_source_on_each_target_tells(measured: Any, fails: Any, sweep: Path) -> None:
+    """The sources are the targets, unless others are named."""
+    tuned = str(sweep / "tuned" / "TARGET={target},SOURCE={source}")
+    before = str(sweep / "before" / "TARGET={target},SOURCE={source}" / "metrics.json")
+    euclidean = measured(measure={"type": "euclidean", "tuned": tuned}, **WITHOUT_A_MODEL)
+    assert euclidean.targets == euclidean.sources == list(ANSWERS) and not euclidean.higher_is_better
+    assert (euclidean.scores == 0).tolist() == np.eye(3, dtype=bool).tolist()
+    performance = {"type": "performance", "after": f"{tuned}/metrics.json", "before": before}
+    matrix = measured(measure=performance, **WITHOUT_A_MODEL)
+    np.testing.assert_allclose(matrix.scores, [0, 0.125, 0.25] + np.eye(3) / 2)
+    chosen = measured(measure=performance, target_names=["numbers"], **WITHOUT_A_MODEL)
+    np.testing.assert_array_equal(chosen.scores, matrix.scores[2:])
+    shutil.rmtree(sweep.parent / "out")
+    fails("a loss less is better", measure={**performance, "metric": "loss"}, **WITHOUT_A_MODEL)
+    fails("has no best_validation_f1 and no f1", measure={**performance, "metric": "f1"}, **WITHOUT_A_MODEL)
+    missing = "TARGET=films,SOURCE=colours"
+    shutil.rmtree(sweep / "tuned" / missing)
+    for measure, setting in (({"type": "euclidean", "tuned": tuned}, "tuned"), (performance, "after")):
+        message = (
+            f"measure.{setting}: of the target 'films' and the source 'colours' there is no {sweep}/tuned/{missing}/"
+        )
+        fails(message, "run the sweep to its end", measure=measure, **WITHOUT_A_MODEL)
+
+
+def test_tasks_that_share_retrieved_rows(
+    measured: Any, fails: Any, allennlp: Any, write_jsonl: Callable[..., str], tmp_path: Path
+) -> None:
+    pool = write_jsonl("pool.jsonl", [{"input": f"{prompt} ?", "target": "yes"} for prompt in PROMPTS * 2])
+    queries = write_jsonl("queries.jsonl", [{"input": "the cat ?"}])
+    for name, seed in (("one", 1), ("other", 2)):
+        retrieval = {
+            "pool": {"path": pool},
+            "queries": {"path": queries, "reader": {"type": "p3_jsonl"}},
+            "retriever": {"type": "random", "seed": seed},
+            "aggregator": {"type": "frequency", "size": 6},
+        }
+        (tmp_path / "retrieve.json").write_text(json.dumps(retrieval))
+        result = allennlp("retrieve", tmp_path / "retrieve.json", "-s", tmp_path / "rows" / name)
+        assert result.status == 0, result.stderr
+    rows = str(tmp_path / "rows" / "*")
+    without = {**WITHOUT_A_MODEL, "sources": rows, "targets": rows}
+    one, other = (
+        {json.loads(line)["index_id"] for line in (tmp_path / "rows" / name / "retrieved.jsonl").open()}
+        for name in ("one", "other")
+    )
+    wanted = len(one & other) / len(one | other)
+    matrix = measured(measure="retrieval_overlap", **without)
+    assert matrix.targets == matrix.sources == ["one", "other"] and 0 < wanted < 1
+    np.testing.assert_allclose(matrix.scores, [[1, wanted], [wanted, 1]])
+    shutil.rmtree(tmp_path / "out")
+    fails("one: what retrieve wrote; stored vectors are embed's", measure="kernel_alignment", **without)
+    fails("targets is missing", measure="retrieval_overlap", **{**without, "targets": None})
+    fails("targets: this measure needs a pattern", measure="retrieval_overlap", **{**without, "targets": {"a": rows}})
+    fails("has no retrieved.jsonl", measure="retrieval_overlap", **{**without, "sources": str(tmp_path / "ru*")})
+
+
+def test_encoders_of_the_same_rows(
+    measured: Any, allennlp: Any, write_jsonl: Callable[..., str], tiny_model: Callable[[str], str], tmp_path: Path
+) -> None:
+    pool = write_jsonl("pool.jsonl", [{"input": f"{prompt} ?", "target": "yes"} for prompt in PROMPTS * 2])
+    for model in ("t5", "bert"):
+        embedding = {"pool": {"path": pool}, "encoder": {"type": "transformer", "model_name": tiny_model(model)}}
+        (tmp_path / "embed.json").write_text(json.dumps(embedding))
+        result = allennlp("embed", tmp_path / "embed.json", "-s", tmp_path / "vectors" / model)
+        assert result.status == 0, result.stderr
+    vectors = str(tmp_path / "vectors" / "*")
+    without = {**WITHOUT_A_MODEL, "sources": vectors, "targets": vectors}
+    matrix = measured(measure="kernel_alignment", **without)
+    assert matrix.targets == matrix.sources == ["bert", "t5"] and matrix.higher_is_better
+    np.testing.assert_allclose(matrix.scores.diagonal(), 1)
+    assert matrix.scores[0, 1] == pytest.approx(matrix.scores[1, 0]) and 0 < matrix.scores[0, 1] < 0.999
+
+
+def test_scores_that_the_published_program_wrote(measured: Any, tmp_path: Path) -> None:
+    scores = np.arange(9.0).reshape(3, 3)
+    (tmp_path / "result.tsv").write_text("".join(f"{score}\n" for score in scores.flatten()))
+    names = ["films", "colours", "numbers"]
+    result = {"type": "result_tsv", "path": str(tmp_path / "result.tsv"), "higher_is_better": True, "names": names}
+    matrix = measured(measure=result, **WITHOUT_A_MODEL)
+    assert matrix.targets == matrix.sources == list(ANSWERS) and matrix.higher_is_better
+    np.testing.assert_array_equal(matrix.scores, scores[[1, 0, 2]][:, [1, 0, 2]])
+
+
+def test_a_bad_row_is_found_before_anything_is_measured(
+    config: Any, allennlp: Any, gym: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the last target's; what was measured before it would be lost."""
+    compared = []
+    compare = Loss.compare
+    monkeypatch.setattr(Loss, "compare", lambda *arguments: compared.append(1) or compare(*arguments))
+    reader = {"type": "p3_jsonl", "model_name": json.loads(Path(config()).read_text())["model"]["model_name"]}
+    targets = {}
+    for name, target in (("first", "red"), ("last", None)):
+        targets[name] = str(tmp_path / f"{name}.jsonl")
+        Path(targets[name]).write_text(json.dumps({"input": "a ?", "target": target}) + "\n")
+    path = config(targets=targets, reader=reader)
+    result = allennlp("similarity", path, "-s", tmp_path / "out")
+    assert result.status == 1 and "the target 'last': " in result.stderr and "last.jsonl" in result.stderr
+    assert not compared
+    shutil.copy(targets["first"], targets["last"])
+    assert allennlp("similarity", path, "-s", tmp_path / "out").status == 0 and len(compared) == 6
+
+
 def test_the_same_bytes_again_and_after_a_kill(
     config: Any,
     allennlp: Any,
@@ -293,6 +414,7 @@ def test_what_the_command_itself_chooses(fails: Any, tiny_model: Callable[[str],
     fails("model: leave `delta` out", model={"type": "seq2seq", "model_name": base, "delta": LORA})
     reader = {"type": "fewshot_gym", "model_name": base, "split": "dev"}
     fails("reader: leave `task` out", reader={**reader, "task": "films"})
+    fails("reader: with `answer: 'random'` scores depend on the draw", reader={**reader, "answer": "random"})
     fails("name one of them", reader={**reader, "task_split": "split.json"})
 
 

@@ -13,7 +13,7 @@ from tests.models.conftest import make_batch, make_model
 MOE = {
     "model.type": "task_moe_seq2seq",
     "model.task": "birds",
-    "model.task_embedder": {"type": "learned", "tasks": ["birds"], "size": 4},
+    "model.task_vectors": {"type": "learned", "tasks": ["birds"], "size": 4},
     "trainer.num_epochs": 1,
 }
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Callable
 
@@ -25,6 +26,25 @@ def test_an_encoder_decoder_has_special_tokens_on_both_sides(tiny_model: Callabl
     tokenizer = PromptTokenizer(tiny_model("bart"))
     assert tokenizer.prompts(["a cat"], 9) == tokenizer.options(["a cat"], 9) == [[1, IDS["a"], IDS["cat"], 2]]
     assert tokenizer.decode([1, IDS["a"], IDS["cat"], 2]) == "a cat"
+
+
+def test_recross_writes_the_first_token_twice(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
+    instance = P3JsonlReader(tiny_model("bart"), extra_bos=True).text_to_instance("a cat", ["yes", "no"])
+    assert instance["prompt_and_input"].human_readable_repr() == [1, 1, IDS["a"], IDS["cat"], 2]
+    assert instance["answer_options"].human_readable_repr() == [[1, 1, IDS["yes"], 2], [1, 1, IDS["no"], 2]]
+    # It counts where texts are cut, and is no part of what is written.
+    tokenizer = PromptTokenizer(tiny_model("bart"), extra_bos=True)
+    assert tokenizer.prompts(["a cat"], 4) == [[1, 1, IDS["a"], 2]]
+    assert tokenizer.decode([1, 1, IDS["a"], 2]) == "a"
+    marian = PromptTokenizer(tiny_model("marian"), extra_bos=True)
+    assert marian.options(["a"], 9) == [[1, IDS["a"], 2]]
+    # T5 has no such token: as published, it read the characters `<s>`.
+    folder = build_model("t5", tmp_path)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "bos_token": None}))
+    for name in (str(folder), tiny_model("llama")):
+        with pytest.raises(ConfigurationError, match="extra_bos: is for encoder-decoders with a beginning-of-sequence"):
+            PromptTokenizer(name, extra_bos=True)
 
 
 def test_no_model_and_no_tokenizer(tmp_path: Path) -> None:

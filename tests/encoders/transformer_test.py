@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from attribution.encoders import TransformerEncoder
+from attribution.modules.delta import DeltaModule
 
 TEXTS = ["the cat sat on the mat", "good", "a bad film , was it ?", "red green blue", "", "one two three four"] * 4
 
@@ -139,3 +140,32 @@ def test_texts_that_are_cut_are_counted(tiny_model: Callable[[str], str]) -> Non
     assert encoder.texts_cut == 2
     with pytest.raises(ConfigurationError, match="max_length is 1; no token of a text fits"):
         TransformerEncoder(tiny_model("t5"), max_length=1).encode(["a film"])
+
+
+@pytest.mark.parametrize("name, method", [("bart", "lora"), ("t5", "houlsby"), ("llama", "lora")])
+def test_with_a_delta_in_it(name: str, method: str, tiny_model: Callable[[str], str], tmp_path: Path) -> None:
+    folder, causal = tiny_model(name), name == "llama"
+    auto = AutoModelForCausalLM if causal else AutoModelForSeq2SeqLM
+    tuned = auto.from_pretrained(folder).eval()
+    delta: Any = DeltaModule.by_name(method)()
+    delta.inject(tuned)
+    with torch.no_grad():
+        for weight in delta.tensors(tuned).values():
+            weight.add_(torch.ones_like(weight))
+        delta.save(tuned, tmp_path / "delta", folder)
+        reads = tuned.model if causal else tuned.get_encoder()
+        wanted = [reads(input_ids=_ids(folder, text)).last_hidden_state[0].mean(0).numpy() for text in TEXTS[:3]]
+    encoder = TransformerEncoder(folder, max_length=6, delta=str(tmp_path / "delta"))
+    np.testing.assert_allclose(encoder.encode(TEXTS[:3]), wanted, atol=1e-5)
+    plain = TransformerEncoder(folder, max_length=6)
+    assert np.abs(plain.encode(TEXTS[:3]) - wanted).max() > 1e-3
+    assert encoder.identity["delta"] and "delta" not in plain.identity
+
+
+def test_a_prompt_is_no_encoder(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
+    model = AutoModelForSeq2SeqLM.from_pretrained(tiny_model("t5"))
+    delta: Any = DeltaModule.by_name("prompt")(num_virtual_tokens=2)
+    delta.inject(model)
+    delta.save(model, tmp_path, tiny_model("t5"))
+    with pytest.raises(ConfigurationError, match="the prompt in .* among a text's own tokens"):
+        TransformerEncoder(tiny_model("t5"), delta=str(tmp_path)).encode(["good"])

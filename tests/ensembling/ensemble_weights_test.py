@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.ensembling import SoftmaxWeighting, TopKWeighting, UniformWeighting, leave_one_out_weights
+from attribution.ensembling import (
+    LearnedWeighting,
+    SoftmaxWeighting,
+    TopKWeighting,
+    UniformWeighting,
+    leave_one_out_weights,
+)
 from attribution.similarity import SimilarityMatrix
 
 NAMES = ["a", "b", "c"]
@@ -29,6 +35,19 @@ def test_rows_and_columns_are_found_by_name() -> None:
 def test_what_is_said_of_a_target() -> None:
     weights = leave_one_out_weights(UniformWeighting(), NAMES, NAMES)
     assert weights.of_target("b") == {"target": "b", "effective_sources": 2.0, "weights": {"a": 0.5, "c": 0.5}}
+
+
+def test_weights_are_tried_for_each_target_without_its_own_delta() -> None:
+    tried = []
+
+    def loss(target: str, weights: np.ndarray) -> float:
+        tried.append((target, weights))
+        return float(((weights - 0.5) ** 2).sum())
+
+    weights = leave_one_out_weights(LearnedWeighting(penalty=0.0), NAMES, NAMES, loss=loss)
+    np.testing.assert_allclose(weights.values, 0.5 * (1 - np.eye(3)), atol=0.02)
+    assert [target for target, _ in tried[:1] + tried[-1:]] == ["a", "c"]
+    assert not any(weights[NAMES.index(target)] for target, weights in tried)
 
 
 def test_scores_by_part() -> None:

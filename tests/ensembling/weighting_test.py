@@ -9,6 +9,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.ensembling import (
     GroupWeighting,
+    LearnedWeighting,
     LinearWeighting,
     SimilarityRow,
     SoftmaxWeighting,
@@ -66,6 +67,21 @@ def test_top_k_weights_only_the_best() -> None:
     equal = ROW._replace(scores=np.zeros(4))
     np.testing.assert_array_equal(TopKWeighting(2).weigh(equal), [0.5, 0.5, 0, 0])
     np.testing.assert_allclose(TopKWeighting(2, LinearWeighting()).weigh(ROW), [0, 3 / 7, 0, 4 / 7])
+
+
+def test_weights_are_learned_of_the_best_sources() -> None:
+    wanted = np.array([0.9, 0.4, 0.0, -0.3])
+    tried = []
+
+    def loss(weights: np.ndarray) -> float:
+        tried.append(weights)
+        return float(((weights - wanted) ** 2).sum())
+
+    weighting = TopKWeighting(2, LearnedWeighting(penalty=0.0))
+    assert weighting.needs_loss and not TopKWeighting(2).needs_loss
+    row = SimilarityRow("t", list("abcd"), np.array([1.0, 5.0, 4.0, 0.0]), False, loss)
+    np.testing.assert_allclose(weighting.weigh(row), [0.9, 0.0, 0.0, -0.3], atol=0.02)
+    assert not np.array(tried)[:, 1:3].any()
 
 
 def test_linear_divides_by_the_sum() -> None:

@@ -8,6 +8,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch
 
 from attribution.data.dataset_readers import P3JsonlReader
+from attribution.models.prompted_model import undoubled
 from tests.models.conftest import EXAMPLES, make_batch, make_model
 
 
@@ -125,9 +126,25 @@ def test_what_is_measured_is_generated_once(tiny_model: Callable[[str], str], mo
     assert model.get_metrics(reset=True)["text_accuracy"] == 1.0
 
 
+def test_a_word_twice_is_that_word(tiny_model: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["yes yes", "yes no", "no no no", "yes", "", "Yes yes", " no  no "]
+    assert [undoubled(text) for text in texts] == ["yes", "yes no", "no no no", "yes", "", "Yes yes", "no"]
+    folder = tiny_model("bart")
+    doubled = torch.tensor([[2, 1, 4, 4, 2], [2, 1, 4, 5, 2], [2, 1, 5, 5, 5]])
+    for undouble, value in ((False, 0.0), (True, 1 / 3)):
+        model = make_model(folder, metrics=["exact_match"], generation={"max_new_tokens": 5}, undouble=undouble).eval()
+        monkeypatch.setattr(model, "_generate", lambda prompts: doubled)
+        with torch.no_grad():
+            output = model(**make_batch(folder), details=[{"references": ["yes"]}] * 3)
+        first = "yes" if undouble else "yes yes"
+        assert model.make_output_human_readable(output)["generated_text"] == [first, "yes no", "no no no"]
+        assert model.get_metrics(reset=True)["exact_match"] == pytest.approx(value)
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [
+        ({"undouble": True}, "undouble: nothing is generated"),
         ({"model_name": "/nowhere/at/all"}, "/nowhere/at/all: no model configuration there"),
         ({"loss": "median"}, "loss: 'median' is none of mean, sum"),
         ({"metrics": ["exact_match", "exact_match"]}, "metrics: ExactMatch is there twice"),

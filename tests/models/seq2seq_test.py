@@ -47,6 +47,46 @@ def test_loss_is_the_published_mean_token_cross_entropy(name: str, tiny_model: C
         assert model(**batch)["loss"].item() == pytest.approx(smooth.item(), abs=1e-4)
 
 
+@pytest.mark.parametrize("name, epsilon", [("bart", 0.1), ("t5", 0.1), ("bart", 0.0)])
+def test_recross_loss_by_hand(name: str, epsilon: float, tiny_model: Callable[[str], str]) -> None:
+    """Summed, not averaged; of each token epsilon of its probability is spread over the whole vocabulary."""
+    folder = tiny_model(name)
+    model = make_model(folder, loss="sum", label_smoothing=epsilon)
+    batch = make_batch(folder, EXAMPLES[:1])
+    [labels] = _gold(batch).tolist()
+    start = 2 if name == "bart" else 0
+    model.transformer.eval()  # No dropout, but training.
+    with torch.no_grad():
+        logits = model.transformer(
+            input_ids=batch["prompt_and_input"]["token_ids"], decoder_input_ids=torch.tensor([[start, *labels[:-1]]])
+        ).logits[0]
+        expected = 0.0
+        for token, scores in zip(labels, logits.double().log_softmax(-1)):
+            expected -= (1 - epsilon) * scores[token].item() + epsilon / len(scores) * scores.sum().item()
+        assert model(**batch)["loss"].item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name, start, extra_bos", [("bart", 2, True), ("bart", 2, False), ("t5", 0, False)])
+def test_the_decoder_starts_as_it_was_trained(
+    name: str, start: int, extra_bos: bool, tiny_model: Callable[[str], str]
+) -> None:
+    """After BART's end of sequence and T5's padding, in training and in beam search alike."""
+    reader = P3JsonlReader(tiny_model(name), extra_bos=extra_bos)
+    batch = Batch([reader.text_to_instance("a film", ["yes"], 0)]).as_tensor_dict()
+    model = make_model(tiny_model(name), generation={"num_beams": 2, "max_new_tokens": 3})
+    read = []
+    model.transformer.get_decoder().register_forward_pre_hook(
+        lambda _module, _arguments, inputs: read.append(inputs["input_ids"].tolist()), with_kwargs=True
+    )
+    model(**batch)
+    yes = 4
+    begun = {"bart": [1, 1] if extra_bos else [1], "t5": []}[name]
+    assert read.pop() == [[start, *begun, yes]]
+    with torch.no_grad():
+        model.eval()._generate(batch["prompt_and_input"])
+    assert {row[0] for row in read[0]} == {start}
+
+
 def test_answers_are_texts_and_generation_is_beam_search(tiny_model: Callable[[str], str]) -> None:
     folder = tiny_model("t5")
     model = make_model(folder, generation={"num_beams": 3, "max_new_tokens": 5}).eval()

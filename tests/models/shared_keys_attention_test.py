@@ -32,3 +32,10 @@ def test_the_configuration_is_as_it_was_afterwards(tiny_model: Callable[[str], s
     assert decoder.config._attn_implementation == before
     with shared_keys(decoder, active=False):
         assert decoder.config._attn_implementation == before
+
+
+def test_dropout_in_training() -> None:
+    torch.manual_seed(0)
+    query, key = torch.randn(4, 2, 3, 5), torch.randn(2, 2, 6, 5)
+    attended = [_attend(torch.nn.Module(), query, key, key, None, dropout=rate)[0] for rate in (0.0, 0.5)]
+    assert not torch.allclose(*attended)

@@ -15,7 +15,7 @@ from tests.models.conftest import make_batch, make_model
 from tests.modules.moe.conftest import KINDS, move_apart, vanilla
 
 SETTINGS = {
-    "task_embedder": {"type": "random", "size": 8, "seed": 3},
+    "task_vectors": {"type": "random", "size": 8, "seed": 3},
     "router": {"type": "linear", "layer_specific": True},
     "task": "birds",
 }

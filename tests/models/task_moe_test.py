@@ -60,7 +60,7 @@ def make_moe(tiny_model: Any) -> Callable[..., Any]:
     def make(name: str = "bart", apart: bool = True, **settings: Any) -> Any:
         folder = tiny_model(name)
         torch.manual_seed(7)
-        defaults = {"task_embedder": EMBEDDER, "router": SMALL, "selector": ONE_OF}
+        defaults = {"task_vectors": EMBEDDER, "router": SMALL, "selector": ONE_OF}
         model = make_model(folder, **copy.deepcopy({"type": "task_moe_seq2seq", **defaults, **settings}))
         if apart:
             move_apart(model.transformer)
@@ -160,7 +160,7 @@ def train(gym: Path, tiny_model: Any, allennlp: Any, tmp_path: Path) -> Callable
                     "type": "huggingface_adamw",
                     "lr": 0.01,
                     "weight_decay": 0.1,
-                    "parameter_groups": [[["^router"], {"lr": 0.05}], [["^task_embedder"], {"lr": 0.1}]],
+                    "parameter_groups": [[["^router"], {"lr": 0.05}], [["^task_vectors"], {"lr": 0.1}]],
                 },
                 "cuda_device": -1,
                 "enable_default_callbacks": False,
@@ -185,14 +185,14 @@ ANNEALED = {"type": "softmax", "evaluation": "mixture", "temperature": {"start":
 
 def test_two_stages(train: Any, allennlp: Any, gym: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """Router and task table of the first, fresh experts, and evaluation at the temperature of the best epoch."""
-    first = {"task_embedder": EMBEDDER, "router": SMALL, "selector": ONE_OF}
+    first = {"task_vectors": EMBEDDER, "router": SMALL, "selector": ONE_OF}
     result = train("one", first)
     assert result.status == 0, result.stderr
     second = {"router": SMALL, "selector": ANNEALED, "freeze_router": True}
     result = train("two", {**second, "router_from": str(tmp_path / "one" / "model.tar.gz")})
     assert result.status == 0, result.stderr
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
-    routed = [name for name in one if name.startswith(("router.", "task_embedder."))]
+    routed = [name for name in one if name.startswith(("router.", "task_vectors."))]
     assert len(routed) == 6
     for name in routed:  # A frozen router does not change by a bit, weight decay or not.
         assert torch.equal(one[name], two[name])
@@ -212,7 +212,7 @@ def test_two_stages(train: Any, allennlp: Any, gym: Path, tmp_path: Path, monkey
     temperature = model.selector.temperature.value
     assert 1 < temperature < 300
     routes = model.routes_of(["boats"])
-    logits = model.router(model.task_embedder(["boats"]))
+    logits = model.router(model.task_vectors(["boats"]))
     assert torch.allclose(routes, (logits / temperature).softmax(-1), atol=1e-6)
 
     # The directory of a training serves as its archive does; another shape is refused.
@@ -232,12 +232,12 @@ def test_two_stages(train: Any, allennlp: Any, gym: Path, tmp_path: Path, monkey
 def test_archives_of_small_experts_hold_what_was_trained(
     kind: str, train: Any, allennlp: Any, gym: Path, tmp_path: Path
 ) -> None:
-    settings = {"experts": {"type": kind}, "task_embedder": EMBEDDER, "router": SMALL, "expert_regularisation": 0.01}
+    settings = {"experts": {"type": kind}, "task_vectors": EMBEDDER, "router": SMALL, "expert_regularisation": 0.01}
     result = train("run", settings)
     assert result.status == 0, result.stderr
     names = set(weights(tmp_path / "run"))
     assert all("expert." in name for name in names if name.startswith("transformer."))
-    assert {"router.routers.0.0.weight", "task_embedder.vectors", "selector.temperature.updates"} <= names
+    assert {"router.routers.0.0.weight", "task_vectors.vectors", "selector.temperature.updates"} <= names
     result = allennlp("evaluate", tmp_path / "run" / "model.tar.gz", gym, "--output-file", tmp_path / "again.json")
     assert result.status == 0, result.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
@@ -245,7 +245,7 @@ def test_archives_of_small_experts_hold_what_was_trained(
 
 
 def test_an_unseen_task_needs_a_vector(train: Any, allennlp: Any, gym: Path, tmp_path: Path) -> None:
-    settings = {"task_embedder": {**EMBEDDER, "tasks": ["birds", "boats"]}, "router": SMALL}
+    settings = {"task_vectors": {**EMBEDDER, "tasks": ["birds", "boats"]}, "router": SMALL}
     result = train("run", settings)
     assert result.status == 1 and "'lakes' is not in the task table of 2 tasks" in result.stderr
     result = train("other", {**settings, "task": "birds"}, trainer={"num_epochs": 1})
@@ -286,10 +286,10 @@ def test_gradient_checkpointing_gives_the_same_gradients(make_moe: Any, batch: A
     [
         ({"delta": {"type": "lora"}}, "`delta` and `option_score: 'calibrated'` are not possible"),
         ({"option_score": "calibrated"}, "are not possible"),
-        ({"task_embedder": None}, "a router needs a `task_embedder`"),
+        ({"task_vectors": None}, "a router needs a `task_vectors`"),
         ({"experts": {"type": "layer", "count": 0}}, "count is 0"),
         ({"selector": {"type": "softmax", "disabled": [[4, 0]]}}, "there are 4 layers of 3 experts"),
-        ({"unseen_tasks": "x.npz", "task_embedder": {"type": "random"}}, "no table to add to"),
+        ({"unseen_tasks": "x.npz", "task_vectors": {"type": "random"}}, "no table to add to"),
         ({"unseen_tasks": "nowhere.npz"}, "nowhere.npz: no such file"),
         ({"router": {"type": "arrow"}}, "needs LoRA experts"),
         ({"router_from": "nowhere"}, "router_from nowhere: no archive"),

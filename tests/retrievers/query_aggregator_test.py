@@ -103,3 +103,22 @@ def test_every_aggregator(name: str) -> None:
     assert all(np.array_equal(*pair) for pair in zip(ranked, aggregator.aggregate(Retrieved(ids, scores))))
     nothing = aggregator.aggregate(Retrieved(np.full((2, 3), -1), np.full((2, 3), -np.inf, dtype=np.float32)))
     assert len(nothing.ids) == 0
+
+
+def test_round_robin_fills_what_quota_leaves_open() -> None:
+    """16 queries, 512 rows, 32 each: the same rows where none is found twice, and 512 also where many are."""
+    generator = np.random.default_rng(2)
+    scores = -np.sort(generator.random((16, 512), dtype=np.float32))
+    apart = Retrieved(generator.permutation(16 * 512).reshape(16, 512), scores)
+    quota, turns = QuotaAggregator(512).aggregate(apart), RoundRobinAggregator(512).aggregate(apart)
+    assert sorted(quota.ids) == sorted(turns.ids) == sorted(apart.ids[:, :32].ravel())
+    near = Retrieved(np.stack([generator.permutation(700)[:512] for _ in range(16)]), scores)
+    assert len(QuotaAggregator(512).aggregate(near).ids) == len(np.unique(near.ids[:, :32])) < 512
+    assert len(RoundRobinAggregator(512).aggregate(near).ids) == 512
+
+
+def test_mean_score_asks_each_query_for_half_as_many_again() -> None:
+    """ReCross's second way by hand: two queries, two rows each, and three neighbours."""
+    found = Retrieved(np.array([[1, 2, 3], [2, 4, 1]]), np.array([[-1.0, -2, -3], [-1, -4, -6]], dtype=np.float32))
+    # Distances: 1: (1 + 6) / 2; 2: (2 + 1) / 2; 3: 3; 4: 4.
+    assert MeanScoreAggregator(4).aggregate(found).ids.tolist() == [2, 3, 1, 4]

@@ -19,3 +19,14 @@ def test_nothing_found_and_a_wrong_setting(pool_path: str) -> None:
     assert (retriever.retrieve(Pool(pool_path), ["zebra"], 3).ids == -1).all()
     with pytest.raises(ConfigurationError, match="candidates is 0"):
         TwoStageRetriever(Bm25Retriever(), Bm25Retriever(), 0)
+
+
+def test_a_second_search_knows_nothing_of_the_first(pool_path: str) -> None:
+    """As published, rows of a second round were named by the ids of the first."""
+    retriever, pool = (
+        TwoStageRetriever(ExactRetriever(NumberEncoder()), ExactRetriever(NumberEncoder()), 6),
+        Pool(pool_path),
+    )
+    retriever.retrieve(pool, ["number 3"], 4)
+    again = retriever.retrieve(pool, ["number 20"], 4)
+    assert again.ids.tolist() == ExactRetriever(NumberEncoder()).retrieve(pool, ["number 20"], 4).ids.tolist()

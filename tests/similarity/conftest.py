@@ -11,7 +11,7 @@ from allennlp.models import Model
 
 from attribution.data.dataset_readers import P3JsonlReader
 from attribution.models.option_scoring import decoder_start_id
-from attribution.similarity import ResidentModel, TargetTask, labelled_batches
+from attribution.similarity import ResidentModel, Source, TargetTask, labelled_batches
 from tests.models.conftest import make_model
 
 # The right answers are of one to three tokens, the prompts of two to eight.
@@ -47,6 +47,10 @@ def save_delta(tiny_model: Callable[[str], str], tmp_path: Path) -> Callable[...
 
 def resident(base: str, first: Path, model: str = "t5") -> ResidentModel:
     return ResidentModel(Lazy(Model, Params({"type": kind_of(model), "model_name": base})), first)
+
+
+def source_of(folder: Path) -> Source:
+    return Source(folder.name, folder)
 
 
 def instances(base: str) -> List[Instance]:

@@ -4,7 +4,7 @@ import pytest
 
 from attribution.similarity import GraNd
 from attribution.similarity.per_example_gradients import gradient_norms
-from tests.similarity.conftest import EXAMPLES, resident, task
+from tests.similarity.conftest import EXAMPLES, resident, source_of, task
 
 
 @pytest.mark.parametrize("model, blocks", [("t5", 4), ("bart", 4), ("llama", 2)])
@@ -15,10 +15,12 @@ def test_sums_and_means_of_the_examples_norms(
     loaded = resident(base, source, model)
     target = task(base)
     wanted = sum(gradient_norms(loaded, batch, lambda name: "all")["all"].sum().item() for batch in target.batches)
-    assert GraNd().compare(target, source, loaded, None) == {"model": pytest.approx(wanted)}
-    mean = GraNd(reduction="mean").compare(target, source, loaded, None)["model"]
+    assert GraNd().compare(target, source_of(source), loaded, None) == {"model": pytest.approx(wanted)}
+    mean = GraNd(reduction="mean").compare(target, source_of(source), loaded, None)["model"]
     assert mean == pytest.approx(wanted / len(EXAMPLES))
     for batch_size in (1, 4):
-        assert GraNd().compare(task(base, batch_size), source, loaded, None)["model"] == pytest.approx(wanted, rel=1e-5)
-    of_blocks = GraNd("block").compare(target, source, loaded, None)
+        assert GraNd().compare(task(base, batch_size), source_of(source), loaded, None)["model"] == pytest.approx(
+            wanted, rel=1e-5
+        )
+    of_blocks = GraNd("block").compare(target, source_of(source), loaded, None)
     assert len(of_blocks) == blocks and all(0 < score < wanted for score in of_blocks.values())

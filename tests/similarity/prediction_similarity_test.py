@@ -8,7 +8,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from attribution.similarity import EL2N, KL, LogitLabelCosine, Loss
-from tests.similarity.conftest import resident, slow_runs, task
+from tests.similarity.conftest import resident, slow_runs, source_of, task
 
 
 def _probabilities(logits: List[float]) -> List[float]:
@@ -59,7 +59,7 @@ def test_as_by_hand(
     loaded.put(own)
     for batch_size in (1, 3, 4):  # Padding and order change nothing.
         target = task(base, batch_size, own)
-        found = measure.compare(target, source, loaded, measure.reference(target, loaded))
+        found = measure.compare(target, source_of(source), loaded, measure.reference(target, loaded))
         assert found == {"model": pytest.approx(wanted, rel=1e-4)}
 
 
@@ -69,7 +69,7 @@ def test_means_and_sums(save_delta: Any, tiny_model: Callable[[str], str]) -> No
     loaded, target = resident(base, source), task(base)
     tokens = sum(len(batch.labels) for batch in target.batches)
     for measure in (Loss, EL2N, LogitLabelCosine):
-        scores = [measure(kind).compare(target, source, loaded, None)["model"] for kind in ("mean", "sum")]  # type: ignore[abstract]
+        scores = [measure(kind).compare(target, source_of(source), loaded, None)["model"] for kind in ("mean", "sum")]  # type: ignore[abstract]
         assert scores[0] * tokens == pytest.approx(scores[1])
     with pytest.raises(ConfigurationError, match="measure.reduction: 'median' is none of mean, sum"):
         Loss("median")
@@ -79,7 +79,7 @@ def test_a_delta_does_not_differ_from_itself(save_delta: Any, tiny_model: Callab
     own = save_delta("own", 1)
     loaded, measure = resident(tiny_model("t5"), own), KL()
     target = task(tiny_model("t5"), delta=own)
-    assert measure.compare(target, own, loaded, measure.reference(target, loaded)) == {"model": 0.0}
+    assert measure.compare(target, source_of(own), loaded, measure.reference(target, loaded)) == {"model": 0.0}
 
 
 def test_each_knows_its_sign() -> None:

@@ -33,6 +33,16 @@ def test_one_delta_after_the_other(
         assert torch.equal(logits[one], logits[other]) and not torch.equal(logits[0], logits[1])
 
 
+def test_a_delta_that_is_in_no_folder(save_delta: Any, tiny_model: Callable[[str], str]) -> None:
+    folder = save_delta("a", 1)
+    loaded = resident(tiny_model("t5"), folder)
+    tensors = {name: torch.full_like(weight, 0.5) for name, weight in loaded.tensors().items()}
+    loaded.put_tensors(tensors)
+    assert all(torch.equal(weight, tensors[name]) for name, weight in loaded.tensors().items())
+    loaded.put(folder)  # Not taken to be there still.
+    assert not any(torch.equal(weight, tensors[name]) for name, weight in loaded.tensors().items())
+
+
 def test_a_delta_of_another_kind(save_delta: Any, tiny_model: Callable[[str], str]) -> None:
     loaded = resident(tiny_model("t5"), save_delta("a", 1))
     for name, model, delta, message in (

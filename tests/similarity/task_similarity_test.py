@@ -7,9 +7,11 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
 from attribution.similarity import TaskSimilarity
-from tests.similarity.conftest import resident, task
+from tests.similarity.conftest import resident, source_of, task
 
-MEASURES = sorted(TaskSimilarity.list_available())
+# Those of a sweep's files, retrieved rows, vectors and finished scores have no delta to read; `euclidean` reads two.
+OTHERS = {"euclidean", "performance", "retrieval_overlap", "kernel_alignment", "result_tsv"}
+MEASURES = sorted(set(TaskSimilarity.list_available()) - OTHERS)
 
 
 @pytest.mark.parametrize("name", MEASURES)
@@ -22,8 +24,8 @@ def test_a_number_for_each_part(name: str, model: str, save_delta: Any, tiny_mod
     for granularity in TaskSimilarity.by_name(name).granularities:  # type: ignore[attr-defined]
         settings = {"granularity": granularity} if granularity != "model" else {}
         measure = TaskSimilarity.from_params(Params({"type": name, **settings}))
-        scores = measure.compare(target, source, loaded, measure.reference(target, loaded))
-        again = measure.compare(target, source, loaded, measure.reference(target, loaded))
+        scores = measure.compare(target, source_of(source), loaded, measure.reference(target, loaded))
+        again = measure.compare(target, source_of(source), loaded, measure.reference(target, loaded))
         assert scores == again and all(isinstance(score, float) for score in scores.values())
         assert (list(scores) == ["model"]) == (measure.granularity == "model")
 

@@ -21,7 +21,7 @@ MOE: Dict[str, Any] = {
 
 def model_of(folder: str, **settings: Any) -> Any:
     embedder = {"type": "learned", "tasks": ["birds"], "size": 4}
-    return make_model(folder, **copy.deepcopy({**MOE, "task_embedder": embedder, **settings})).train()
+    return make_model(folder, **copy.deepcopy({**MOE, "task_vectors": embedder, **settings})).train()
 
 
 def update(callback: Any, trainer: Any) -> None:
@@ -45,7 +45,7 @@ def test_what_is_not_on_turn_does_not_move(tiny_model: Any) -> None:
         update(callback, trainer)
         changed = [name for name, weight in model.named_parameters() if not torch.equal(weight, before[name])]
         moved.append({name.split(".")[0] for name in changed})
-    routes = {"router", "task_embedder"}
+    routes = {"router", "task_vectors"}
     assert moved == [{"transformer"}, {"transformer"}, routes, routes, {"transformer"}, {"transformer"}]
     callback.on_end(trainer)
     assert all(weight.requires_grad for weight in model.parameters()) and model.updates == 6

@@ -95,6 +95,10 @@ def environment(
         "NUM_NEIGHBORS": "3",
         "QUERY_READERS": "wic_reader rte_reader",
         "RETRIEVED_PATH": rows,
+        "FEW_SHOT_PATH": rows,
+        "UPSTREAM_PATH": rows,
+        "TARGET_PATH": rows,
+        "TUPLES_PATH": rows,
         "NI_PATH": "/nowhere",
         "DEMO_CACHE": "/nowhere",
         "WEIGHTS_NAME": "/nowhere/weights.th",
@@ -429,6 +433,9 @@ def test_weight_ensembling_merges(
         ("grand", "layer", (2, 2, 6)),
         ("hidden_cosine", "block", (2, 2, 4)),
         ("parameter_cosine", "block", (2, 2, 4)),
+        ("euclidean", "layer", (2, 2, 6)),
+        ("performance", "", (2, 2)),
+        ("result_tsv", "", (2, 2)),
     ],
 )
 def test_weight_ensembling_measures(
@@ -444,6 +451,12 @@ def test_weight_ensembling_measures(
     for name in ("boolq", "web_questions"):
         model = make_model(base, delta={"type": "lora", "r": 2})
         model.delta.save(model.transformer, tmp_path / "runs" / name / "delta", base)
+        for target in ("boolq", "web_questions"):
+            tuned = tmp_path / "tuned" / f"TARGET={target},SOURCE={name}"
+            model.delta.save(model.transformer, tuned, base)
+            (tuned / "metrics.json").write_text(json.dumps({"accuracy": 0.5}))
+    (tmp_path / "result.tsv").write_text("1\n2\n3\n4\n")
+    tuned = tmp_path / "tuned" / "TARGET={target},SOURCE={source}"
     deltas = str(tmp_path / "runs" / "*" / "delta")
     for variable, value in {
         "DELTAS": deltas,
@@ -453,6 +466,12 @@ def test_weight_ensembling_measures(
         "GRANULARITY": granularity,
         "SEEDS": "13 42",
         "MAX_EXAMPLES": "3",
+        "TUNED": str(tuned),
+        "AFTER": str(tuned / "metrics.json"),
+        "BEFORE": str(tuned / "metrics.json"),
+        "RESULT": str(tmp_path / "result.tsv"),
+        "HIGHER": "false",
+        "NAMES": "web_questions boolq",
     }.items():
         monkeypatch.setenv(variable, value)
     config = CONFIGS / "weight_ensembling" / "similarity.jsonnet"
@@ -461,3 +480,25 @@ def test_weight_ensembling_measures(
     matrix = SimilarityMatrix.load(tmp_path / "out" / "similarity.npz")
     assert matrix.targets == matrix.sources == ["boolq", "web_questions"]
     assert matrix.scores.shape == shape and np.isfinite(matrix.scores).all()
+
+
+@pytest.mark.parametrize("measure, stage", [("retrieval_overlap", "retrieve"), ("kernel_alignment", "embed")])
+def test_similarity_of_what_other_commands_wrote(
+    measure: str,
+    stage: str,
+    environment: Dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    allennlp: Any,
+    tmp_path: Path,
+) -> None:
+    for name in ("one", "other"):
+        result = allennlp(stage, CONFIGS / "deft" / f"{stage}.jsonnet", "-s", tmp_path / "folders" / name)
+        assert result.status == 0, result.stderr
+    monkeypatch.setenv("DELTAS", str(tmp_path / "folders" / "*"))
+    monkeypatch.setenv("MEASURE", measure)
+    monkeypatch.delenv("TARGETS")
+    result = allennlp("similarity", CONFIGS / "weight_ensembling" / "similarity.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    matrix = SimilarityMatrix.load(tmp_path / "out" / "similarity.npz")
+    assert matrix.targets == matrix.sources == ["one", "other"]
+    np.testing.assert_allclose(matrix.scores, 1)

@@ -2,7 +2,7 @@
 //
 // DELTAS       a pattern of folders with a delta each: 'runs/*/delta'; with {target} in it each target has its own
 // SIMILARITY   similarity.npz: the scores (uniform and group need none)
-// WEIGHTING    softmax, linear, top_k, uniform, group (softmax)
+// WEIGHTING    softmax, linear, top_k, uniform, group, learned (softmax)
 // TEMPERATURE  of softmax (0.1, as published for the loss; 10 for kl, el2n and grand, 0.001 for parameter_cosine)
 // TOP_K        of top_k: so many sources, equally (5)
 // GROUPS       of group: a JSON of categories (the manual division of 32 question-answering tasks)
@@ -12,12 +12,23 @@
 // TARGETS      names (those of SIMILARITY, or the sources)
 // PART         of scores by block or layer: those of this one weight the whole delta
 // HEAT_MAP     true: draw the weights (false)
+//
+// Of learned, as LoRAHub, for deltas of the base model MODEL_NAME (MODEL_TYPE: seq2seq, causal_lm):
+// EXAMPLES       the folder of a few-shot gym with the targets' labelled examples
+// SPLIT          train, dev, test (train)
+// SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
+// ANSWER_PREFIX  as the deltas were tuned: '<extra_id_0>', say
+// MAX_EXAMPLES   the first of each target (all)
+// EVALUATIONS    weights that are tried: at least two more than the sources (100)
+// BOUND, PENALTY the largest absolute value of a weight (1.5), and what the sum of them costs (0.05)
+// BATCH_SIZE     examples a pass (32)
 local env = import '../common/env.libsonnet';
 local number(name, default) = std.parseJson(env.optional(name, default));
 local settings(table, name) = { type: name } + if std.objectHas(table, name) then table[name] else {};
 local given(name) = env.optional(name, '') != '';
 local groups = if given('GROUPS') then env.required('GROUPS')
 else (import '../../data/weight_ensembling_tasks.json').categories;
+local weighting = env.optional('WEIGHTING', 'softmax');
 {
   deltas: env.required('DELTAS'),
   [if given('SIMILARITY') then 'similarity']: env.required('SIMILARITY'),
@@ -25,7 +36,12 @@ else (import '../../data/weight_ensembling_tasks.json').categories;
     softmax: { temperature: number('TEMPERATURE', '0.1') },
     top_k: { k: number('TOP_K', '5') },
     group: { categories: groups },
-  }, env.optional('WEIGHTING', 'softmax')),
+    learned: {
+      evaluations: env.integer('EVALUATIONS', 100),
+      bound: number('BOUND', '1.5'),
+      penalty: number('PENALTY', '0.05'),
+    },
+  }, weighting),
   merger: settings({
     product_space: { [if given('RANK') then 'rank']: number('RANK', '') },
     ties: { density: number('DENSITY', '0.2') },
@@ -33,4 +49,17 @@ else (import '../../data/weight_ensembling_tasks.json').categories;
   [if given('TARGETS') then 'targets']: std.split(env.required('TARGETS'), ' '),
   [if given('PART') then 'part']: number('PART', ''),
   heat_map: env.optional('HEAT_MAP', 'false') == 'true',
+} + if weighting != 'learned' then {} else {
+  examples: env.required('EXAMPLES'),
+  reader: {
+    type: 'fewshot_gym',
+    model_name: env.required('MODEL_NAME'),
+    split: env.optional('SPLIT', 'train'),
+    answer_prefix: env.optional('ANSWER_PREFIX', ''),
+    [if given('SHOTS') then 'shots']: number('SHOTS', ''),
+    [if given('SEEDS') then 'seeds']: std.map(std.parseInt, std.split(env.required('SEEDS'), ' ')),
+  },
+  model: { type: env.optional('MODEL_TYPE', 'seq2seq'), model_name: env.required('MODEL_NAME') },
+  batch_size: env.integer('BATCH_SIZE', 32),
+  [if given('MAX_EXAMPLES') then 'max_examples']: number('MAX_EXAMPLES', ''),
 }

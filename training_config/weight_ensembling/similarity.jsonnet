@@ -1,12 +1,25 @@
 // How close other tasks' deltas are to each target: similarity.npz, for ensemble.jsonnet, with a .tsv and heat maps.
 //
 // DELTAS         a pattern of folders with a delta each, of one method and base model: 'runs/*/delta'
-// TARGETS        the folder of a few-shot gym
-// MODEL_NAME     the base model of the deltas: a hub id or a local folder; parameter_cosine needs neither
-// MEASURE        loss, kl, el2n, logit_label_cosine, grand, hidden_cosine, parameter_cosine (loss)
+// RETRIEVED      of retrieval_overlap, instead: such a pattern of folders of `allennlp retrieve`
+// VECTORS        of kernel_alignment, instead: such a pattern of folders of `allennlp embed`
+// MEASURE        loss, kl, el2n, logit_label_cosine, grand, hidden_cosine, parameter_cosine, euclidean, performance,
+//                retrieval_overlap, kernel_alignment, result_tsv (loss)
+// TARGETS        the folder of a few-shot gym; retrieval_overlap, kernel_alignment, parameter_cosine, euclidean,
+//                performance and result_tsv need none
+// MODEL_NAME     the base model of the deltas: a hub id or a local folder; of measures that need TARGETS of a gym
 // TARGET_DELTAS  of kl, hidden_cosine and parameter_cosine: the targets' own deltas, as DELTAS
-// GRANULARITY    model, block, layer: of grand and parameter_cosine all, of hidden_cosine the first two
+// TUNED          of euclidean: each source tuned on each target: 'sweep/tuned/TARGET={target},SOURCE={source}'
+// AFTER, BEFORE  of performance: the metrics of these trainings, and of the sources on the targets' rows before, such
+//                patterns of files: 'sweep/tuned/TARGET={target},SOURCE={source}/metrics.json'
+// METRIC         of performance: one of which more is better (accuracy)
+// RESULT         of result_tsv: the file; by block or layer the folder of the files
+// HIGHER         of result_tsv: true or false, whether a higher score is closer
+// NAMES          of result_tsv: the tasks in their order, where the file has values only: 'boolq rte'
+// COEFFICIENT    of retrieval_overlap: jaccard or overlap (jaccard)
+// GRANULARITY    model, block, layer: of grand, hidden_cosine, parameter_cosine, euclidean and result_tsv
 // REDUCTION      mean or sum over tokens or examples (mean for loss, otherwise sum, as published)
+// TARGET_NAMES   of these targets only: 'boolq rte'
 // MODEL_TYPE     seq2seq, causal_lm (seq2seq)
 // SPLIT          train, dev, test (dev)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
@@ -17,15 +30,35 @@ local env = import '../common/env.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local number(name) = std.parseInt(env.required(name));
 local measure = env.optional('MEASURE', 'loss');
-local reads = measure != 'parameter_cosine';
+local of_folders = { retrieval_overlap: 'RETRIEVED', kernel_alignment: 'VECTORS' };
+local sources = env.required(std.get(of_folders, measure, 'DELTAS'));
+local reads = !std.objectHas(of_folders, measure) && !std.member(['parameter_cosine', 'euclidean', 'performance', 'result_tsv'], measure);
+local words(name) = std.split(env.required(name), ' ');
+local settings = {
+  euclidean: { tuned: env.required('TUNED') },
+  performance: {
+    after: env.required('AFTER'),
+    before: env.required('BEFORE'),
+    metric: env.optional('METRIC', 'accuracy'),
+  },
+  result_tsv: {
+    local higher = env.required('HIGHER'),
+    path: env.required('RESULT'),
+    higher_is_better: if std.member(['true', 'false'], higher) then higher == 'true'
+    else error 'HIGHER is "' + higher + '"; true and false are possible',
+    [if given('NAMES') then 'names']: words('NAMES'),
+  },
+};
 {
   measure: {
     type: measure,
     [if given('GRANULARITY') then 'granularity']: env.required('GRANULARITY'),
     [if given('REDUCTION') then 'reduction']: env.required('REDUCTION'),
-  },
-  sources: env.required('DELTAS'),
-  [if reads || given('TARGETS') then 'targets']: env.required('TARGETS'),
+    [if given('COEFFICIENT') then 'coefficient']: env.required('COEFFICIENT'),
+  } + std.get(settings, measure, {}),
+  sources: sources,
+  [if std.objectHas(of_folders, measure) || reads then 'targets']: if reads then env.required('TARGETS') else sources,
+  [if given('TARGET_NAMES') then 'target_names']: words('TARGET_NAMES'),
   [if given('TARGET_DELTAS') then 'target_deltas']: env.required('TARGET_DELTAS'),
   [if reads then 'reader']: {
     type: 'fewshot_gym',
@@ -33,7 +66,7 @@ local reads = measure != 'parameter_cosine';
     split: env.optional('SPLIT', 'dev'),
     answer_prefix: env.optional('ANSWER_PREFIX', ''),
     [if given('SHOTS') then 'shots']: number('SHOTS'),
-    [if given('SEEDS') then 'seeds']: std.map(std.parseInt, std.split(env.required('SEEDS'), ' ')),
+    [if given('SEEDS') then 'seeds']: std.map(std.parseInt, words('SEEDS')),
   },
   [if reads then 'model']: { type: env.optional('MODEL_TYPE', 'seq2seq'), model_name: env.required('MODEL_NAME') },
   batch_size: env.integer('BATCH_SIZE', 32),

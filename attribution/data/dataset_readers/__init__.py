@@ -10,6 +10,7 @@ from attribution.data.dataset_readers.qasper import QasperEvidenceReader
 from attribution.data.dataset_readers.rank_classification import RankClassificationReader
 from attribution.data.dataset_readers.recross_triples import TriplesReader
 from attribution.data.dataset_readers.template import TemplateReader
+from attribution.data.dataset_readers.tuples import TuplesReader
 
 __all__ = [
     "DropReader",
@@ -25,5 +26,6 @@ __all__ = [
     "RankClassificationReader",
     "TemplateReader",
     "TriplesReader",
+    "TuplesReader",
     "probing",
 ]

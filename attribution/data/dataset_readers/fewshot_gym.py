@@ -3,7 +3,7 @@
 import json
 import random
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
@@ -21,8 +21,8 @@ class FewShotGymReader(PromptedReader):
     folders; in each are `{task}_{shots}_{seed}_{split}.tsv`, in each line an input and one or more answers, with tabs
     between them. Several tasks and seeds are one after the other, as one data set.
 
-    A line's option is one of its own answers. An instance's `details` have all of them as `references`, `task`, and
-    the file's name and the line as `id`.
+    A line's option is one of its own answers, beside those of other rows if `options` says so. An instance's `details`
+    have all of its own as `references`, `task`, and the file's name and the line as `id`.
 
     Registered as a `DatasetReader` with name "fewshot_gym".
 
@@ -50,6 +50,9 @@ class FewShotGymReader(PromptedReader):
         Which of several answers is the option: `first`, or `random`, for training on another one each time the file
         is read. These are drawn from Python's generator, which `random_seed` of a configuration seeds. A data loader
         with workers starts each from the same state: every time with the same answers.
+    options : `str`, optional (default = `"own"`)
+        `own`, one option a line; or `task`, for classification: every first answer in the task's training rows, sorted,
+        which are then ranked. A line's own answer is added to them where it is not there.
     max_query_length : `int`, optional (default = `512`)
         Prompts are cut to this many tokens; the end-of-sequence token is kept.
     max_answer_length : `int`, optional (default = `64`)
@@ -72,6 +75,7 @@ class FewShotGymReader(PromptedReader):
         input_prefix: str = "[{task}] ",
         answer_prefix: str = "",
         answer: str = "first",
+        options: str = "own",
         max_query_length: int = 512,
         max_answer_length: int = 64,
         return_original_input: bool = False,
@@ -85,6 +89,8 @@ class FewShotGymReader(PromptedReader):
             raise ConfigurationError(f"split is {split!r}; {', '.join(SPLITS)} are possible")
         if answer not in ("first", "random"):
             raise ConfigurationError(f"answer is {answer!r}; first and random are possible")
+        if options not in ("own", "task"):
+            raise ConfigurationError(f"options is {options!r}; own and task are possible")
         if task is not None and task_split is not None:
             raise ConfigurationError("`task` and `task_split` both say which tasks to read; name one of them")
         if task == [] or seeds == []:
@@ -97,30 +103,40 @@ class FewShotGymReader(PromptedReader):
         self._seeds = seeds
         self._input_prefix = input_prefix
         self._answer_prefix = answer_prefix
-        self._random_answers = answer == "random"
+        self.random_answers = answer == "random"
         self._reading = 0
+        self._ranks = options == "task"
+        self._options: Dict[str, List[str]] = {}
 
     def open(self, file_path: str) -> Rows:
         root = Path(file_path)
         if not root.is_dir():
             raise ConfigurationError(f"{file_path}: no such folder; the folder of the tasks' folders is needed")
-        if self._random_answers:
+        if self.random_answers:
             self._reading = random.getrandbits(64)
         files = [
             (task, path)
             for task in self.task_names(root)
             for path in gym_files(root, task, self._split, self._shots, self._seeds)
         ]
-        return LoadedRows(root, _rows(files), [path for _, path in files])
+        paths = [path for _, path in files]
+        if self._ranks:
+            for task in dict.fromkeys(task for task, _ in files):
+                training = gym_files(root, task, "train", self._shots, self._seeds)
+                self._options[task] = sorted({line.answers[0] for path in training for line in read_lines(path)})
+                paths += [path for path in training if path not in paths]
+        return LoadedRows(root, _rows(files), paths)
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         content = row.content
         answers = content["answers"]
-        chosen = random.Random(f"{self._reading} {row.number}").choice(answers) if self._random_answers else answers[0]
+        chosen = random.Random(f"{self._reading} {row.number}").choice(answers) if self.random_answers else answers[0]
+        options = self._options.get(content["task"], [])
+        options = options if chosen in options else [*options, chosen]
         return PromptedExample(
             self._input_prefix.replace("{task}", content["task"]) + content["input"],
-            [self._answer_prefix + chosen],
-            0 if labelled else None,
+            [self._answer_prefix + option for option in options],
+            options.index(chosen) if labelled else None,
             row.number,
             row.where,
             {"references": answers, "id": content["id"], "task": content["task"]},

@@ -37,6 +37,9 @@ class P3JsonlReader(PromptedReader):
         Adds the texts as metadata.
     end_of_sequence : `bool`, optional (default = `True`)
         For decoder-only models: whether options end with the end-of-sequence token.
+    keep : `List[str]`, optional
+        Fields of a row that become part of its details, where it has them: its `id` for predictions, its `template`
+        for the metric `grouped`, its `task` for a retrieval that leaves the target's own task out.
     """
 
     def __init__(
@@ -46,11 +49,13 @@ class P3JsonlReader(PromptedReader):
         max_answer_length: int = 256,
         return_original_input: bool = False,
         end_of_sequence: bool = True,
+        keep: Optional[List[str]] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             model_name, max_query_length, max_answer_length, return_original_input, end_of_sequence, **kwargs
         )
+        self.keep = keep or []
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         text, target = row.content.get("input"), row.content.get("target")
@@ -64,7 +69,7 @@ class P3JsonlReader(PromptedReader):
             target = options[target]
         if not labelled:
             only = [target.strip()] if isinstance(target, str) else []
-            return PromptedExample(text, options or only, None, row.number, row.where)
+            return PromptedExample(text, options or only, None, row.number, row.where, self._kept(row) or None)
         if not isinstance(target, str):
             self.counts["rows skipped: no target, or not a string"] += 1
             return None
@@ -72,7 +77,11 @@ class P3JsonlReader(PromptedReader):
         if target not in options:
             self.counts["targets added to their choices"] += bool(options)
             options.append(target)
-        return PromptedExample(text, options, options.index(target), row.number, row.where, _references(row, target))
+        details = {**_references(row, target), **self._kept(row)} or _NO_DETAILS
+        return PromptedExample(text, options, options.index(target), row.number, row.where, details)
+
+    def _kept(self, row: Row) -> Dict[str, Any]:
+        return {field: row.content[field] for field in self.keep if field in row.content}
 
 
 def _choices(row: Row) -> List[str]:

@@ -68,6 +68,9 @@ class PromptedReader(DatasetReader):
         Adds the texts as metadata.
     end_of_sequence : `bool`, optional (default = `True`)
         For decoder-only models: whether options end with the end-of-sequence token.
+    extra_bos : `bool`, optional (default = `False`)
+        For encoder-decoders such as BART: prompts and options begin with the beginning-of-sequence token, written out
+        (`<s> a text`), as ReCross's do (Lin et al., 2022, https://arxiv.org/abs/2204.07937). Every reader has it.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class PromptedReader(DatasetReader):
         max_answer_length: int = 256,
         return_original_input: bool = False,
         end_of_sequence: bool = True,
+        extra_bos: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs)
@@ -88,11 +92,12 @@ class PromptedReader(DatasetReader):
         self.max_answer_length = max_answer_length
         self.return_original_input = return_original_input
         self.end_of_sequence = end_of_sequence
+        self.extra_bos = extra_bos
         self.counts: CounterType[str] = Counter()
 
     @cached_property
     def tokenizer(self) -> PromptTokenizer:
-        return PromptTokenizer(self.model_name, self.end_of_sequence)
+        return PromptTokenizer(self.model_name, self.end_of_sequence, self.extra_bos)
 
     def choices(self) -> Dict[str, Any]:
         """What it does by default that could be done otherwise, for what is kept of a retrieval: plain JSON."""

@@ -19,7 +19,8 @@ class TriplesReader(PromptedReader):
     `{"input_text", "output_text", "example_id"}`, and query files of such lists by number of shots and round.
 
     The first reference is the only option and the target. An instance's `details` have all of them as `references`
-    and, where the row has an id, `id`, `task`, `split` and `template`.
+    and, where the row has an id, `id`, `task`, `split` and `template`. Empty references are left out; rows that have no
+    other are skipped and counted in the log.
 
     Registered as a `DatasetReader` with name "recross_triples".
 
@@ -73,9 +74,14 @@ class TriplesReader(PromptedReader):
         content = row.content
         if plain_input(row) in self._test_inputs:
             self.counts[f"rows with the input of a row of {self.test_path}"] += 1
+        references = [text for text in content["references"] if text.strip()]
+        if labelled and not references:
+            self.counts["rows skipped: no reference but empty ones"] += 1
+            return None
         details = {key: value for key, value in content.items() if key not in ("input", "target")}
+        details["references"] = references
         answer = 0 if labelled else None
-        return PromptedExample(content["input"], [content["target"]], answer, row.number, row.where, details)
+        return PromptedExample(content["input"], references[:1], answer, row.number, row.where, details)
 
     @cached_property
     def _test_inputs(self) -> FrozenSet[str]:

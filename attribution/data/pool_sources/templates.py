@@ -29,6 +29,9 @@ class TemplatesSource(PoolSource):
         target, or `{ jinja, answer_choices }` in promptsource's format.
     only : `List[str]`, optional
         The names of the templates to use.
+    metrics : `List[str]`, optional
+        Of a `templates.yaml` use those that name one of these metrics only: `['Accuracy', 'Squad']` are the ones that
+        exact match can evaluate (ReCross, Lin et al., 2022, https://arxiv.org/abs/2204.07937).
     task : `str`, optional
         The task of all rows; without it, that of `rows`.
     seed : `int`, optional (default = `0`)
@@ -40,14 +43,17 @@ class TemplatesSource(PoolSource):
         rows: PoolSource,
         templates: Union[str, Dict[str, Union[str, Dict[str, str]]]],
         only: Optional[List[str]] = None,
+        metrics: Optional[List[str]] = None,
         task: Optional[str] = None,
         seed: int = 0,
     ) -> None:
         super().__init__(rows.name, task or rows.task or rows.name, None, rows.split, keep=rows.keep)
         self._rows = rows
         self._yaml = [Path(templates)] if isinstance(templates, str) else []
+        if metrics is not None and not isinstance(templates, str):
+            raise ConfigurationError("templates: `metrics` is for a templates.yaml, whose prompts name theirs")
         self._templates = (
-            read_promptsource(templates, only) if isinstance(templates, str) else _configured(templates, only)
+            read_promptsource(templates, only, metrics) if isinstance(templates, str) else _configured(templates, only)
         )
         self._seed = seed
 

@@ -1,7 +1,7 @@
 """promptsource's `templates.yaml`."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Set, Union
 
 import yaml
 from allennlp.common.checks import ConfigurationError
@@ -16,14 +16,16 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_multi_constructor("!Template", lambda loader, _suffix, node: loader.construct_mapping(node, deep=True))
 
 
-def read_promptsource(path: Union[str, Path], only: Optional[Sequence[str]] = None) -> List[PromptTemplate]:
+def read_promptsource(
+    path: Union[str, Path], only: Optional[Sequence[str]] = None, metrics: Optional[Sequence[str]] = None
+) -> List[PromptTemplate]:
     """
-    The templates of a `templates.yaml`, in the order of the file; with `only`, those of these names. Nothing in the
-    file is executed.
+    The templates of a `templates.yaml`, in the order of the file; with `only`, those of these names, and with
+    `metrics`, those whose metadata name one of these metrics. Nothing in the file is executed.
 
     # Raises
 
-    `ConfigurationError` if the file is missing or not of that format, or a name of `only` is not in it.
+    `ConfigurationError` if the file is missing or not of that format, a name of `only` is not in it, or none is left.
     """
     listed = _load(Path(path))
     names = [str(entry.get("name")) for entry in listed]
@@ -33,11 +35,20 @@ def read_promptsource(path: Union[str, Path], only: Optional[Sequence[str]] = No
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigurationError(f"{path}: has two templates with the name {twice[0]!r}; rename one")
-    return [
+    chosen = [
         PromptTemplate(name, entry["jinja"], entry.get("answer_choices") or "", str(path))
         for name, entry in zip(names, listed)
-        if only is None or name in only
+        if (only is None or name in only) and (metrics is None or _metrics(entry) & set(metrics))
     ]
+    if not chosen:
+        there = sorted(set().union(*map(_metrics, listed)))
+        raise ConfigurationError(f"{path}: no template is measured by one of {metrics}; the metrics there are {there}")
+    return chosen
+
+
+def _metrics(entry: Dict[str, Any]) -> Set[str]:
+    metadata = entry.get("metadata")
+    return set((metadata.get("metrics") if isinstance(metadata, dict) else None) or ())
 
 
 def _load(path: Path) -> List[Dict[str, Any]]:

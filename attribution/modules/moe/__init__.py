@@ -18,11 +18,11 @@ from attribution.modules.moe.router import (
     TransformerRouter,
 )
 from attribution.modules.moe.routes import RouteHolder, layer_routes
-from attribution.modules.moe.task_embedder import (
-    LearnedTaskEmbedder,
-    RandomTaskEmbedder,
-    TableTaskEmbedder,
-    TaskEmbedder,
+from attribution.modules.moe.task_representation import (
+    LearnedTaskRepresentation,
+    RandomTaskRepresentation,
+    TableTaskRepresentation,
+    TaskRepresentation,
 )
 from attribution.modules.moe.task_table import TaskTable, read_task_table
 from attribution.modules.moe.temperature import Temperature
@@ -36,18 +36,18 @@ __all__ = [
     "GumbelSoftmax",
     "InstanceRandom",
     "LSTMRouter",
-    "LearnedTaskEmbedder",
+    "LearnedTaskRepresentation",
     "LinearRouter",
     "LoraExperts",
     "RNNRouter",
-    "RandomTaskEmbedder",
+    "RandomTaskRepresentation",
     "RouteHolder",
     "RouteSelector",
     "Router",
     "Softmax",
     "StraightThrough",
-    "TableTaskEmbedder",
-    "TaskEmbedder",
+    "TableTaskRepresentation",
+    "TaskRepresentation",
     "TaskRandom",
     "TaskTable",
     "Temperature",

@@ -14,7 +14,9 @@ from allennlp.common.port import load_tensors
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-IN_WEIGHTS = "task_embedder."
+IN_WEIGHTS = "task_vectors."
+
+_VECTORS = "task_vectors.npz"
 
 
 class TaskTable(NamedTuple):
@@ -37,13 +39,15 @@ def read_task_table(path: Union[str, Path]) -> TaskTable:
     # Parameters
 
     path : `str`
-        `.npz`, `.safetensors`, or the weights of a model with a task table (`.th`).
+        `.npz`, `.safetensors`, the weights of a model with a task table (`.th`), or the directory that `allennlp
+        embed-tasks` wrote.
 
     # Raises
 
     `ConfigurationError`, naming the file, if it is none, or a vector is not of the others' size or has no numbers.
     """
     file = Path(path)
+    file = file / _VECTORS if file.is_dir() else file
     if not file.is_file():
         raise ConfigurationError(f"task table {path}: no such file")
     try:
@@ -81,7 +85,7 @@ def stored_table(state: Dict[str, torch.Tensor], where: str) -> TaskTable:
     `ConfigurationError` if it has none.
     """
     if f"{IN_WEIGHTS}names" not in state:
-        raise ConfigurationError(f"{where}: has no task table; repeat the `task_embedder` of its configuration")
+        raise ConfigurationError(f"{where}: has no task table; repeat the `task_vectors` of its configuration")
     names = decode_names(state[f"{IN_WEIGHTS}names"])
     return TaskTable(names, state[f"{IN_WEIGHTS}vectors"].detach().float().clone())
 

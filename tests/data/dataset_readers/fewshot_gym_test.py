@@ -52,6 +52,20 @@ def test_every_row_has_its_own_answers_after_one_with_several() -> None:
     assert references == [["the cat", "a cat"], ["on the mat", "mat", "on a mat"], ["five"], ["one"]]
 
 
+def test_the_options_of_a_task_are_the_answers_of_its_training_rows() -> None:
+    examples = _examples(task="boolq", split="test", options="task", answer_prefix=" ")
+    assert examples and all(example.options == [" no", " yes"] for example in examples)
+    for example in examples:
+        assert example.answer is not None and example.details is not None
+        assert [example.options[example.answer].strip()] == example.details["references"]
+    [first, *_] = _examples(task="web_questions", split="test", options="task", seeds=[13])
+    # An answer that no training row of this sample has.
+    assert first.options == ["on the mat", "the cat", "the red film"] and first.answer == 2
+    reader = FewShotGymReader("unused", task="boolq", split="dev", options="task", seeds=[13])
+    names = [path.name for path in reader.open(str(FIXTURES)).files()]
+    assert names == ["boolq_1_13_dev.tsv", "boolq_1_13_train.tsv"]
+
+
 def _tasks(**settings: Any) -> List[str]:
     return [example.details["task"] for example in _examples(**settings) if example.details]
 

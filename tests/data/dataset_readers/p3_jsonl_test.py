@@ -99,3 +99,50 @@ def test_references_that_are_no_texts(references: Any, write_jsonl: Any) -> None
 def test_labels_are_not_looked_at_where_they_are_not_needed(write_jsonl: Any) -> None:
     path = write_jsonl("hidden.jsonl", [{"input": "a", "target": 1}, {"input": "b"}])
     assert [example.input for example in P3JsonlReader("unused").examples(path, labelled=False)] == ["a", "b"]
+
+
+def test_fields_that_are_kept(tiny_model: Any, write_jsonl: Any, train_config: Any) -> None:
+    kept = {"id": "cb|train|GPT-3 style|#4", "template": "GPT-3 style", "task": "cb"}
+    row = {"input": "a film", "target": "yes", **kept, "index_id": 5}
+    path = write_jsonl("kept.jsonl", [row, {"input": "a film", "target": "yes", "references": ["yes", "no"]}])
+    reader = P3JsonlReader(tiny_model("t5"), keep=["id", "template", "task"])
+    first, second = reader.read(path)
+    assert first["details"].metadata == kept and second["details"].metadata == {"references": ["yes", "no"]}
+    assert [example.details for example in reader.examples(path, labelled=False)] == [kept, None]
+
+
+def test_scores_by_template_and_ids_of_predictions(
+    train_config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path
+) -> None:
+    rows = [
+        {
+            "input": "a film",
+            "target": "yes",
+            "answer_choices": ["yes", "no"],
+            "template": template,
+            "id": f"#{template}",
+        }
+        for template in ("one", "two")
+    ]
+    changes = {
+        "train_data_path": write_jsonl("train.jsonl", rows),
+        "validation_data_path": str(tmp_path / "train.jsonl"),
+        "dataset_reader.keep": ["id", "template"],
+        "model.metrics": [{"type": "grouped", "metrics": ["text_accuracy"]}],
+        "evaluation": {"batch_serializer": {"type": "rows"}},
+        "trainer.num_epochs": 1,
+    }
+    assert allennlp("train", train_config(changes), "-s", tmp_path / "run").status == 0
+    values = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    names = {"text_accuracy", "text_accuracy/one", "text_accuracy/two"}
+    assert {f"validation_{name}" for name in names} <= set(values)
+    predictions = tmp_path / "predictions.jsonl"
+    result = allennlp(
+        "evaluate",
+        tmp_path / "run" / "model.tar.gz",
+        tmp_path / "train.jsonl",
+        "--predictions-output-file",
+        predictions,
+    )
+    assert result.status == 0, result.stderr
+    assert [json.loads(line)["id"] for line in predictions.read_text().splitlines()] == ["#one", "#two"]

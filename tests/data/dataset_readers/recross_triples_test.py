@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -73,6 +74,22 @@ def test_workers_share_the_rows() -> None:
         found.append([example.row for example in reader.examples(str(FIXTURES / "test-1000.json"))])
         assert sum(reader.counts.values()) == (2 if worker else 3)
     assert found == [[0, 2, 4], [1, 3]]
+
+
+def test_empty_references_are_left_out_and_rows_without_others_counted(tmp_path: Path) -> None:
+    rows = [["a", ["", "yes"], "cb|test|one|#0"], ["b", [" "], "cb|test|one|#1"], ["c", ["no"], "cb|test|one|#2"]]
+    path = tmp_path / "test-1000.json"
+    path.write_text(json.dumps(rows))
+    reader = TriplesReader("unused")
+    examples = list(reader.examples(str(path)))
+    assert [(example.options, example.row) for example in examples] == [(["yes"], 0), (["no"], 2)]
+    assert examples[0].details is not None and examples[0].details["references"] == ["yes"]
+    assert reader.counts["rows skipped: no reference but empty ones"] == 1
+    # As queries they need none.
+    assert [example.input for example in reader.examples(str(path), labelled=False)] == ["a", "b", "c"]
+    path.write_text(json.dumps([["a", [], "cb|test|one|#0"]]))
+    with pytest.raises(ConfigurationError, match="row 1: the references are not a list of texts, at least one"):
+        list(reader.examples(str(path)))
 
 
 @pytest.mark.parametrize("settings, message", [({"shots": 0}, "shots is 0"), ({"max_query_length": 0}, "is 0")])

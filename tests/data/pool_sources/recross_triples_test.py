@@ -2,10 +2,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import RowError
-from attribution.data.pool_sources import PoolRow, PoolSource, TriplesSource
+from attribution.data.pool_sources import PoolRow, PoolSource, Skipped, TriplesSource
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "recross_triples"
 
@@ -54,3 +56,38 @@ def test_a_pool(allennlp: Any, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "pool" / "pool.jsonl").read_text().splitlines()]
     assert [row["id"].split("|")[0] for row in rows] == ["super_glue-cb"] * 5 + ["task"]
     assert all(set(row) == {"input", "target", "task", "template", "id"} for row in rows)
+
+
+def test_one_round_of_a_query_file() -> None:
+    path = str(FIXTURES / "fewshot.json")
+    first, second = ([row.content["id"] for row in TriplesSource(path, shots=4, round=n).rows()] for n in range(2))
+    assert len(first) == len(second) == 4 and first != second
+
+
+def test_only_templates_that_exact_match_can_evaluate(tmp_path: Path) -> None:
+    listed = {"super_glue-cb": {"GPT-3 style": ["Accuracy"], "can we infer": ["BLEU", "Squad"], "does this": ["ROUGE"]}}
+    rows = [
+        ["a", ["b"], f"{task}|train|{template}|#0"]
+        for task, template in (
+            ("super_glue-cb", "GPT-3 style"),
+            ("super_glue-cb", "does this"),
+            ("super_glue-cb", "can we infer"),
+            ("super_glue-cb", "another"),
+            ("imdb", "GPT-3 style"),
+        )
+    ]
+    (tmp_path / "metrics.json").write_text(json.dumps(listed))
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    source = TriplesSource(str(tmp_path / "rows.json"), metrics_path=str(tmp_path / "metrics.json"))
+    assert source.inputs() == [tmp_path / "rows.json", tmp_path / "metrics.json"]
+    unlisted, unfit = (
+        Skipped("metrics_path does not list its template"),
+        Skipped("exact match does not fit its template"),
+    )
+    first, *others = source.rows()
+    assert isinstance(first, PoolRow) and isinstance(others[1], PoolRow)
+    assert [others[0], *others[2:]] == [unfit, unlisted, unlisted]
+    bleu = TriplesSource(str(tmp_path / "rows.json"), metrics_path=str(tmp_path / "metrics.json"), metrics=["BLEU"])
+    assert [isinstance(row, PoolRow) for row in bleu.rows()] == [False, False, True, False, False]
+    with pytest.raises(ConfigurationError, match="metrics.json: no such file"):
+        TriplesSource(str(tmp_path / "rows.json"), metrics_path="/nowhere/metrics.json")

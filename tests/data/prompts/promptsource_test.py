@@ -51,6 +51,17 @@ def test_templates_in_order(path: Path) -> None:
     assert [template.name for template in read_promptsource(path, only=["write"])] == ["write"]
 
 
+def test_those_that_a_metric_measures(path: Path) -> None:
+    names = [template.name for template in read_promptsource(path, metrics=["Squad", "Accuracy"])]
+    assert names == ["what did they say"]
+    with pytest.raises(
+        ConfigurationError, match=r"measured by one of \['BLEU'\]; the metrics there are \['Accuracy'\]"
+    ):
+        read_promptsource(path, metrics=["BLEU"])
+    with pytest.raises(ConfigurationError, match="no template is measured"):
+        read_promptsource(path, only=["write"], metrics=["Accuracy"])
+
+
 def test_a_name_that_is_not_there(path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"has no template 'right'; there are \['what did they say', "):
         read_promptsource(path, only=["right"])

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from attribution.modules.moe import TaskTable, read_task_table
 from attribution.modules.moe.task_table import decode_names, encode_names
+from attribution.task_vectors import TaskVectors
 
 
 @pytest.mark.parametrize("name", ["table.npz", "table.safetensors"])
@@ -17,6 +18,12 @@ def test_it_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
     table.save(tmp_path / name)
     read = read_task_table(tmp_path / name)
     assert read.names == table.names and torch.equal(read.vectors, table.vectors)
+
+
+def test_what_embed_tasks_wrote(tmp_path: Path) -> None:
+    TaskVectors(["a", "b"], np.array([[1.0], [2.0]], dtype=np.float32)).save(tmp_path / "task_vectors.npz")
+    for path in (tmp_path, tmp_path / "task_vectors.npz"):
+        assert read_task_table(path).names == ["a", "b"] and read_task_table(path).vectors.tolist() == [[1.0], [2.0]]
 
 
 def test_names_as_bytes() -> None:

@@ -7,17 +7,23 @@ import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
-from attribution.modules.moe import LearnedTaskEmbedder, RandomTaskEmbedder, TableTaskEmbedder, TaskEmbedder, TaskTable
+from attribution.modules.moe import (
+    LearnedTaskRepresentation,
+    RandomTaskRepresentation,
+    TableTaskRepresentation,
+    TaskRepresentation,
+    TaskTable,
+)
 
 
 def make(name: str, path: Path) -> Any:
     TaskTable(["a", "b"], torch.randn(2, 5)).save(path / "table.npz")
     settings: Any = {"table": {"path": str(path / "table.npz")}, "random": {"size": 5}}
     settings["learned"] = {"tasks": ["a", "b"], "size": 5}
-    return TaskEmbedder.from_params(Params({"type": name, **settings[name]}))
+    return TaskRepresentation.from_params(Params({"type": name, **settings[name]}))
 
 
-@pytest.mark.parametrize("name", TaskEmbedder.list_available())
+@pytest.mark.parametrize("name", TaskRepresentation.list_available())
 def test_a_task_has_its_vector_wherever_it_stands(name: str, tmp_path: Path) -> None:
     one = make(name, tmp_path)
     vectors = one(["b", "a", "b"])
@@ -28,7 +34,7 @@ def test_a_task_has_its_vector_wherever_it_stands(name: str, tmp_path: Path) -> 
 
 
 def test_random_vectors_depend_on_name_and_seed_alone() -> None:
-    one, same, other = RandomTaskEmbedder(3, 1), RandomTaskEmbedder(3, 1), RandomTaskEmbedder(3, 2)
+    one, same, other = RandomTaskRepresentation(3, 1), RandomTaskRepresentation(3, 1), RandomTaskRepresentation(3, 2)
     assert torch.equal(one(["new"]), same(["old", "new"])[1:]) and not torch.equal(one(["new"]), other(["new"]))
 
 
@@ -49,18 +55,18 @@ def test_a_task_that_is_not_in_the_table(name: str, tmp_path: Path) -> None:
 
 
 def test_a_table_out_of_a_models_weights(tmp_path: Path) -> None:
-    learned = LearnedTaskEmbedder(["x", "y"], size=4)
-    torch.save({f"task_embedder.{name}": value for name, value in learned.state_dict().items()}, tmp_path / "best.th")
-    again = TableTaskEmbedder(str(tmp_path / "best.th"))
+    learned = LearnedTaskRepresentation(["x", "y"], size=4)
+    torch.save({f"task_vectors.{name}": value for name, value in learned.state_dict().items()}, tmp_path / "best.th")
+    again = TableTaskRepresentation(str(tmp_path / "best.th"))
     assert again.tasks == ["x", "y"] and torch.equal(again(["y"]), learned(["y"]))
 
 
 def test_where_learned_takes_its_tasks_from(tmp_path: Path) -> None:
     (tmp_path / "split.json").write_text(json.dumps({"train": ["x", "y"], "test": ["z"]}))
-    assert LearnedTaskEmbedder(str(tmp_path / "split.json"), size=2).tasks == ["x", "y"]
+    assert LearnedTaskRepresentation(str(tmp_path / "split.json"), size=2).tasks == ["x", "y"]
     for name in ("q", "p", ".hidden"):
         (tmp_path / "gym" / name).mkdir(parents=True)
-    assert LearnedTaskEmbedder(str(tmp_path / "gym"), size=2).tasks == ["p", "q"]
+    assert LearnedTaskRepresentation(str(tmp_path / "gym"), size=2).tasks == ["p", "q"]
 
 
 @pytest.mark.parametrize(
@@ -69,10 +75,10 @@ def test_where_learned_takes_its_tasks_from(tmp_path: Path) -> None:
 )
 def test_wrong_tasks(tasks: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        LearnedTaskEmbedder(tasks)
+        LearnedTaskRepresentation(tasks)
 
 
 def test_a_size_of_nothing() -> None:
-    for build in (lambda: RandomTaskEmbedder(0), lambda: LearnedTaskEmbedder(["a"], 0)):
+    for build in (lambda: RandomTaskRepresentation(0), lambda: LearnedTaskRepresentation(["a"], 0)):
         with pytest.raises(ConfigurationError, match="size is 0"):
             build()

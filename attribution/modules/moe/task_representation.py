@@ -13,7 +13,7 @@ from allennlp.common.checks import ConfigurationError
 from attribution.modules.moe.task_table import TaskTable, encode_names, read_task_table
 
 
-class TaskEmbedder(torch.nn.Module, Registrable):
+class TaskRepresentation(torch.nn.Module, Registrable):
     """
     Base of what gives a task its vector.
 
@@ -26,7 +26,7 @@ class TaskEmbedder(torch.nn.Module, Registrable):
     def __init__(self, size: int) -> None:
         super().__init__()
         if size < 1:
-            raise ConfigurationError(f"task_embedder: size is {size}; at least 1 is needed")
+            raise ConfigurationError(f"task_vectors: size is {size}; at least 1 is needed")
         self.size = size
 
     @abstractmethod
@@ -40,12 +40,12 @@ class TaskEmbedder(torch.nn.Module, Registrable):
         """
 
 
-@TaskEmbedder.register("random")
-class RandomTaskEmbedder(TaskEmbedder):
+@TaskRepresentation.register("random")
+class RandomTaskRepresentation(TaskRepresentation):
     """
     A vector from N(0, 1) for any task at all, from its name. It is not trained.
 
-    Registered as a `TaskEmbedder` with name "random".
+    Registered as a `TaskRepresentation` with name "random".
 
     # Parameters
 
@@ -68,7 +68,7 @@ class RandomTaskEmbedder(TaskEmbedder):
         return torch.stack([drawn[task] for task in tasks]).to(self.place.device)  # type: ignore[arg-type]
 
 
-class TabledTaskEmbedder(TaskEmbedder):
+class TabledTaskRepresentation(TaskRepresentation):
     """
     Base of those with a row for each task. The names are kept with the vectors: an archive needs no other file.
 
@@ -120,12 +120,12 @@ class TabledTaskEmbedder(TaskEmbedder):
         return torch.stack(unseen)
 
 
-@TaskEmbedder.register("learned")
-class LearnedTaskEmbedder(TabledTaskEmbedder):
+@TaskRepresentation.register("learned")
+class LearnedTaskRepresentation(TabledTaskRepresentation):
     """
     A vector for each task, drawn from N(0, std) and trained with the model. Tasks that were not trained on have none.
 
-    Registered as a `TaskEmbedder` with name "learned".
+    Registered as a `TaskRepresentation` with name "learned".
 
     # Parameters
 
@@ -140,23 +140,23 @@ class LearnedTaskEmbedder(TabledTaskEmbedder):
 
     def __init__(self, tasks: Union[str, List[str]], size: int = 768, std: float = 1.0) -> None:
         if size < 1:
-            raise ConfigurationError(f"task_embedder: size is {size}; at least 1 is needed")
+            raise ConfigurationError(f"task_vectors: size is {size}; at least 1 is needed")
         names = _names(tasks)
         super().__init__(TaskTable(names, std * torch.randn(len(names), size)), trainable=True)
 
 
-@TaskEmbedder.register("table")
-class TableTaskEmbedder(TabledTaskEmbedder):
+@TaskRepresentation.register("table")
+class TableTaskRepresentation(TabledTaskRepresentation):
     """
     Vectors from a file.
 
-    Registered as a `TaskEmbedder` with name "table".
+    Registered as a `TaskRepresentation` with name "table".
 
     # Parameters
 
     path : `str`
-        `.npz` with `names` and `vectors`, `.safetensors` with a tensor for each task, or the weights of a model that
-        has a table.
+        What `allennlp embed-tasks` wrote: the directory, or its `.npz` of `names` and `vectors`; a `.safetensors` with
+        a tensor for each task; or the weights of a model that has a table.
     trainable : `bool`, optional (default = `False`)
         Whether they are trained further.
     """
@@ -175,11 +175,11 @@ def _names(tasks: Union[str, List[str]]) -> List[str]:
                 tasks = json.loads(path.read_text(encoding="utf-8"))["train"]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise ConfigurationError(
-                    f"task_embedder: tasks: {path} is no folder of tasks, and not read as JSON with a list `train` "
+                    f"task_vectors: tasks: {path} is no folder of tasks, and not read as JSON with a list `train` "
                     f"({error!r})"
                 ) from error
     if not isinstance(tasks, list) or not tasks or not all(isinstance(task, str) for task in tasks):
-        raise ConfigurationError(f"task_embedder: tasks: {tasks!r:.80} is no list of names, or an empty one")
+        raise ConfigurationError(f"task_vectors: tasks: {tasks!r:.80} is no list of names, or an empty one")
     if len(set(tasks)) < len(tasks) or any("\n" in task for task in tasks):
-        raise ConfigurationError("task_embedder: tasks: a name is there twice, or has a line end in it")
+        raise ConfigurationError("task_vectors: tasks: a name is there twice, or has a line end in it")
     return tasks

@@ -6,7 +6,8 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from attribution.modules.delta import write_delta
-from attribution.similarity import ParameterCosine, TargetTask
+from attribution.similarity import Euclidean, ParameterCosine, TargetTask
+from tests.similarity.conftest import source_of
 
 PREFIX = "base_model.model."
 
@@ -43,7 +44,7 @@ def source(tmp_path: Path) -> Path:
 
 def _compare(measure: ParameterCosine, own: Path, source: Path) -> Any:
     target = TargetTask("target", [], own)
-    return measure.compare(target, source, None, measure.reference(target, None))
+    return measure.compare(target, source_of(source), None, measure.reference(target, None))
 
 
 def test_by_hand(own: Path, source: Path) -> None:
@@ -88,3 +89,25 @@ def test_a_parameter_outside_of_blocks(tmp_path: Path) -> None:
     folder = _write(tmp_path / "one", {"encoder.prompt_encoder.weight": [1.0]})
     with pytest.raises(ConfigurationError, match="prompt_encoder.weight is in no block of the model; use the"):
         _compare(ParameterCosine("block"), folder, folder)
+
+
+def test_a_distance_by_hand(own: Path, source: Path, tmp_path: Path) -> None:
+    """(-3, 0) is 3 long, (1, -1) sqrt(2), (5, -2) sqrt(29): norms are added, not squares."""
+    (tmp_path / "tuned").mkdir()
+    own.rename(tmp_path / "tuned" / "target,source")
+    pattern, target = str(tmp_path / "tuned" / "{target},{source}"), TargetTask("target", [])
+    measures = [Euclidean(pattern, granularity) for granularity in ("model", "block", "layer")]
+    scores = [measure.compare(target, source_of(source), None, None) for measure in measures]
+    assert scores[0] == {"model": pytest.approx(3 + 2**0.5 + 29**0.5)}
+    assert scores[1] == pytest.approx({"encoder.block.2": 2**0.5 + 29**0.5, "encoder.block.10": 3})
+    assert list(scores[2].values()) == pytest.approx([2**0.5, 29**0.5, 3])
+    files = ["adapter_config.json", "adapter_model.safetensors"]
+    assert [path.name for path in measures[0].pair_files("target", "source")] == files
+    with pytest.raises(ConfigurationError, match="the target 'other' and the source 'source' there is no .*tuned/oth"):
+        measures[0].pair_files("other", "source")
+
+
+def test_a_source_tuned_in_another_way(own: Path, tmp_path: Path) -> None:
+    _write(tmp_path / "target,own", {"A": [1.0]})
+    with pytest.raises(ConfigurationError, match="own and .*target,own cannot be compared: .*0.A is"):
+        Euclidean(str(tmp_path / "{target},{source}")).compare(TargetTask("target", []), source_of(own), None, None)

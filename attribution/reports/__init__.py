@@ -1,0 +1,26 @@
+from attribution.reports.blocks import Block, Number, Plot, Table
+from attribution.reports.ensemble import EnsembleSection
+from attribution.reports.matrix import SimilaritySection
+from attribution.reports.page import PAGE, Section, write_page
+from attribution.reports.report_section import ReportSection
+from attribution.reports.retrieval import RetrievalSection
+from attribution.reports.selection import SelectionSection
+from attribution.reports.sweep import SweepSection
+from attribution.reports.training import TrainingSection
+
+__all__ = [
+    "PAGE",
+    "Block",
+    "EnsembleSection",
+    "Number",
+    "Plot",
+    "ReportSection",
+    "RetrievalSection",
+    "Section",
+    "SelectionSection",
+    "SimilaritySection",
+    "SweepSection",
+    "Table",
+    "TrainingSection",
+    "write_page",
+]

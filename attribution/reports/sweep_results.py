@@ -1,0 +1,156 @@
+"""The tables that a sweep wrote."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.json_files import read_json_object
+from attribution.common.rows import RowError
+
+SWEEP = "sweep.json"
+RUNS = "runs.csv"
+RESULTS = "results.csv"
+
+Place = Dict[str, str]
+"""By axis its value there, as a text."""
+
+
+class Run(NamedTuple):
+    """A point of the sweep, and what was measured there; NaN where it is missing."""
+
+    place: Place
+    values: Dict[str, float]
+
+
+class Result(NamedTuple):
+    """Runs that differ in their repetition only."""
+
+    place: Place
+    """Of the axes that are neither repeated nor chosen."""
+    chosen: Place
+    """Of those that were chosen by development; empty texts where no run counts."""
+    n: int
+    """How many runs count."""
+    mean: Dict[str, float]
+    deviation: Dict[str, float]
+
+
+class Grid(NamedTuple):
+    """One metric by two axes."""
+
+    rows: List[str]
+    columns: List[str]
+    mean: np.ndarray
+    """NaN where it is missing. Shape of this and the others: (rows, columns)"""
+    deviation: np.ndarray
+    n: np.ndarray
+    """How many runs count."""
+
+
+class SweepResults:
+    """
+    What a sweep says of itself.
+
+    # Parameters
+
+    directory : `Path`
+
+    # Raises
+
+    `ConfigurationError` if a file is missing or damaged, by file and line.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        settings, _ = read_json_object(directory / SWEEP)
+        axes, metrics = settings.get("axes"), settings.get("metrics") or []
+        if not isinstance(axes, dict) or not all(isinstance(name, str) for name in metrics):
+            raise ConfigurationError(f"{directory / SWEEP}: has no axes, or metrics that are no texts; not a sweep's")
+        self.axes = list(axes)
+        self.repeat = [axis for axis in self.axes if axis in (settings.get("repeat") or [])]
+        self.choose = [axis for axis in self.axes if axis in (settings.get("choose") or [])]
+        self.rest = [axis for axis in self.axes if axis not in self.repeat + self.choose]
+        self.development: Optional[str] = settings.get("development")
+        self.metrics: List[str] = [*metrics]
+        self.columns = list(dict.fromkeys([*([self.development] if self.development else []), *metrics]))
+        self.runs = [self._run(where, row) for where, row in self._read(RUNS, [*self.axes, *self.columns])]
+        kinds = [f"{name}_{kind}" for name in self.columns for kind in ("mean", "std")]
+        wanted = [*self.rest, *self.choose, "n", *kinds]
+        self.results = [self._result(where, row) for where, row in self._read(RESULTS, wanted)]
+
+    def values(self, axis: str) -> List[str]:
+        """Those in the results, in their order."""
+        return list(dict.fromkeys(result.place[axis] for result in self.results))
+
+    def counted(self, result: Result) -> List[Run]:
+        """Its runs."""
+        wanted = {**result.place, **result.chosen}
+        return [run for run in self.runs if all(run.place[axis] == value for axis, value in wanted.items())]
+
+    def grid(self, results: Sequence[Result], metric: str, rows: Optional[str], columns: Optional[str]) -> Grid:
+        """Without an axis there is one row, or one column, of the metric's name."""
+        names = [self.values(axis) if axis else [metric] for axis in (rows, columns)]
+        shape = (len(names[0]), len(names[1]))
+        grid = Grid(names[0], names[1], np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int))
+        for result in results:
+            place = tuple(there.index(result.place[axis]) if axis else 0 for there, axis in zip(names, (rows, columns)))
+            grid.mean[place] = result.mean[metric]
+            grid.deviation[place] = result.deviation[metric]
+            grid.n[place] = 0 if math.isnan(result.mean[metric]) else result.n
+        return grid
+
+    def _run(self, where: str, row: Dict[str, str]) -> Run:
+        return Run({axis: row[axis] for axis in self.axes}, {name: _number(where, row, name) for name in self.columns})
+
+    def _result(self, where: str, row: Dict[str, str]) -> Result:
+        mean, deviation = (
+            {name: _number(where, row, f"{name}_{kind}") for name in self.columns} for kind in ("mean", "std")
+        )
+        count = _number(where, row, "n")
+        if not count.is_integer():
+            raise RowError(where, "a count that is no whole number", f": n is {row['n']!r}")
+        places = [{axis: row[axis] for axis in axes} for axes in (self.rest, self.choose)]
+        return Result(places[0], places[1], int(count), mean, deviation)
+
+    def _read(self, name: str, wanted: List[str]) -> Iterator[Tuple[str, Dict[str, str]]]:
+        path = self.directory / name
+        if not path.is_file():
+            raise ConfigurationError(
+                f"{path}: missing; the sweep has not ended a run yet, or is damaged: run `allennlp sweep` again"
+            )
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                yield from _rows(path, csv.reader(file, strict=True), wanted)
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"{path}: not UTF-8 text ({error})") from error
+
+
+def _rows(path: Path, reader: Any, wanted: List[str]) -> Iterator[Tuple[str, Dict[str, str]]]:
+    header: List[str] = []
+    try:
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if not header:
+                header = row
+                missing = [column for column in wanted if column not in header]
+                if missing:
+                    raise RowError(where, "a column is missing", f": {missing[0]}; run `allennlp sweep` again")
+            elif len(row) != len(header):
+                raise RowError(where, "another number of columns", f": {len(row)}, and {len(header)} in the header")
+            else:
+                yield where, dict(zip(header, row))
+    except csv.Error as error:
+        raise RowError(f"{path}:{reader.line_num}", "not CSV", f" ({error})") from error
+    if not header:
+        raise ConfigurationError(f"{path}: empty; run `allennlp sweep` again")
+
+
+def _number(where: str, row: Dict[str, str], name: str) -> float:
+    try:
+        return float(row[name]) if row[name] else math.nan
+    except ValueError:
+        raise RowError(where, "not a number", f": {name} is {row[name]!r}") from None

@@ -1,0 +1,149 @@
+"""What came out of a sweep."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from attribution.common.artefacts import read_json
+from attribution.sweeps.grid import Point, as_text
+from attribution.sweeps.run import METRICS, Run
+from attribution.sweeps.sweep import PlannedPoint, Sweep
+
+RUNS = "runs.csv"
+RESULTS = "results.csv"
+
+Values = Dict[str, float]
+"""By column (`STEP.METRIC`) what was measured; a column without a value is not in it."""
+
+
+class Measured(NamedTuple):
+    """A point and what was measured there."""
+
+    point: Point
+    values: Values
+
+
+class Results:
+    """
+    The tables of a sweep: `runs.csv` has a row for each point, `results.csv` one for each combination of axes that are
+    neither repeated nor chosen.
+    """
+
+    def __init__(self, sweep: Sweep, points: Sequence[PlannedPoint], directory: Path) -> None:
+        self.sweep = sweep
+        self.points = points
+        self.directory = directory
+        self._metrics: Dict[Path, Values] = {}
+
+    def write(self) -> None:
+        """As far as runs are finished."""
+        measured = [Measured(planned.point, self._values(planned)) for planned in self.points]
+        columns = self.sweep.columns
+        rows = [
+            [*map(as_text, point.values()), *(str(values.get(name, "")) for name in columns)]
+            for point, values in measured
+        ]
+        _write_table(self.directory / RUNS, [[*self.sweep.axes, *columns], *rows])
+        _write_table(self.directory / RESULTS, summary_table(self.sweep, measured))
+
+    def complaints(self) -> List[str]:
+        """Of each column that no finished run of its step has a value for."""
+        found = []
+        for column in self.sweep.columns:
+            step, _, metric = column.partition(".")
+            runs = {planned.runs[step].directory for planned in self.points if step in planned.runs}
+            there = [self._metrics[directory] for directory in runs if directory in self._metrics]
+            if there and not any(metric in values for values in there):
+                names = ", ".join(sorted({name for values in there for name in values})) or "none"
+                found.append(f"{column}: {step} has no number {metric} in {METRICS}; there are: {names}")
+        return found
+
+    def _values(self, planned: PlannedPoint) -> Values:
+        values = {}
+        for column in self.sweep.columns:
+            step, _, metric = column.partition(".")
+            if step in planned.runs:
+                measured = self._read(planned.runs[step])
+                values.update({column: measured[metric]} if metric in measured else {})
+        return values
+
+    def _read(self, run: Run) -> Values:
+        if run.directory not in self._metrics and run.is_finished():
+            path = run.directory / METRICS
+            content = read_json(path, f"remove {run.directory} to make it again") if path.is_file() else {}
+            self._metrics[run.directory] = _numbers(content)
+        return self._metrics.get(run.directory, {})
+
+
+def summary_table(sweep: Sweep, measured: Sequence[Measured]) -> List[List[str]]:
+    """
+    A header, and a row for each combination of axes that are neither repeated nor chosen: its values, those that were
+    chosen, the number of runs that count, and mean and sample standard deviation of each column over these. A run
+    counts if it has a value in each column in which any has one.
+    """
+    rest = [axis for axis in sweep.axes if axis not in sweep.repeat + sweep.choose]
+    header = [*rest, *sweep.choose, "n", *(f"{name}_{kind}" for name in sweep.columns for kind in ("mean", "std"))]
+    groups: Dict[Tuple[str, ...], Dict[Tuple[str, ...], List[Values]]] = {}
+    for point, values in measured:
+        candidates = groups.setdefault(_texts(point, rest), {})
+        candidates.setdefault(_texts(point, sweep.choose), []).append(values)
+    rows = []
+    for place, candidates in groups.items():
+        chosen, runs = _best(sweep, candidates)
+        cells = [_mean_and_deviation([run[name] for run in runs if name in run]) for name in sweep.columns]
+        rows.append([*place, *chosen, str(len(runs)), *(text for pair in cells for text in pair)])
+    return [header, *rows]
+
+
+def _best(sweep: Sweep, candidates: Dict[Tuple[str, ...], List[Values]]) -> Tuple[Tuple[str, ...], List[Values]]:
+    """The chosen values and their runs; of nothing that was measured none."""
+    counted = {chosen: _that_count(runs) for chosen, runs in candidates.items()}
+    if not sweep.choose:
+        return (), counted[()]
+    sign = 1 if sweep.higher_is_better else -1
+    scores = {
+        chosen: sign * float(np.mean([run[sweep.development] for run in runs]))
+        for chosen, runs in counted.items()
+        if runs and sweep.development in runs[0]
+    }
+    scores = {chosen: score for chosen, score in scores.items() if not np.isnan(score)}
+    if not scores:
+        return ("",) * len(sweep.choose), []
+    best = max(scores, key=lambda chosen: scores[chosen])
+    return best, counted[best]
+
+
+def _that_count(runs: List[Values]) -> List[Values]:
+    columns = {name for run in runs for name in run}
+    return [run for run in runs if columns and columns <= run.keys()]
+
+
+def _mean_and_deviation(values: List[float]) -> Tuple[str, str]:
+    if not values:
+        return "", ""
+    return str(float(np.mean(values))), str(float(np.std(values, ddof=1))) if len(values) > 1 else ""
+
+
+def _texts(point: Point, axes: Sequence[str]) -> Tuple[str, ...]:
+    return tuple(as_text(point[axis]) for axis in axes)
+
+
+def _numbers(content: Any, prefix: str = "") -> Values:
+    """The numbers in an object, those of objects in it with both names."""
+    found: Values = {}
+    for name, value in content.items():
+        if isinstance(value, dict):
+            found.update(_numbers(value, f"{prefix}{name}."))
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            found[prefix + name] = value
+    return found
+
+
+def _write_table(path: Path, rows: List[List[str]]) -> None:
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    os.replace(beside, path)

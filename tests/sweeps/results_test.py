@@ -1,0 +1,113 @@
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import pytest
+from allennlp.common import Params
+
+from attribution.sweeps.results import Measured, Results, Values, summary_table
+from attribution.sweeps.run import Run
+from attribution.sweeps.sweep import PlannedPoint, Sweep
+
+STEPS = {
+    "model": {"command": "train", "config": "x"},
+    "test": {"command": "evaluate", "archive": "{model}/a", "input": "x"},
+}
+
+
+def _sweep(**settings: Any) -> Sweep:
+    defaults: Dict[str, Any] = {
+        "axes": {"LR": [0.001, 0.0005], "SEED": [13, 42], "TASK": ["boolq", "anli"]},
+        "steps": STEPS,
+        "repeat": ["SEED"],
+        "choose": ["LR"],
+        "development": "model.dev",
+        "metrics": ["test.accuracy", "model.dev"],
+    }
+    return Sweep.from_params(Params(deepcopy({**defaults, **settings})))
+
+
+def _measured(task: str, lr: float, seed: int, dev: Optional[float], test: Optional[float]) -> Measured:
+    values: Values = {} if dev is None else {"model.dev": dev}
+    values.update({} if test is None else {"test.accuracy": test})
+    return Measured({"LR": lr, "SEED": seed, "TASK": task}, values)
+
+
+MEASURED = [
+    _measured("boolq", 0.001, 13, 0.5, 0.1),
+    _measured("boolq", 0.001, 42, 0.7, 0.2),  # Mean 0.6.
+    _measured("boolq", 0.0005, 13, 0.9, 0.3),
+    _measured("boolq", 0.0005, 42, 0.5, 0.7),  # Mean 0.7; a sample deviation of 0.4 / sqrt(2).
+    _measured("anli", 0.001, 13, 0.4, 0.5),
+    _measured("anli", 0.001, 42, 0.2, None),  # Does not count: its test failed.
+    _measured("anli", 0.0005, 13, 0.4, 0.6),  # As good as the first.
+    _measured("anli", 0.0005, 42, None, None),
+]
+
+
+def _dictionaries(table: List[List[str]]) -> List[Dict[str, str]]:
+    return [dict(zip(table[0], row)) for row in table[1:]]
+
+
+def test_mean_deviation_and_best_by_hand() -> None:
+    table = summary_table(_sweep(), MEASURED)
+    assert table[0] == [
+        "TASK", "LR", "n", "model.dev_mean", "model.dev_std", "test.accuracy_mean", "test.accuracy_std",
+    ]  # fmt: skip
+    boolq, anli = _dictionaries(table)
+    assert (boolq["TASK"], boolq["LR"], boolq["n"]) == ("boolq", "0.0005", "2")
+    assert float(boolq["model.dev_mean"]) == pytest.approx(0.7)
+    assert float(boolq["model.dev_std"]) == pytest.approx(0.282842712)
+    assert float(boolq["test.accuracy_mean"]) == pytest.approx(0.5)
+    assert float(boolq["test.accuracy_std"]) == pytest.approx(0.282842712)
+    assert anli == {
+        "TASK": "anli",
+        "LR": "0.001",
+        "n": "1",
+        "model.dev_mean": "0.4",
+        "model.dev_std": "",
+        "test.accuracy_mean": "0.5",
+        "test.accuracy_std": "",
+    }
+
+
+def test_lower_is_better() -> None:
+    boolq, _ = _dictionaries(summary_table(_sweep(higher_is_better=False), MEASURED))
+    assert boolq["LR"] == "0.001" and float(boolq["model.dev_mean"]) == pytest.approx(0.6)
+
+
+def test_nothing_repeated_or_chosen() -> None:
+    sweep = _sweep(repeat=None, choose=None, development=None, metrics=["test.accuracy"])
+    table = summary_table(sweep, MEASURED)
+    assert table[0] == ["LR", "SEED", "TASK", "n", "test.accuracy_mean", "test.accuracy_std"]
+    assert table[1] == ["0.001", "13", "boolq", "1", "0.1", ""] and table[8][3:] == ["0", "", ""] and len(table) == 9
+
+
+def test_a_loss_that_is_no_number_is_never_the_best() -> None:
+    measured = [_measured("boolq", 0.001, 13, float("nan"), 0.1), _measured("boolq", 0.0005, 13, 0.2, 0.3)]
+    assert _dictionaries(summary_table(_sweep(), measured))[0]["LR"] == "0.0005"
+    [row] = _dictionaries(summary_table(_sweep(), measured[:1]))
+    assert (row["LR"], row["n"], row["model.dev_mean"]) == ("", "0", "")
+
+
+def test_tables_and_complaints(tmp_path: Path) -> None:
+    sweep = _sweep(
+        axes={"SEED": [1, 2]}, choose=None, development=None, metrics=["model.a.b", "model.c", "model.d", "model.name"]
+    )
+    runs = [Run("model", tmp_path / f"SEED={seed}", {}, {}, ()) for seed in (1, 2)]
+    results = Results(sweep, [PlannedPoint({"SEED": 1}, {"model": runs[0]}), PlannedPoint({"SEED": 2}, {})], tmp_path)
+    results.write()
+    header = "SEED,model.a.b,model.c,model.d,model.name\n"
+    assert (tmp_path / "runs.csv").read_text() == f"{header}1,,,,\n2,,,,\n" and results.complaints() == []
+    runs[0].directory.mkdir()
+    (runs[0].directory / "metrics.json").write_text(json.dumps({"a": {"b": 0.5}, "c": 3, "name": "x"}))
+    results.write()
+    assert (tmp_path / "runs.csv").read_text() == f"{header}1,,,,\n2,,,,\n"  # Not finished.
+    runs[0].finish()
+    results.write()
+    assert (tmp_path / "runs.csv").read_text() == f"{header}1,0.5,3,,\n2,,,,\n"
+    assert (tmp_path / "results.csv").read_text().splitlines()[1] == "1,0.5,,3.0,,,,,"
+    assert results.complaints() == [
+        f"model.{name}: model has no number {name} in metrics.json; there are: a.b, c" for name in ("d", "name")
+    ]

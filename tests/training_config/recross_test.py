@@ -1,0 +1,255 @@
+"""ReCross's configurations, from the upstream training to scores by template, on tiny models."""
+
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+import torch
+from allennlp.common import Params
+
+from attribution.data.dataset_readers import TriplesReader
+from tests.conftest import ROWS
+
+CONFIGS = Path(__file__).parents[2] / "training_config" / "recross"
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "recross_triples"
+GROUP = {"imdb": "sentiment", "ag_news": "topic_classification"}
+
+
+def _rows(task: str, words: List[str]) -> List[Dict[str, Any]]:
+    labels = {"task": task, "template": "one"}
+    return [{**row, **labels, "input": f"{row['input']} {word}"} for row, word in zip(ROWS, words * 24)]
+
+
+@pytest.fixture
+def variables(
+    tiny_model: Callable[[str], str], write_jsonl: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Sets environment variables beside those of the tiny model and data."""
+    pool = _rows("imdb", ["red"])[:8] + _rows("ag_news", ["green"])[:8]
+
+    def set_all(**changes: Any) -> None:
+        given = {
+            "MODEL_NAME": tiny_model("bart"),
+            "VBART_NAME": tiny_model("bart"),
+            "SBERT_NAME": tiny_model("bert"),
+            "EXTRA_BOS": "true",
+            "NUM_BEAMS": "2",
+            "SIZE": "6",
+            "QUERY_SIZE": "3",
+            **changes,
+        }
+        for name, value in given.items():
+            monkeypatch.setenv(name, str(value))
+
+    set_all(
+        POOL_PATH=write_jsonl("pool.jsonl", pool),
+        UPSTREAM_PATH=write_jsonl("pool.jsonl", pool),
+        QUERY_PATH=write_jsonl("queries.jsonl", _rows("super_glue-cb", ["blue"])[:3]),
+        FEW_SHOT_PATH=write_jsonl("queries.jsonl", _rows("super_glue-cb", ["blue"])[:3]),
+        RETRIEVED_PATH=write_jsonl("retrieved.jsonl", pool[:6]),
+        OVERLAP_PATH=write_jsonl("test.jsonl", _rows("super_glue-cb", ["cat"])[:4]),
+    )
+    return set_all
+
+
+def _lines(path: Path) -> List[Dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name, extra_bos", [("bart", "true"), ("t5", "false")])
+def test_upstream(name: str, extra_bos: str, variables: Any, tiny_model: Any, allennlp: Any, tmp_path: Path) -> None:
+    settings = {"LOSS": "sum", "LABEL_SMOOTHING": "0.1", "GENERATE": "true", "EXTRA_BOS": extra_bos}
+    variables(MODEL_NAME=tiny_model(name), UPSTREAM_EPOCHS=1, VALIDATION_DATA_PATH=tmp_path / "test.jsonl", **settings)
+    result = allennlp("train", CONFIGS / "upstream.jsonnet", "-s", tmp_path / "run")
+    assert result.status == 0, result.stderr
+    assert "validation_soft_exact_match/one" in json.loads((tmp_path / "run" / "metrics.json").read_text())
+    # The folder is the MODEL_NAME of what follows.
+    variables(MODEL_NAME=tmp_path / "run" / "transformer", EXTRA_BOS=extra_bos)
+    result = allennlp("train", CONFIGS / "generalise.jsonnet", "-s", tmp_path / "next")
+    assert result.status == 0, result.stderr
+
+
+def test_published_settings(monkeypatch: pytest.MonkeyPatch, variables: Any) -> None:
+    for name in ("MODEL_NAME", "EXTRA_BOS", "NUM_BEAMS", "SIZE", "QUERY_SIZE"):
+        monkeypatch.delenv(name)
+    config = Params.from_file(CONFIGS / "generalise.jsonnet").as_dict()
+    reader, model, trainer = (config[part] for part in ("dataset_reader", "model", "trainer"))
+    assert (reader["model_name"], reader["extra_bos"]) == ("yuchenlin/BART0", True)
+    assert (reader["max_query_length"], reader["max_answer_length"]) == (512, 64)
+    assert (model["loss"], model["label_smoothing"], model["undouble"]) == ("sum", 0.1, True)
+    assert model["generation"] == {"num_beams": 4, "max_new_tokens": 64, "early_stopping": True}
+    assert (trainer["num_epochs"], trainer["grad_norm"], trainer["optimizer"]["lr"]) == (1, 0.1, 6e-6)
+    assert config["data_loader"]["batch_size"] == 4
+    monkeypatch.setenv("EPOCHS", "2")  # As published it had no effect.
+    assert Params.from_file(CONFIGS / "generalise.jsonnet").as_dict()["trainer"]["num_epochs"] == 2
+    monkeypatch.delenv("EPOCHS")
+    monkeypatch.setenv("MODE", "few_shot")
+    config = Params.from_file(CONFIGS / "generalise.jsonnet").as_dict()
+    assert (config["trainer"]["num_epochs"], config["trainer"]["optimizer"]["lr"]) == (5, 1e-5)
+    assert config["dataset_reader"]["max_query_length"] == 386
+    for aggregator, neighbours in (("quota", 32), ("mean_score", 48), ("round_robin", 512)):
+        monkeypatch.setenv("AGGREGATOR", aggregator)
+        config = Params.from_file(CONFIGS / "retrieve.jsonnet").as_dict()
+        assert (config["queries"]["size"], config["neighbours"]) == (16, neighbours)
+        assert config["aggregator"] == {"type": aggregator, "size": 512}
+    monkeypatch.setenv("RERANKER", "roberta")
+    config = Params.from_file(CONFIGS / "retrieve.jsonnet").as_dict()
+    assert config["aggregator"]["size"] == 1024
+    assert config["reranker"] == {"type": "cross_encoder", "model": "roberta", "size": 512, "upsampling": 2}
+
+
+@pytest.mark.parametrize(
+    "arm, aggregator",
+    [
+        ("bart0", "quota"),
+        ("bart0", "mean_score"),
+        *((arm, "round_robin") for arm in ("bart0", "bart0_both", "vbart", "sbert", "bm25", "random", "two_stage")),
+    ],
+)
+def test_arms(arm: str, aggregator: str, variables: Any, allennlp: Any, tmp_path: Path) -> None:
+    if arm == "sbert":
+        pytest.importorskip("sentence_transformers")
+    variables(ARM=arm, AGGREGATOR=aggregator)
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+    rows = _lines(tmp_path / "out" / "retrieved.jsonl")
+    assert len({row["index_id"] for row in rows}) == len(rows)
+    assert len(rows) == 6 if aggregator == "round_robin" else 2 <= len(rows) <= 6
+    assert json.loads((tmp_path / "out" / "composition.json").read_text())["queries"] == {
+        "used": 3,
+        "asked": 3,
+        "in_evaluation": 0,
+    }
+
+
+def test_rounds_draw_other_rows_and_other_queries(variables: Any, allennlp: Any, tmp_path: Path) -> None:
+    found, asked = [], []
+    variables(ARM="random", TARGET_PATH=tmp_path / "pool.jsonl", TARGET_SIZE=3, TASKS="all")
+    for name, number in (("0", 0), ("1", 1), ("again", 0)):
+        variables(ROUND=number)
+        assert allennlp("build-pool", CONFIGS / "target.jsonnet", "-s", tmp_path / f"queries_{name}").status == 0
+        result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / f"rows_{name}")
+        assert result.status == 0, result.stderr
+        asked.append([row["input"] for row in _lines(tmp_path / f"queries_{name}" / "pool.jsonl")])
+        found.append([row["index_id"] for row in _lines(tmp_path / f"rows_{name}" / "retrieved.jsonl")])
+    assert found[0] == found[2] != found[1] and asked[0] == asked[2] != asked[1]
+    assert {len(rows) for rows in found} == {6} and {len(rows) for rows in asked} == {3}
+
+
+def test_a_round_of_a_query_file(variables: Any, allennlp: Any, tmp_path: Path) -> None:
+    variables(TARGET_PATH=FIXTURES / "fewshot.json", SHOTS=4, ROUND=1)
+    result = allennlp("build-pool", CONFIGS / "target.jsonnet", "-s", tmp_path / "queries")
+    assert result.status == 0, result.stderr
+    expected = TriplesReader("unused", shots=4, round=1).examples(str(FIXTURES / "fewshot.json"))
+    rows = _lines(tmp_path / "queries" / "pool.jsonl")
+    assert sorted(row["input"] for row in rows) == sorted(example.input for example in expected)
+    assert all({"references", "task", "template", "id"} <= set(row) for row in rows)
+
+
+def test_without_a_group_and_without_the_targets_own_task(variables: Any, allennlp: Any, tmp_path: Path) -> None:
+    variables(ARM="bm25", REMOVE_GROUPS=GROUP["imdb"])
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "removed")
+    assert result.status == 0, result.stderr
+    assert {row["task"] for row in _lines(tmp_path / "removed" / "retrieved.jsonl")} == {"ag_news"}
+    variables(REMOVE_GROUPS="", QUERY_PATH=tmp_path / "pool.jsonl")
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "refused")
+    assert result.status == 1 and "rows of the target's own task imdb" in result.stderr
+    variables(OWN_TASK="drop")
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "dropped")
+    assert result.status == 0 and "8 of the target's own task left out" in result.stdout, result.stderr
+    variables(ARM="best")
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "wrong")
+    assert result.status == 1 and 'ARM is \\"best\\"; bart0, bart0_both, bi_encoder' in result.stderr.replace(
+        '"', '\\"'
+    )
+
+
+def test_stored_vectors_serve_all_rounds(variables: Any, allennlp: Any, tmp_path: Path) -> None:
+    variables(ARM="bart0")
+    assert allennlp("embed", CONFIGS / "embed.jsonnet", "-s", tmp_path / "vectors").status == 0
+    variables(VECTORS_PATH=tmp_path / "vectors")
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+
+
+def test_a_trained_index(variables: Any, write_jsonl: Any, allennlp: Any, tmp_path: Path) -> None:
+    tuples = [
+        {"query_examples": ["a red film"], "positive_examples": ["a cat"], "negative_examples": ["a dog", "a movie"]},
+        {"query_examples": ["a blue film"], "positive_examples": ["the cat"], "negative_examples": ["the dog"]},
+    ]
+    path = write_jsonl("tuples.jsonl", tuples)
+    variables(TUPLES_PATH=path, VALIDATION_DATA_PATH=path, EPOCHS=2, STEPS=2, BATCH_SIZE=2)
+    result = allennlp("train", CONFIGS / "bi_encoder.jsonnet", "-s", tmp_path / "bi_encoder")
+    assert result.status == 0, result.stderr
+    variables(ARM="bi_encoder", BI_ENCODER=tmp_path / "bi_encoder", SEARCH="faiss")
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+
+
+@pytest.mark.parametrize("mode", ["unsupervised", "few_shot", "mix", "none"])
+def test_merge_modes(mode: str, variables: Any, tiny_model: Any, allennlp: Any, tmp_path: Path) -> None:
+    variables(MODE=mode, EPOCHS=1)
+    run = tmp_path / "run"
+    result = allennlp("train", CONFIGS / "generalise.jsonnet", "-s", run)
+    assert result.status == 0, result.stderr
+    output, predictions = tmp_path / "test.json", tmp_path / "predictions.jsonl"
+    paths = ("--output-file", output, "--predictions-output-file", predictions)
+    result = allennlp("evaluate", run / "model.tar.gz", tmp_path / "test.jsonl", *paths)
+    assert result.status == 0, result.stderr
+    assert {"soft_exact_match", "soft_exact_match/one", "exact_match/one"} <= set(json.loads(output.read_text()))
+    assert [row["row"] for row in _lines(predictions)] == [0, 1, 2, 3]
+
+
+def test_mix_repeats_the_few_rows(variables: Any) -> None:
+    """As many of each: 6 retrieved rows once, 3 labelled ones twice (published: floor(|R| / |Q|) times)."""
+    from allennlp.common.util import prepare_environment
+    from allennlp.data import DataLoader, DatasetReader, Vocabulary
+
+    variables(MODE="mix")
+    config = Params.from_file(CONFIGS / "generalise.jsonnet")
+    prepare_environment(Params({}))
+    reader = DatasetReader.from_params(config["dataset_reader"])
+    loader = DataLoader.from_params(config["data_loader"], reader=reader, data_path=config["train_data_path"].as_dict())
+    loader.index_with(Vocabulary.empty())
+    batches = list(loader)
+    assert [len(batch["task"]) for batch in batches] == [4, 4, 4]
+    seen = [(task, row) for batch in batches for task, row in zip(batch["task"], batch["row"])]
+    assert sorted(row for task, row in seen if task == "retrieved") == [0, 1, 2, 3, 4, 5]
+    assert sorted(row for task, row in seen if task == "few_shot") == [0, 0, 1, 1, 2, 2]
+
+
+def test_two_stages(variables: Any, allennlp: Any, tmp_path: Path) -> None:
+    """The second starts from what the first left: with a rate of nothing it ends there."""
+    variables(EPOCHS=1, LEARNING_RATE="1e-2")
+    assert allennlp("train", CONFIGS / "generalise.jsonnet", "-s", tmp_path / "first").status == 0
+    variables(MODE="two_stage", LEARNING_RATE="0")
+    result = allennlp("train", CONFIGS / "generalise.jsonnet", "-s", tmp_path / "none")
+    assert result.status == 1 and "WEIGHTS_NAME" in result.stderr
+    variables(WEIGHTS_NAME=tmp_path / "first" / "best.th")
+    result = allennlp("train", CONFIGS / "generalise.jsonnet", "-s", tmp_path / "second")
+    assert result.status == 0, result.stderr
+    first, second = (torch.load(tmp_path / run / "best.th", weights_only=True) for run in ("first", "second"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_normalisations_do_not_decay(variables: Any) -> None:
+    """As published, BART's did: their names were not the ones looked for."""
+    from allennlp.data import Vocabulary
+    from allennlp.models import Model
+    from allennlp.training.optimizers import Optimizer
+
+    config = Params.from_file(CONFIGS / "generalise.jsonnet")
+    model = Model.from_params(config["model"], vocab=Vocabulary.empty())
+    named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+    optimizer = Optimizer.from_params(config["trainer"]["optimizer"], model_parameters=named)
+    decays = {id(weight): group["weight_decay"] for group in optimizer.param_groups for weight in group["params"]}
+    for name, weight in named:
+        spared = name.endswith("bias") or "layer_norm" in name or "layernorm_embedding" in name
+        assert decays[id(weight)] == (0 if spared else 0.01), name
+
+
+def test_an_unknown_mode(variables: Any, allennlp: Any, tmp_path: Path) -> None:
+    variables(MODE="both")
+    result = allennlp("train", CONFIGS / "generalise.jsonnet", "-s", tmp_path / "run")
+    assert result.status == 1 and "MODE is" in result.stderr and "unsupervised" in result.stderr

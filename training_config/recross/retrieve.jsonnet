@@ -1,0 +1,79 @@
+// ReCross's retrieval: 512 upstream rows for 16 unlabelled inputs of a target.
+//
+// POOL_PATH      the upstream rows: DIR/pool.jsonl of build_pool.jsonnet
+// QUERY_PATH     prompted inputs of the target: DIR/pool.jsonl of target.jsonnet
+// QUERY_SIZE     the first so many (16)
+// ARM            bart0 (the default): the upstream model's encoder; bart0_both, its decoder, too; vbart; sbert; bi_encoder;
+//                bm25; random; two_stage
+// MODEL_NAME     the upstream model (yuchenlin/BART0); VBART_NAME, SBERT_NAME, BI_ENCODER the other arms' models; POOLING
+//                and LAYER of those that are BART (mean, -1)
+// SIZE           rows in all (512)
+// RERANKER       a cross-encoder that chooses them among MU (2) times as many (none)
+// AGGREGATOR     round_robin (the default): queries in turns add the best that is not there yet, until there are SIZE;
+//                quota: SIZE / QUERY_SIZE of each, as published, less what two queries found; mean_score: the rows of the
+//                best mean score, of half as many again for each query
+// FIRST, SECOND  of two_stage: arms (bm25, bart0); CANDIDATES: rows that a query finds with the first (SIZE)
+// REMOVE_GROUPS  groups of data/recross_tasks.json to do without, with blanks between (none)
+// OWN_TASK       rows of the queries' own task: refuse (the default), drop or keep
+// OVERLAP_PATH   the target's test rows: pool rows that are among them are left out, and queries that are are counted
+// VECTORS_PATH   what embed.jsonnet wrote for the same ARM; INDEX_PATH where bm25 and faiss keep their index
+// SEARCH         of dense arms: exact or faiss (exact); ENGINE in_process or ray
+// SEED, ROUND    random draws by their sum (42, 0)
+local env = import '../common/env.libsonnet';
+local encoders = import 'encoders.libsonnet';
+local given(name) = env.optional(name, '') != '';
+local queries = env.integer('QUERY_SIZE', 16);
+local upsampling = if given('RERANKER') then std.parseJson(env.optional('MU', '2')) else 1;
+local size = std.ceil(env.integer('SIZE', 512) * upsampling);
+local share = std.ceil(size / queries);
+local indexed = { [if given('INDEX_PATH') then 'index']: env.required('INDEX_PATH') };
+local search = env.optional('SEARCH', 'exact');
+local dense(encoder) = {
+  type: search,
+  // ReCross ranks by distance; vectors of length one are ranked the same by their products.
+  metric: 'l2',
+  encoder: encoder,
+  [if given('VECTORS_PATH') then 'vectors']: env.required('VECTORS_PATH'),
+} + if search == 'faiss' then indexed else {};
+local one_stage = { [name]: dense(encoders[name]) for name in std.objectFields(encoders) } + {
+  bm25: { type: 'bm25' } + indexed,
+  random: { type: 'random', seed: env.integer('SEED', 42) + env.integer('ROUND', 0) },
+};
+local arms = one_stage {
+  two_stage: {
+    type: 'two_stage',
+    first: one_stage[env.optional('FIRST', 'bm25')],
+    second: one_stage[env.optional('SECOND', 'bart0')] + { vectors:: null, index:: null },
+    candidates: env.integer('CANDIDATES', size),
+  },
+};
+local arm = env.optional('ARM', 'bart0');
+local retriever =
+  if std.objectHas(arms, arm) then arms[arm]
+  else error 'ARM is "' + arm + '"; ' + std.join(', ', std.objectFields(arms)) + ' are possible';
+local aggregator = if arm == 'random' then 'round_robin' else env.optional('AGGREGATOR', 'round_robin');
+{
+  pool: { path: env.required('POOL_PATH') },
+  queries: {
+    path: env.required('QUERY_PATH'),
+    reader: { type: 'p3_jsonl', keep: ['task'] },
+    size: queries,
+    [if given('OVERLAP_PATH') then 'overlap']: { path: env.required('OVERLAP_PATH') },
+  },
+  retriever: if given('REMOVE_GROUPS') then {
+    type: 'group_removal',
+    retriever: retriever,
+    groups: (import '../../data/recross_tasks.json').groups,
+    remove: std.split(env.required('REMOVE_GROUPS'), ' '),
+  } else retriever,
+  neighbours: std.get({ quota: share, mean_score: std.ceil(1.5 * share) }, aggregator, size),
+  aggregator: { type: aggregator, size: size },
+  [if given('RERANKER') then 'reranker']: {
+    type: 'cross_encoder',
+    model: env.required('RERANKER'),
+    size: env.integer('SIZE', 512),
+    upsampling: upsampling,
+  },
+  own_task: env.optional('OWN_TASK', 'refuse'),
+  engine: env.optional('ENGINE', 'in_process'),
+}

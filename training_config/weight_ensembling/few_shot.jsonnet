@@ -1,0 +1,53 @@
+// A sweep: each task of a few-shot gym is tuned from scratch and from the merge of all other tasks' deltas, weighted by
+// each measure. `allennlp report DIR --rows TASK --columns INIT --baseline INIT=scratch` shows which start won.
+//
+// TASKS       names of tasks of the gym, with spaces between
+// INITS       scratch, uniform, group and measures, with spaces between (scratch uniform loss)
+// SHOT_SEEDS  samples of the gym (13 21 42)
+// RATES       learning rates, of which the best on development counts (5e-4)
+// GYM, DELTAS, MODEL_NAME and others are those of similarity.jsonnet (TARGET_DELTAS, BEFORE, AFTER, ...), of
+// ensemble.jsonnet (GROUPS, MERGER, ...) and of tune.jsonnet (UPDATES, METRIC, ...).
+local env = import '../common/env.libsonnet';
+local inits = std.split(env.optional('INITS', 'scratch uniform loss'), ' ');
+local merged = std.filter(function(init) init != 'scratch', inits);
+local measured = std.filter(function(init) !std.member(['uniform', 'group', 'learned'], init), merged);
+local metric = env.optional('METRIC', 'fewshot_gym');
+{
+  axes: {
+    TASK: std.split(env.required('TASKS'), ' '),
+    INIT: inits,
+    LEARNING_RATE: std.split(env.optional('RATES', '5e-4'), ' '),
+    SHOT_SEED: std.split(env.optional('SHOT_SEEDS', '13 21 42'), ' '),
+  },
+  steps: {
+    similarity: {
+      command: 'similarity',
+      config: 'similarity.jsonnet',
+      axes: ['INIT'],
+      only: { INIT: measured },
+      environment: { MEASURE: '{INIT}', TARGETS: env.required('GYM'), TARGET_NAMES: env.required('TASKS') },
+    },
+    merged: {
+      command: 'ensemble',
+      config: 'few_shot_merge.jsonnet',
+      axes: ['INIT'],
+      only: { INIT: merged },
+      environment: { SIMILARITY: '{similarity}/similarity.npz', TARGETS: env.required('TASKS') },
+    },
+    tuned: {
+      command: 'train',
+      config: 'tune.jsonnet',
+      environment: { DELTA_WEIGHTS: '{merged}/{TASK}' },
+    },
+    test: {
+      command: 'evaluate',
+      archive: '{tuned}/model.tar.gz',
+      input: env.required('GYM'),
+      overrides: { 'validation_dataset_reader.split': 'test' },
+    },
+  },
+  repeat: ['SHOT_SEED'],
+  choose: ['LEARNING_RATE'],
+  development: 'tuned.best_validation_' + metric,
+  metrics: ['test.' + metric],
+}
