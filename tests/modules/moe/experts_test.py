@@ -103,6 +103,23 @@ def test_gradients_reach_the_experts_and_the_routes(kind: str, tiny_model: Any) 
             assert weight.grad is not None
 
 
+@pytest.mark.parametrize("kind", ["layer", "feed_forward"])
+def test_gradients_of_chosen_experts_are_those_of_the_dense_mixture(kind: str, tiny_model: Any) -> None:
+    transformer, holder = with_experts(tiny_model("t5"), kind)
+    found = []
+    for dense in (False, True):
+        holder.layers = layer_routes(ONE_HOT, dense)
+        transformer.zero_grad()
+        transformer(input_ids=IDS, attention_mask=MASK, labels=TARGETS).loss.backward()
+        found.append({name: weight.grad for name, weight in transformer.named_parameters()})
+    for name, gradient in found[1].items():
+        sparse = found[0][name]
+        if sparse is None:
+            assert not gradient.any()
+        else:
+            assert torch.allclose(sparse, gradient, atol=1e-6, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [
