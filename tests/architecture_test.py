@@ -22,6 +22,7 @@ from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
 from attribution.ensembling import DeltaMerger, Weighting
 from attribution.modules.delta import DeltaModule
+from attribution.modules.moe import Experts, Router, RouteSelector, TaskRepresentation
 from attribution.reports import ReportSection
 from attribution.retrievers import QueryAggregator, Retriever
 from attribution.selection import CheckpointSelector
@@ -74,7 +75,8 @@ def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
-        TaskSimilarity, CheckpointSelector, TaskEmbedder, ReportSection,
+        TaskSimilarity, CheckpointSelector, TaskEmbedder, ReportSection, Experts, Router, RouteSelector,
+        TaskRepresentation,
     ]  # fmt: skip
     return [
         (base, name, subclass)

@@ -9,6 +9,7 @@ from attribution.commands.report import ReportCommand
 from attribution.commands.retrieve import Retrieve
 from attribution.commands.select import SelectCommand
 from attribution.commands.similarity import SimilarityCommand
+from attribution.commands.squeeze import SqueezeCommand
 from attribution.commands.sweep import SweepCommand
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "Retrieve",
     "SelectCommand",
     "SimilarityCommand",
+    "SqueezeCommand",
     "SweepCommand",
 ]

@@ -4,6 +4,7 @@ from attribution.models.delta_seq2seq import IA3Seq2Seq, LoadIA3Seq2Seq, MaMSeq2
 from attribution.models.generators import DropModel, NaturalInstructionsModel
 from attribution.models.prompted_model import PromptedModel
 from attribution.models.seq2seq import LoadSeq2Seq, Seq2Seq
+from attribution.models.task_moe import TaskMoESeq2Seq
 
 __all__ = [
     "BiEncoder",
@@ -16,4 +17,5 @@ __all__ = [
     "NaturalInstructionsModel",
     "PromptedModel",
     "Seq2Seq",
+    "TaskMoESeq2Seq",
 ]

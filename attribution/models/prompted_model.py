@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from contextlib import nullcontext
 from functools import cached_property
-from typing import Any, ContextManager, Dict, List, Optional, Sequence, cast
+from typing import Any, ContextManager, Dict, List, Optional, Sequence, Set, cast
 
 import torch
 import torch.nn.functional as F
@@ -283,10 +283,21 @@ class PromptedModel(Model):
         delta = model.get("delta")
         if isinstance(delta, Params):
             delta.pop("weights", None)
-        if delta is None and not cls.always_delta:
+        if not cls.leaves_base_out(model):
             for setting in ("checkpoint_for_initialization", "weights_file", "load_from_file"):
                 model.pop(setting, None)
         return super()._load(config, *args, **kwargs)
+
+    @classmethod
+    def leaves_base_out(cls, model: Params) -> bool:
+        """Whether archives hold what was trained, and not the weights below it."""
+        return cls.always_delta or model.get("delta") is not None
+
+    def _keep_trained(self, frozen: Set[str]) -> None:
+        """Leaves these names out of state dicts, checkpoints and archives."""
+        self._frozen = frozen
+        self.register_state_dict_post_hook(_drop_frozen)
+        self.register_load_state_dict_post_hook(_allow_frozen_to_miss)
 
     def _training_loss(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
         logits = self.target_logits(prompts, targets)
@@ -366,9 +377,8 @@ class PromptedModel(Model):
             delta.load(self.transformer, delta.weights, self.model_name)
         if self._positions is not None:
             self._positions -= delta.virtual_tokens
-        self._frozen = {name for name, weight in self.state_dict(keep_vars=True).items() if not weight.requires_grad}
-        self.register_state_dict_post_hook(_drop_frozen)
-        self.register_load_state_dict_post_hook(_allow_frozen_to_miss)
+        state = self.state_dict(keep_vars=True)
+        self._keep_trained({name for name, weight in state.items() if not weight.requires_grad})
 
     def _precision(self, device: torch.device) -> ContextManager[Any]:
         if self.bf16 and device.type == "cuda":

@@ -1,3 +1,3 @@
-from attribution.modules import delta
+from attribution.modules import delta, moe
 
-__all__ = ["delta"]
+__all__ = ["delta", "moe"]

@@ -1,5 +1,6 @@
 from attribution.training.save_delta import SaveDelta
 from attribution.training.save_transformer import SaveTransformer
 from attribution.training.ties_improve import TiesImprove
+from attribution.training.update_routing import UpdateRouting
 
-__all__ = ["SaveDelta", "SaveTransformer", "TiesImprove"]
+__all__ = ["SaveDelta", "SaveTransformer", "TiesImprove", "UpdateRouting"]

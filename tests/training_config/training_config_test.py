@@ -106,6 +106,8 @@ def environment(
         "DELTAS": "/nowhere/*",
         "COVARIANCE_PATH": rows,
         "TARGETS": "/nowhere",
+        "GYM": str(FIXTURES / "fewshot_gym"),
+        "ROUTER_FROM": "/nowhere",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -347,6 +349,35 @@ def test_task_moe_builds_a_gym(
     assert result.status == 0, result.stderr
     assert len(list((tmp_path / "gym" / "films").iterdir())) == 6
     assert (tmp_path / "gym" / "films" / "films_2_1_train.tsv").read_text().count("\n") == 4
+
+
+def test_task_moe_trains_in_two_stages(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "metrics.json").write_text('{"boolq": "ACC", "web_questions": "EM"}')
+    settings = {"UPDATES": "4", "EVERY": "2", "BATCH_SIZE": "2", "RATE": "1.5", "SEEDS": "13", "ANSWER_PREFIX": ""}
+    one, two = tmp_path / "one", tmp_path / "two"
+    for name, value in {**settings, "ROUTER_FROM": str(one), "TASK_METRICS": str(tmp_path / "metrics.json")}.items():
+        monkeypatch.setenv(name, value)
+    for stage, folder in (("stage_one", one), ("stage_two", two)):
+        result = allennlp("train", CONFIGS / "task_moe" / f"{stage}.jsonnet", "-s", folder)
+        assert result.status == 0, result.stderr
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert {"best_validation_fewshot_gym", "best_validation_fewshot_gym/boolq"} <= set(metrics)
+    weights = [torch.load(folder / "best.th", weights_only=True) for folder in (one, two)]
+    assert torch.equal(*[of["router.routers.3.2.weight"] for of in weights])
+    assert weights[1]["selector.temperature.updates"].item() == 2 * (metrics["best_epoch"] + 1)
+
+
+@pytest.mark.parametrize("selector", ["uniform", "task_random"])
+def test_task_moe_trains_without_a_router(
+    selector: str, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+) -> None:
+    settings = {"SELECTOR": selector, "N": "2", "UPDATES": "2", "EVERY": "2", "BATCH_SIZE": "2", "ONE_TASK": "true"}
+    for name, value in {**settings, "EXPERT": "lora", "SEEDS": "13"}.items():
+        monkeypatch.setenv(name, value)
+    result = allennlp("train", CONFIGS / "task_moe" / "stage_one.jsonnet", "-s", tmp_path / "run")
+    assert result.status == 0, result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,147 @@
+"""Which experts the rows of a batch take, and how the modules inside a transformer come to know it."""
+
+from contextlib import contextmanager
+from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+
+import torch
+from allennlp.common.checks import ConfigurationError
+
+
+class LayerRoute(NamedTuple):
+    """The routes of one layer."""
+
+    weights: torch.Tensor
+    """Shape: (batch, experts)"""
+    active: Tuple[int, ...]
+    """The experts that some row of the batch needs."""
+    chosen: Optional[torch.Tensor]
+    """The one expert of each row, where all rows have one alone and no gradient is wanted. Shape: (batch,)"""
+
+    def take(self, rows: torch.Tensor) -> "LayerRoute":
+        """Those of some rows. What is active stays so: their caches were made with it."""
+        return LayerRoute(self.weights[rows], self.active, None if self.chosen is None else self.chosen[rows])
+
+
+def layer_routes(routes: torch.Tensor, dense: bool = False) -> List[LayerRoute]:
+    """
+    # Parameters
+
+    routes : `torch.Tensor`
+        Weights of each layer's experts, for each row of a batch. Shape: (layers, batch, experts)
+    dense : `bool`, optional (default = `False`)
+        Run all experts, whatever their weights.
+
+    # Raises
+
+    `ConfigurationError` if the weights of a row are not convex.
+    """
+    detached = routes.detach()
+    convex = (detached.sum(-1) - 1).abs().le(1e-3).all() & detached.ge(0).all()
+    if not bool(convex):
+        raise ConfigurationError(f"routes must be 0 or more and sum to 1; of a row here they are {_worst(detached)}")
+    everything = dense or routes.requires_grad
+    # Shape: (layers,)
+    sparse = (detached == 1).any(-1).all(-1).tolist()
+    needed = (detached > 0).any(1).tolist()
+    chosen = detached.argmax(-1)
+    count = routes.size(-1)
+    return [
+        LayerRoute(
+            routes[layer],
+            tuple(range(count)) if everything else tuple(e for e in range(count) if needed[layer][e]),
+            chosen[layer] if sparse[layer] and not everything else None,
+        )
+        for layer in range(len(routes))
+    ]
+
+
+class RouteHolder:
+    """Hands the routes of a batch to the modules that were put into a transformer."""
+
+    def __init__(self) -> None:
+        self.layers: Optional[List[LayerRoute]] = None
+
+    def of(self, layer: int) -> LayerRoute:
+        if self.layers is None:
+            raise ConfigurationError("this transformer has experts, and no routes were set for the batch")
+        return self.layers[layer]
+
+    @contextmanager
+    def rows(self, rows: torch.Tensor) -> Iterator[None]:
+        """Within it the batch is some rows of what it was."""
+        whole = self.layers
+        self.layers = [route.take(rows) for route in whole or ()]
+        try:
+            yield
+        finally:
+            self.layers = whole
+
+    def __deepcopy__(self, memo: Any) -> "RouteHolder":
+        memo[id(self)] = copy = RouteHolder()
+        return copy
+
+
+class RoutedModule(torch.nn.Module):
+    """
+    Base of the modules that hold experts.
+
+    # Parameters
+
+    holder : `RouteHolder`
+        Has the routes of the batch.
+    layer : `int`
+        Which of the routed layers it belongs to.
+    """
+
+    def __init__(self, holder: RouteHolder, layer: int) -> None:
+        super().__init__()
+        self.holder = holder
+        self.layer = layer
+
+    @property
+    def route(self) -> LayerRoute:
+        return self.holder.of(self.layer)
+
+    def expert_tensors(self, expert: int) -> List[torch.nn.Parameter]:
+        """What distinguishes an expert; those of all experts in the same order."""
+        raise NotImplementedError
+
+    def row_weights(self, states: torch.Tensor, expert: int) -> torch.Tensor:
+        """An expert's weight for each row, to multiply `states` with. Shape: (rows, 1, 1, ...)"""
+        weights = per_row(self.route.weights[:, expert], len(states))
+        return weights.to(states.dtype).view(-1, *[1] * (states.dim() - 1))
+
+
+def per_row(values: torch.Tensor, rows: int) -> torch.Tensor:
+    """Repeats what belongs to each prompt for its beams or options, which stand together."""
+    return values if len(values) == rows else values.repeat_interleave(rows // len(values), dim=0)
+
+
+def _worst(routes: torch.Tensor) -> List[float]:
+    rows = routes.flatten(0, 1)
+    wrong = (rows.sum(-1) - 1).abs() + rows.clamp(max=0).abs().sum(-1)
+    return [round(value, 4) for value in rows[wrong.nan_to_num(torch.inf).argmax()].tolist()]
+
+
+class RowGroup(NamedTuple):
+    """The rows of a batch that take the same expert."""
+
+    expert: int
+    prompts: torch.Tensor
+    """Their places among the prompts. Shape: (prompts of the group,)"""
+
+    def places(self, rows: int, batch: int) -> torch.Tensor:
+        """Their places among `rows`, where each of `batch` prompts has as many beams or options, side by side."""
+        each = rows // batch
+        return (self.prompts.unsqueeze(1) * each + torch.arange(each, device=self.prompts.device)).flatten()
+
+
+def row_groups(chosen: torch.Tensor, active: Tuple[int, ...]) -> List[RowGroup]:
+    """Those that are not empty."""
+    groups = [RowGroup(expert, (chosen == expert).nonzero().squeeze(1)) for expert in active]
+    return [group for group in groups if len(group.prompts)]
+
+
+def in_order(pieces: List[torch.Tensor], places: List[torch.Tensor]) -> torch.Tensor:
+    """The rows of all groups, each in its place again."""
+    return torch.cat(pieces).index_select(0, torch.cat(places).argsort())

@@ -1,0 +1,81 @@
+"""Updates are counted, and experts and router take turns."""
+
+import copy
+from types import SimpleNamespace
+from typing import Any, Dict
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from attribution.training import UpdateRouting
+from tests.models.conftest import make_batch, make_model
+
+MOE: Dict[str, Any] = {
+    "type": "task_moe_seq2seq",
+    "task": "birds",
+    "router": {"type": "linear", "hidden_size": 4},
+    "selector": {"type": "gumbel_softmax", "temperature": {"start": 2.0, "floor": 0.1, "rate": 0.1}},
+}
+
+
+def model_of(folder: str, **settings: Any) -> Any:
+    embedder = {"type": "learned", "tasks": ["birds"], "size": 4}
+    return make_model(folder, **copy.deepcopy({**MOE, "task_vectors": embedder, **settings})).train()
+
+
+def update(callback: Any, trainer: Any) -> None:
+    callback.on_batch(trainer, [], [], {}, 0, 0, is_training=True)
+
+
+def test_what_is_not_on_turn_does_not_move(tiny_model: Any) -> None:
+    """As published, momentum and weight decay went on moving it."""
+    model = model_of(tiny_model("bart"), selector={"type": "softmax"})
+    trainer = SimpleNamespace(model=model, _distributed=False)
+    callback = UpdateRouting("", alternate=2)
+    optimizer = torch.optim.AdamW(model.parameters(), 0.01, weight_decay=0.1)
+    batch = make_batch(tiny_model("bart"))
+    callback.on_start(trainer)
+    moved = []
+    for _ in range(6):
+        before = {name: weight.clone() for name, weight in model.named_parameters()}
+        optimizer.zero_grad()
+        model(**batch)["loss"].backward()
+        optimizer.step()
+        update(callback, trainer)
+        changed = [name for name, weight in model.named_parameters() if not torch.equal(weight, before[name])]
+        moved.append({name.split(".")[0] for name in changed})
+    routes = {"router", "task_vectors"}
+    assert moved == [{"transformer"}, {"transformer"}, routes, routes, {"transformer"}, {"transformer"}]
+    callback.on_end(trainer)
+    assert all(weight.requires_grad for weight in model.parameters()) and model.updates == 6
+
+
+def test_a_turn_goes_on_after_recovery(tiny_model: Any) -> None:
+    model = model_of(tiny_model("bart"))
+    model.selector.temperature.updates += 3
+    UpdateRouting("", alternate=2).on_start(SimpleNamespace(model=model, _distributed=False))
+    assert model.router.routers[0][0].weight.requires_grad
+    assert not any(weight.requires_grad for weight in model.transformer.parameters())
+
+
+def test_temperature_and_evaluation(tiny_model: Any) -> None:
+    model = model_of(tiny_model("bart"))
+    trainer = SimpleNamespace(model=model, _distributed=False)
+    callback = UpdateRouting("")
+    callback.on_start(trainer)
+    for is_training in (True, False, True):
+        callback.on_batch(trainer, [], [], {}, 0, 0, is_training=is_training)
+    assert model.updates == 2 and 1.6 < model.selector.temperature.value < 1.7
+
+
+def test_wrong_settings(tiny_model: Any) -> None:
+    with pytest.raises(ConfigurationError, match="alternate is 0"):
+        UpdateRouting("", alternate=0)
+    with pytest.raises(ConfigurationError, match="the model has no routes"):
+        UpdateRouting("").on_start(SimpleNamespace(model=make_model(tiny_model("bart"))))
+    fixed = model_of(tiny_model("bart"), selector={"type": "uniform"})
+    with pytest.raises(ConfigurationError, match="needs a router that is trained"):
+        UpdateRouting("", alternate=1).on_start(SimpleNamespace(model=fixed, _distributed=False))
+    with pytest.raises(ConfigurationError, match="for one process"):
+        UpdateRouting("", alternate=1).on_start(SimpleNamespace(model=model_of(tiny_model("bart")), _distributed=True))
