@@ -10,6 +10,7 @@ from attribution.data.dataset_readers.qasper import QasperEvidenceReader
 from attribution.data.dataset_readers.rank_classification import RankClassificationReader
 from attribution.data.dataset_readers.recross_triples import TriplesReader
 from attribution.data.dataset_readers.template import TemplateReader
+from attribution.data.dataset_readers.text_pairs import TextPair, TextPairReader
 
 __all__ = [
     "DropReader",
@@ -24,6 +25,8 @@ __all__ = [
     "QasperEvidenceReader",
     "RankClassificationReader",
     "TemplateReader",
+    "TextPair",
+    "TextPairReader",
     "TriplesReader",
     "probing",
 ]
