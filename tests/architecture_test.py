@@ -22,6 +22,7 @@ from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
 from attribution.ensembling import DeltaMerger, Weighting
 from attribution.modules.delta import DeltaModule
+from attribution.rerankers import Reranker
 from attribution.retrievers import QueryAggregator, Retriever
 from attribution.selection import CheckpointSelector
 from attribution.similarity import TaskSimilarity
@@ -33,7 +34,7 @@ LAYERS = [
     {"common"},
     {"data", "encoders", "modules"},
     {"retrievers", "metrics", "models"},
-    {"predictors", "similarity", "ensembling", "selection", "training"},
+    {"predictors", "rerankers", "similarity", "ensembling", "selection", "training"},
     {"commands"},
 ]
 
@@ -71,7 +72,7 @@ def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
-        TaskSimilarity, CheckpointSelector,
+        TaskSimilarity, CheckpointSelector, Reranker,
     ]  # fmt: skip
     return [
         (base, name, subclass)

@@ -4,6 +4,7 @@ from attribution.commands.build_pool import BuildPool
 from attribution.commands.embed import Embed
 from attribution.commands.ensemble import EnsembleCommand
 from attribution.commands.novelty import NoveltyCommand
+from attribution.commands.rerank import RerankCommand
 from attribution.commands.retrieve import Retrieve
 from attribution.commands.select import SelectCommand
 from attribution.commands.similarity import SimilarityCommand
@@ -16,6 +17,7 @@ __all__ = [
     "Embed",
     "EnsembleCommand",
     "NoveltyCommand",
+    "RerankCommand",
     "Retrieve",
     "SelectCommand",
     "SimilarityCommand",
