@@ -21,6 +21,7 @@ import attribution
 from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
 from attribution.ensembling import DeltaMerger, Weighting
+from attribution.mining import TupleMiner
 from attribution.modules.delta import DeltaModule
 from attribution.rerankers import Reranker
 from attribution.retrievers import QueryAggregator, Retriever
@@ -34,7 +35,7 @@ LAYERS = [
     {"common"},
     {"data", "encoders", "modules"},
     {"retrievers", "metrics", "models"},
-    {"predictors", "rerankers", "similarity", "ensembling", "selection", "training"},
+    {"predictors", "rerankers", "mining", "similarity", "ensembling", "selection", "training"},
     {"commands"},
 ]
 
@@ -72,7 +73,7 @@ def _registered() -> List[Tuple[type, str, type]]:
     bases = [
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
-        TaskSimilarity, CheckpointSelector, Reranker,
+        TaskSimilarity, CheckpointSelector, Reranker, TupleMiner,
     ]  # fmt: skip
     return [
         (base, name, subclass)

@@ -1,8 +1,10 @@
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.build_gym import BuildGym
 from attribution.commands.build_pool import BuildPool
+from attribution.commands.compare_rerankers import CompareRerankers
 from attribution.commands.embed import Embed
 from attribution.commands.ensemble import EnsembleCommand
+from attribution.commands.mine_tuples import MineTuples
 from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.rerank import RerankCommand
 from attribution.commands.retrieve import Retrieve
@@ -14,8 +16,10 @@ __all__ = [
     "ArtefactJob",
     "BuildGym",
     "BuildPool",
+    "CompareRerankers",
     "Embed",
     "EnsembleCommand",
+    "MineTuples",
     "NoveltyCommand",
     "RerankCommand",
     "Retrieve",
