@@ -19,6 +19,7 @@ from attribution.data.fields import pad_token_ids
 from attribution.data.pair_tokenizer import EncodedPairs, PairTokenizer
 from attribution.encoders.batched import batches_of_similar_length
 from attribution.models.pair_classifier import PairClassifier, load_classifier, pair_logits
+from attribution.rerankers.first_token import compute_first_token_only
 from attribution.rerankers.reranker import Reranker
 from attribution.rerankers.score_cache import Pair, ScoreCache, in_windows, pair_key
 
@@ -179,6 +180,7 @@ class CrossEncoderReranker(Reranker):
         if not 0 <= self._label < logits:
             raise ConfigurationError(f"cross_encoder {self.model}: has {logits} labels; positive_label {self._label}")
         transformer = transformer.to(self.device).eval()
+        compute_first_token_only(transformer)
         self._transformer = transformer.bfloat16() if self.bf16 else transformer
 
     def _score_batch(self, encoded: EncodedPairs, batch: List[int]) -> torch.Tensor:
