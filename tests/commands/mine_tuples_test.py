@@ -8,6 +8,7 @@ import pytest
 from attribution.mining import LossMiner
 from attribution.rerankers import CrossEncoderReranker
 from tests.mining.conftest import mixture, mixture_path  # noqa: F401
+from tests.rerankers import conftest as rerankers  # noqa: F401  registers the reranker "tests_nearness"
 
 RECROSS = Path(__file__).parents[2] / "training_config" / "recross"
 
@@ -23,11 +24,11 @@ def config(mixture_path: str, tiny_model: Any, tmp_path: Path) -> Callable[..., 
         "queries": 3,
         "held_out": 8,
         "neighbours": 20,
-        "candidates": 16,
-        "group_size": 4,
-        "rounds": 4,
-        "positives": 4,
-        "negatives": 4,
+        "candidates": 24,
+        "group_size": 3,
+        "rounds": 8,
+        "positives": 3,
+        "negatives": 5,
         "learning_rate": 0.03,
         "max_norm": 1.0,
     }
@@ -150,12 +151,12 @@ def test_a_killed_mining_ends_with_the_same_bytes(
     "changes, message",
     [
         ({"size": 0}, "loss: size is 0"),
-        ({"candidates": 7}, "loss: candidates is 7; more than group_size"),
+        ({"candidates": 3}, "loss: candidates is 3; more than group_size"),
         ({"group_size": 24}, "more than group_size (24) are needed"),
         ({"query_tasks": ["absent"]}, "query_tasks are none of the pool's, ['animals'"),
         ({"queries": 24}, "no task has 24 rows for queries and one to hold out"),
         ({"neighbours": 1}, "no query set found 8 candidates"),
-        ({"reranker": {"type": "tests_nearness", "size": 5}}, "reranker.size is 5, candidates 16"),
+        ({"reranker": {"type": "tests_nearness", "size": 5}}, "reranker.size is 5, candidates 24"),
         ({"dev_share": 1}, "dev_share is 1"),
         ({"model": {"type": "pair_classifier", "model_name": "T5"}}, "use seq2seq"),
         ({"type": "groups", "groups": {"a": ["queries", "useful"]}}, "two groups are needed"),

@@ -101,6 +101,7 @@ def environment(
         "STEPS": "5",
         "DELTAS": "/nowhere/*",
         "COVARIANCE_PATH": rows,
+        "RERANKER": "/nowhere",
         "TARGETS": "/nowhere",
     }
     for name, value in variables.items():
