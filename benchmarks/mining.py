@@ -29,17 +29,17 @@ from attribution.retrievers import RandomRetriever
 
 tiny: Any = import_module("tests.conftest")
 SIZES = {"d_model": 256, "d_kv": 32, "d_ff": 512, "num_layers": 4, "num_heads": 8}
-GROUP_SIZE, TEACHING_STEPS = 20, 60
+GROUP_SIZE, TEACHING_STEPS = 20, 30
 # Task -> its answers, of which the prompt's first word says which one it is.
 ANSWERS = {"own": ("yes", "no"), "useful": ("yes", "no"), "colours": ("red", "blue"), "numbers": ("one", "two")}
 
 
 def rows(task: str, count: int, generator: random.Random) -> List[List[str]]:
-    """Prompts of 40 to 120 words."""
+    """Prompts of 30 to 80 words."""
     found = []
     for _ in range(count):
         place = generator.randrange(2)
-        words = generator.choices(tiny.WORDS, k=generator.randint(40, 120))
+        words = generator.choices(tiny.WORDS, k=generator.randint(30, 80))
         found.append([" ".join([("good", "bad")[place], *words]), ANSWERS[task][place]])
     return found
 

@@ -31,7 +31,7 @@ class TupleMining(ArtefactJob):
         The upstream rows. Targets of yours do not belong into it: `exclude_tasks`.
     miner : `TupleMiner`
     dev_share : `float`, optional (default = `0.15`)
-        The first tuples, this share of them, are for validation.
+        The first tuples, this share of them and at least one, are for validation.
     seed : `int`, optional (default = `0`)
         For whatever draws random numbers and has no seed of its own.
     """
@@ -53,7 +53,7 @@ class TupleMining(ArtefactJob):
         """Writes `train.jsonl`, `dev.jsonl` and `test.jsonl`, each if it has a tuple, and `tuples.json`, about them."""
         tuples = list(self.miner.mine(self.pool, directory, engine))
         own = [mined for mined in tuples if not mined.reserved]
-        dev = int(self.dev_share * len(own))
+        dev = min(len(own) - 1, max(1, round(self.dev_share * len(own)))) if self.dev_share else 0
         splits = dict(zip(_SPLITS, (own[:dev], own[dev:], [mined for mined in tuples if mined.reserved])))
         for name, some in splits.items():
             if some:

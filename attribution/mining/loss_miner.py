@@ -3,9 +3,10 @@
 import json
 from math import ceil
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+import torch
 from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
@@ -17,7 +18,7 @@ from attribution.mining.tuned_copy import TunedCopy
 from attribution.mining.tuple_miner import MinedTuple, TupleMiner, check_counts, rows_by_task
 from attribution.modules.delta import DeltaModule, Lora
 from attribution.rerankers import Reranker
-from attribution.retrievers import Pool, Retriever, RoundRobinAggregator
+from attribution.retrievers import Pool, Retrieved, Retriever, RoundRobinAggregator
 
 LOSSES = "losses.jsonl"
 _CANDIDATES = "candidates.json"
@@ -208,7 +209,9 @@ class LossMiner(TupleMiner):
         `losses`, each candidate's mean over the groups that it was in, and `untuned`, that of the model as it is.
         """
         if self._copy is None:
-            self._copy = TunedCopy(self.model, self.delta, *self.tuning)
+            with torch.random.fork_rng():
+                torch.manual_seed(self.seed)  # A delta starts at random, and in every worker the same.
+                self._copy = TunedCopy(self.model, self.delta, *self.tuning)
         copy = self._copy
         candidates = copy.examples(work.candidates, self.lengths)
         held_out = copy.batches(copy.examples(work.held_out, self.lengths))
@@ -229,19 +232,18 @@ class LossMiner(TupleMiner):
         rows = _with_answers(pool, every)
         sets, about = self._draw(pool, rows)
         about["rows_without_an_answer"] = sum(map(len, every.values())) - sum(map(len, rows.values()))
+        usable = np.concatenate(list(rows.values()))
         chosen: List[QuerySet] = []
         for task in dict.fromkeys(query_set.task for query_set in sets):
             of_task = [query_set for query_set in sets if query_set.task == task]
             numbers = [number for query_set in of_task for number in query_set.queries]
             texts = _texts(pool, numbers)
-            others = pool.without_tasks([task])
-            found = self.retriever.retrieve(others, texts, self.neighbours, engine)
+            found = self.retriever.retrieve(pool.without_tasks([task]), texts, self.neighbours, engine)
+            ids = np.where(np.isin(found.ids, usable), found.ids, -1)
             for place, query_set in enumerate(of_task):
                 part = slice(place * self.queries, (place + 1) * self.queries)
-                few = type(found)(found.ids[part], found.scores[part])
-                chosen.append(
-                    query_set._replace(candidates=self._choose(pool, texts[part], few, rows, engine, directory))
-                )
+                candidates = self._choose(pool, texts[part], Retrieved(ids[part], found.scores[part]), engine)
+                chosen.append(query_set._replace(candidates=candidates))
         enough = [query_set for query_set in chosen if len(query_set.candidates) >= self.positives + self.negatives]
         about["query_sets_with_too_few_candidates"] = len(chosen) - len(enough)
         about["query_sets_with_fewer_candidates_than_asked"] = sum(
@@ -251,7 +253,7 @@ class LossMiner(TupleMiner):
             raise ConfigurationError(f"loss: no query set found {self.positives + self.negatives} candidates; {about}")
         write_json(directory / _CANDIDATES, {"about": about, "sets": sorted(enough)})
 
-    def _draw(self, pool: Pool, rows: Dict[str, np.ndarray]) -> Any:
+    def _draw(self, pool: Pool, rows: Dict[str, np.ndarray]) -> Tuple[List[QuerySet], Dict[str, Any]]:
         """Query sets without candidates yet, and what was left out."""
         wanted = self.query_tasks or [task for tasks in (self.groups or {"all": list(rows)}).values() for task in tasks]
         if self.query_tasks and not set(self.query_tasks) & set(rows):
@@ -274,18 +276,8 @@ class LossMiner(TupleMiner):
         }
         return sets, about
 
-    def _choose(
-        self,
-        pool: Pool,
-        queries: Sequence[str],
-        found: Any,
-        rows: Dict[str, np.ndarray],
-        engine: Engine,
-        directory: Path,
-    ) -> List[int]:
-        """Of what the queries found in turns, rows with an answer."""
-        usable = np.concatenate(list(rows.values()))
-        found = type(found)(np.where(np.isin(found.ids, usable), found.ids, -1), found.scores)
+    def _choose(self, pool: Pool, queries: Sequence[str], found: Retrieved, engine: Engine) -> List[int]:
+        """What the queries found, in turns."""
         size = self.candidates if self.reranker is None else self.reranker.candidates
         ranked = RoundRobinAggregator(size).aggregate(found)
         if self.reranker is not None and len(ranked.ids):

@@ -32,7 +32,7 @@ def test_mine_train_and_mine_again(tiny_model: Any, tiny_classifier: Any, write_
     result = subprocess.run(script, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     for iteration in (0, 1):
-        assert json.loads((tmp_path / "run" / f"tuples_{iteration}" / "tuples.json").read_text())["train"] == 2
+        assert json.loads((tmp_path / "run" / f"tuples_{iteration}" / "tuples.json").read_text())["train"] == 1
         assert (tmp_path / "run" / f"reranker_{iteration}" / "model.tar.gz").is_file()
     manifest = json.loads((tmp_path / "run" / "tuples_1" / "manifest.json").read_text())
     assert manifest["configuration"]["miner"]["reranker"]["model"] == str(tmp_path / "run" / "reranker_0")
