@@ -28,7 +28,7 @@ from attribution.modules.delta import FullFineTuning
 from attribution.retrievers import RandomRetriever
 
 tiny: Any = import_module("tests.conftest")
-SIZES = {"d_model": 256, "d_kv": 32, "d_ff": 512, "num_layers": 4, "num_heads": 8}
+SIZES: Any = {"d_model": 256, "d_kv": 32, "d_ff": 512, "num_layers": 4, "num_heads": 8, "decoder_start_token_id": 0}
 GROUP_SIZE, TEACHING_STEPS = 20, 30
 # Task -> its answers, of which the prompt's first word says which one it is.
 ANSWERS = {"own": ("yes", "no"), "useful": ("yes", "no"), "colours": ("red", "blue"), "numbers": ("one", "two")}
@@ -79,9 +79,7 @@ def main() -> None:
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as name:
         model = str(tiny.build_model("t5", Path(name)))
-        config = T5Config(
-            vocab_size=tiny.VOCABULARY_SIZE, pad_token_id=0, eos_token_id=2, decoder_start_token_id=0, **SIZES
-        )
+        config = T5Config(vocab_size=tiny.VOCABULARY_SIZE, pad_token_id=0, eos_token_id=2, **SIZES)
         AutoModelForSeq2SeqLM.from_config(config).save_pretrained(model)
         teach(model, generator)
         texts = [row for task in list(ANSWERS)[1:] for row in rows(task, -(-candidates // 3), generator)][:candidates]
