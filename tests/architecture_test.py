@@ -21,9 +21,11 @@ import attribution
 from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
 from attribution.ensembling import DeltaMerger, Weighting
+from attribution.mining import TupleMiner
 from attribution.modules.delta import DeltaModule
 from attribution.modules.moe import Experts, Router, RouteSelector, TaskRepresentation
 from attribution.reports import ReportSection
+from attribution.rerankers import Reranker
 from attribution.retrievers import QueryAggregator, Retriever
 from attribution.selection import CheckpointSelector
 from attribution.similarity import TaskSimilarity
@@ -36,7 +38,7 @@ LAYERS = [
     {"common"},
     {"data", "encoders", "modules"},
     {"retrievers", "metrics", "models"},
-    {"predictors", "similarity", "ensembling", "selection", "training"},
+    {"predictors", "rerankers", "mining", "similarity", "ensembling", "selection", "training"},
     {"task_vectors", "reports"},
     {"commands", "sweeps"},
 ]
@@ -76,7 +78,7 @@ def _registered() -> List[Tuple[type, str, type]]:
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
         TaskSimilarity, CheckpointSelector, TaskEmbedder, ReportSection, Experts, Router, RouteSelector,
-        TaskRepresentation,
+        TaskRepresentation, Reranker, TupleMiner,
     ]  # fmt: skip
     return [
         (base, name, subclass)

@@ -13,6 +13,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
     BartConfig,
     BertConfig,
     EncoderDecoderConfig,
@@ -184,6 +186,40 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]
         if name not in built:
             built[name] = str(build_model(name, tmp_path_factory.mktemp(f"{name}_model")))
         return built[name]
+
+    return get
+
+
+def build_classifier(folder: Path, num_labels: int = 2, **settings: Any) -> str:
+    """A tiny random BERT classifier; its tokenizer puts a separator between the texts of a pair."""
+    build_model("bert", folder)
+    rust = AutoTokenizer.from_pretrained(folder).backend_tokenizer
+    special = [(token, rust.token_to_id(token)) for token in ("<s>", "</s>")]
+    rust.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B:1 </s>:1", special_tokens=special
+    )
+    names = ["input_ids", "token_type_ids", "attention_mask"]
+    PreTrainedTokenizerFast(
+        tokenizer_object=rust, pad_token="<pad>", unk_token="<unk>", model_input_names=names
+    ).save_pretrained(folder)
+    torch.manual_seed(7)
+    model = AutoModelForSequenceClassification.from_config(BertConfig(**{**_BERT, **settings}, num_labels=num_labels))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.2)
+    model.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """number of labels -> folder of a tiny random classifier, built once a session."""
+    built: Dict[int, str] = {}
+
+    def get(num_labels: int = 2) -> str:
+        if num_labels not in built:
+            built[num_labels] = build_classifier(tmp_path_factory.mktemp(f"classifier_{num_labels}"), num_labels)
+        return built[num_labels]
 
     return get
 

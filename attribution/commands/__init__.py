@@ -1,11 +1,14 @@
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.build_gym import BuildGym
 from attribution.commands.build_pool import BuildPool
+from attribution.commands.compare_rerankers import CompareRerankers
 from attribution.commands.embed import Embed
 from attribution.commands.embed_tasks import EmbedTasks
 from attribution.commands.ensemble import EnsembleCommand
+from attribution.commands.mine_tuples import MineTuples
 from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.report import ReportCommand
+from attribution.commands.rerank import RerankCommand
 from attribution.commands.retrieve import Retrieve
 from attribution.commands.select import SelectCommand
 from attribution.commands.similarity import SimilarityCommand
@@ -17,11 +20,14 @@ __all__ = [
     "ArtefactJob",
     "BuildGym",
     "BuildPool",
+    "CompareRerankers",
     "Embed",
     "EmbedTasks",
     "EnsembleCommand",
+    "MineTuples",
     "NoveltyCommand",
     "ReportCommand",
+    "RerankCommand",
     "Retrieve",
     "SelectCommand",
     "SimilarityCommand",

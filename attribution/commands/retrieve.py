@@ -6,10 +6,11 @@ import argparse
 import json
 import logging
 import re
+import shutil
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
@@ -21,6 +22,8 @@ from allennlp.common.tqdm import Tqdm
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.artefacts import MANIFEST, PLAN, Identity, write_json
 from attribution.common.engines import Engine
+from attribution.rerankers import Reranker
+from attribution.rerankers.reranker import told
 from attribution.retrievers import (
     Coreset,
     FrequencyAggregator,
@@ -40,9 +43,10 @@ TRAINING_ROWS = "retrieved.jsonl"
 SEARCH_LOG = "search_log.jsonl"
 COMPOSITION = "composition.json"
 SEARCH = "search.json"
+RERANKING = "reranking"
 
 _TARGET_NAME = re.compile(r"\w[\w.+-]{0,99}")
-_OWN_FILES = (MANIFEST, PLAN, COMPOSITION, SEARCH, "composition.npz", "composition.tsv")
+_OWN_FILES = (MANIFEST, PLAN, COMPOSITION, SEARCH, RERANKING, "composition.npz", "composition.tsv")
 _DROPPED = {
     "equal": "equal to evaluation rows",
     "nearly_equal": "nearly_equal to evaluation rows",
@@ -61,6 +65,8 @@ class Target(NamedTuple):
     """How many rows were left out: of its evaluation, those that were found; of its own task, those of the pool."""
     queries: Dict[str, int]
     """How many it has."""
+    reranked: Dict[str, Any]
+    """What is to be said of the reranking; empty if there was none."""
 
 
 class Retrieval(ArtefactJob):
@@ -81,6 +87,8 @@ class Retrieval(ArtefactJob):
         Rows that each query finds.
     aggregator : `QueryAggregator`, optional (default = `frequency`, keeping all)
         How the queries' rows become one list.
+    reranker : `Reranker`, optional
+        Puts the beginning of that list in a better order and keeps the best of it, as `allennlp rerank` does later.
     coreset : `Coreset`, optional
         Which few of the aggregated rows to keep.
     own_task : `str`, optional (default = `"keep"`)
@@ -99,6 +107,7 @@ class Retrieval(ArtefactJob):
         targets: Optional[Dict[str, Queries]] = None,
         neighbours: int = 500,
         aggregator: Optional[QueryAggregator] = None,
+        reranker: Optional[Reranker] = None,
         coreset: Optional[Coreset] = None,
         own_task: str = "keep",
         seed: int = 0,
@@ -120,6 +129,7 @@ class Retrieval(ArtefactJob):
         self.several = queries is None
         self.neighbours = neighbours
         self.aggregator = aggregator or FrequencyAggregator()
+        self.reranker = reranker
         self.coreset = coreset
         self.own_task = own_task
 
@@ -132,10 +142,12 @@ class Retrieval(ArtefactJob):
         return files
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
+        reranker = {} if self.reranker is None else {"reranker": self.reranker.identity()}
         coreset = {} if self.coreset is None else {"coreset": self.coreset.encoder.identity}
         readers = {name: queries.reader.choices() for name, queries in self.targets.items()}
         of_readers = {"readers": readers} if any(readers.values()) else {}
-        return {**super().identity(configuration), "retriever": self.retriever.identity(), **coreset, **of_readers}
+        retriever = {"retriever": self.retriever.identity()}
+        return {**super().identity(configuration), **retriever, **reranker, **coreset, **of_readers}
 
     def run(self, directory: Path, engine: Engine) -> str:
         """
@@ -156,17 +168,19 @@ class Retrieval(ArtefactJob):
             folder = directory / name if self.several else directory
             folder.mkdir(exist_ok=True)
             write_search_log(queries.texts, found, folder / SEARCH_LOG)
-            ranked, dropped = self._choose(queries, found)
-            chosen.append(Target(name, folder, ranked, {**dropped, **own_rows.get(name, {})}, queries.about()))
+            ranked, dropped, reranked = self._choose(queries, found, engine, directory)
+            dropped.update(own_rows.get(name, {}))
+            chosen.append(Target(name, folder, ranked, dropped, queries.about(), reranked))
+        shutil.rmtree(directory / RERANKING, ignore_errors=True)
         compositions = write_training_rows(self.pool, chosen)
         for target, composition in zip(chosen, compositions):
             write_json(target.folder / COMPOSITION, composition)
-        matrix = _matrix(chosen, compositions, sorted(self.pool.tasks))
-        matrix.save(directory / "composition.npz")
+        names = [target.name for target in chosen]
+        composition_matrix(names, compositions, sorted(self.pool.tasks)).save(directory / "composition.npz")
         about = self.retriever.about()
         if about:
             write_json(directory / SEARCH, about)
-        return "\n".join([*map(_report, chosen, compositions), *([f"search: {json.dumps(about)}"] if about else [])])
+        return "\n".join([*map(describe, names, compositions), *([f"search: {json.dumps(about)}"] if about else [])])
 
     def _leave_out_own_tasks(self) -> Dict[str, Dict[str, int]]:
         """Of each target how many rows of its own task were dropped; those of one are left out for all."""
@@ -187,7 +201,9 @@ class Retrieval(ArtefactJob):
         self.pool = self.pool.without_tasks(there)
         return {name: {"own_task": count} for name, count in rows.items()}
 
-    def _choose(self, queries: Queries, found: Retrieved) -> Tuple[RankedRows, Dict[str, int]]:
+    def _choose(
+        self, queries: Queries, found: Retrieved, engine: Engine, directory: Path
+    ) -> Tuple[RankedRows, Dict[str, int], Dict[str, Any]]:
         found = Retrieved(np.where(np.array(queries.count)[:, None], found.ids, -1), found.scores)
         dropped: Dict[str, int] = {}
         if queries.overlap is not None:
@@ -197,9 +213,20 @@ class Retrieval(ArtefactJob):
         ranked = self.aggregator.aggregate(found)
         if not len(ranked.ids) and not self.several:
             raise ConfigurationError(f"{queries.path}: its queries found no row; dropped for overlap: {dropped or 0}")
+        reranked: Dict[str, Any] = {}
+        if self.reranker is not None and len(ranked.ids):
+            texts = [text for text, counts in zip(queries.texts, queries.count) if counts]
+            scratch = scratch_folder(directory)
+            ranked, reranked = self.reranker.rerank_rows(self.pool, texts, ranked, engine, scratch)
         if self.coreset is not None and len(ranked.ids):
             ranked = self.coreset.choose(self.pool, ranked)
-        return ranked, dropped
+        return ranked, dropped, reranked
+
+
+def scratch_folder(directory: Path) -> Path:
+    """Of the reranker; what is in it is of no use when the product is whole."""
+    (directory / RERANKING).mkdir(exist_ok=True)
+    return directory / RERANKING
 
 
 def write_search_log(queries: Sequence[str], retrieved: Retrieved, path: Path) -> None:
@@ -215,12 +242,13 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
     """
     Writes each target's rows in pool order, each once, as DEFT does: the pool's own object with `index_id` (its row in
     the pool), `attribution_frequency` (how many queries found it) and `best_score` (over those queries). One pass over
-    the pool for all targets.
+    the pool for all targets. Where there was a reranker the best rows come first, with `reranker_score`.
 
     # Returns
 
     For each target `{"rows": int, "queries": {...}, "dropped": {...}, "tasks": {task: {"rows", "share", "pool_rows",
-    "pool_share"}}}`, most rows first: what its rows are made of, and what the pool is.
+    "pool_share"}}}`, most rows first: what its rows are made of, and what the pool is; and `reranked`, if there was a
+    reranker.
     """
     wanted = np.unique(np.concatenate([target.ranked.ids for target in targets]))
     found = [_by_id(target.ranked) for target in targets]
@@ -230,54 +258,67 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
         for row in Tqdm.tqdm(pool.rows.take(wanted.tolist()), desc="writing rows", total=len(wanted), unit="row"):
             for file, rows, counts in zip(files, found, tasks):
                 if row.number in rows:
-                    frequency, score = rows[row.number]
-                    added = {"index_id": row.number, "attribution_frequency": frequency, "best_score": score}
+                    added = {"index_id": row.number, **rows[row.number]}
                     # Of what JSON does not have, a Parquet file's dates say, the text.
                     file.write(json.dumps({**row.content, **added}, ensure_ascii=False, default=str) + "\n")
                     counts[str(row.content.get("task") or "")] += 1
+    for target in targets:
+        if target.ranked.reranker_scores is not None:
+            _sort_lines(target.folder / TRAINING_ROWS, target.ranked.ids)
+    pool_rows = pool.tasks
+    in_pool = {task: {"pool_rows": rows, "pool_share": rows / pool_rows.total()} for task, rows in pool_rows.items()}
     return [
         {
             "rows": counts.total(),
             "queries": target.queries,
             "dropped": target.dropped,
-            "tasks": _shares(counts, pool.tasks),
+            **({"reranked": target.reranked} if target.reranked else {}),
+            "tasks": shares(counts, in_pool),
         }
         for target, counts in zip(targets, tasks)
     ]
 
 
-def _by_id(ranked: RankedRows) -> Dict[int, Tuple[int, float]]:
-    return dict(zip(ranked.ids.tolist(), zip(ranked.frequencies.tolist(), ranked.scores.tolist())))
+def _by_id(ranked: RankedRows) -> Dict[int, Dict[str, Any]]:
+    columns = {"attribution_frequency": ranked.frequencies, "best_score": ranked.scores}
+    if ranked.reranker_scores is not None:
+        columns["reranker_score"] = ranked.reranker_scores
+    rows = zip(*(values.tolist() for values in columns.values()))
+    return {number: dict(zip(columns, row)) for number, row in zip(ranked.ids.tolist(), rows)}
 
 
-def _shares(rows: "Counter[str]", pool_rows: "Counter[str]") -> Dict[str, Any]:
-    return {
-        task: {
-            "rows": count,
-            "share": count / rows.total(),
-            "pool_rows": pool_rows[task],
-            "pool_share": pool_rows[task] / pool_rows.total(),
-        }
-        for task, count in rows.most_common()
-    }
+def _sort_lines(path: Path, ids: np.ndarray) -> None:
+    """From pool order to that of the ids."""
+    lines = path.read_bytes().split(b"\n")[:-1]
+    places = np.argsort(np.argsort(ids))  # Of each id, which line it is.
+    path.write_bytes(b"".join(lines[place] + b"\n" for place in places))
 
 
-def _matrix(targets: Sequence[Target], compositions: Sequence[Dict[str, Any]], tasks: List[str]) -> SimilarityMatrix:
+def shares(rows: "Counter[str]", in_pool: Mapping[str, Dict[str, Any]]) -> Dict[str, Any]:
+    """The rows by task, most first, each beside what of the task the pool has: `{"pool_rows", "pool_share"}`."""
+    return {task: {"rows": count, "share": count / rows.total(), **in_pool[task]} for task, count in rows.most_common()}
+
+
+def composition_matrix(
+    targets: List[str], compositions: Sequence[Dict[str, Any]], tasks: List[str]
+) -> SimilarityMatrix:
     """The share of each task among a target's rows."""
-    shares = [
+    of_tasks = [
         [composition["tasks"].get(task, {"share": 0.0})["share"] for task in tasks] for composition in compositions
     ]
-    return SimilarityMatrix([target.name for target in targets], tasks, np.array(shares), True, "task")
+    return SimilarityMatrix(targets, tasks, np.array(of_tasks), True, "task")
 
 
-def _report(target: Target, composition: Dict[str, Any]) -> str:
-    lines = [f"{target.name}: {composition['rows']} rows"]
-    queries = target.queries
+def describe(target: str, composition: Dict[str, Any]) -> str:
+    """What a retrieval's summary says of a target."""
+    lines = [f"{target}: {composition['rows']} rows"]
+    queries = composition["queries"]
     if queries["used"] < queries.get("asked", 0):
         lines.append(f"  {queries['used']} queries, where {queries['asked']} were asked for")
     if queries.get("in_evaluation"):
         lines.append(f"  {queries['in_evaluation']} of its {queries['used']} queries are evaluation inputs")
-    lines += [f"  {rows} {_DROPPED[kind]} left out" for kind, rows in target.dropped.items()]
+    lines += [f"  {rows} {_DROPPED[kind]} left out" for kind, rows in composition["dropped"].items()]
+    lines += told(composition["reranked"]) if "reranked" in composition else []
     lines += [
         f"  {part['rows']:6d}  {task} ({part['share']:.1%}; of the pool {part['pool_share']:.1%})"
         for task, part in composition["tasks"].items()

@@ -82,7 +82,7 @@ class BatchedEncoder(Encoder):
 
     def _encode(self, token_ids: TokenIdLists) -> np.ndarray:
         texts = [ids or [self.pad_id] for ids in token_ids]  # Some tokenizers make nothing of an empty text.
-        batches = list(self._batches(texts))
+        batches = list(batches_of_similar_length([len(text) for text in texts], self.max_tokens))
         vectors = torch.cat([self._embed_batch([texts[index] for index in batch]) for batch in batches])
         order = torch.tensor([index for batch in batches for index in batch])
         return torch.empty_like(vectors).index_copy_(0, order, vectors).numpy()
@@ -92,12 +92,14 @@ class BatchedEncoder(Encoder):
         token_ids, mask = (padded[key].to(self.device) for key in ("token_ids", "mask"))
         return self.embed(token_ids, mask).float().cpu()
 
-    def _batches(self, texts: TokenIdLists) -> Iterator[List[int]]:
-        batch: List[int] = []
-        for index in sorted(range(len(texts)), key=lambda index: len(texts[index])):
-            if batch and len(texts[index]) * (len(batch) + 1) > self.max_tokens:
-                yield batch
-                batch = []
-            batch.append(index)
-        if batch:
+
+def batches_of_similar_length(lengths: Sequence[int], max_tokens: int) -> Iterator[List[int]]:
+    """The places of the texts, short ones first; each batch is as large as `max_tokens` allows, padding included."""
+    batch: List[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and lengths[index] * (len(batch) + 1) > max_tokens:
             yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

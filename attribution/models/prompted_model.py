@@ -206,7 +206,7 @@ class PromptedModel(Model):
                     raise ConfigurationError("training needs labelled rows: there is no correct_answer_index")
                 if self.unlikelihood_weight or self.length_normalized_weight:
                     return {"loss": self._loss_of_options(prompt_and_input, answer_options, gold)}
-                return {"loss": self._training_loss(prompt_and_input, _take(answer_options, gold))}
+                return {"loss": self.training_loss(prompt_and_input, _take(answer_options, gold))}
             output = self._rank(prompt_and_input, answer_options, gold)
             if self.generation is not None:
                 output["generated"] = self._generate(prompt_and_input).tolist()
@@ -258,6 +258,10 @@ class PromptedModel(Model):
         Teacher-forced logits of one target per prompt, at the targets' tokens only. Shape: (target tokens, vocabulary).
         """
 
+    def remember(self, prompts: TokenIds) -> TokenIds:
+        """The prompts for `target_logits`, with what of their reading training does not change, if it is anything."""
+        return prompts
+
     @abstractmethod
     def _generate(self, prompts: TokenIds) -> torch.Tensor:
         """Generated token ids, the prompt left out. Shape: (batch, length)."""
@@ -299,7 +303,8 @@ class PromptedModel(Model):
         self.register_state_dict_post_hook(_drop_frozen)
         self.register_load_state_dict_post_hook(_allow_frozen_to_miss)
 
-    def _training_loss(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
+    def training_loss(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
+        """Of one target per prompt, as `loss` and `label_smoothing` say."""
         logits = self.target_logits(prompts, targets)
         loss = F.cross_entropy(
             logits.float(),

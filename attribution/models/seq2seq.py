@@ -1,10 +1,11 @@
 """Encoder-decoder language models: T5, BART, Marian, EncoderDecoder and their like."""
 
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 import torch
 from allennlp.data import Vocabulary
 from allennlp.models.model import Model
+from transformers.modeling_outputs import BaseModelOutput
 
 from attribution.data.fields import TokenIds
 from attribution.models.option_scoring import ReadPrompts, decoder_start_id, logits_at, read_seq2seq
@@ -40,11 +41,21 @@ class Seq2Seq(PromptedModel):
         start = target_ids.new_full((len(target_ids), 1), decoder_start_id(self.transformer))
         with logits_at(self.transformer, target_mask):
             return self.transformer(
-                input_ids=prompts["token_ids"],
+                **_encoded(prompts),
                 attention_mask=prompts["mask"].long(),
                 decoder_input_ids=torch.cat([start, target_ids[:, :-1]], dim=1),
                 use_cache=False,
             ).logits
+
+    def remember(self, prompts: TokenIds) -> TokenIds:
+        """With the encoder's `states`, where all that is trained is in the decoder."""
+        transformer: Any = self.transformer
+        of_decoder = {id(weight) for weight in transformer.get_decoder().parameters()}
+        if not all(id(weight) in of_decoder for weight in transformer.parameters() if weight.requires_grad):
+            return prompts
+        encoder = transformer.get_encoder()
+        read = encoder(input_ids=prompts["token_ids"], attention_mask=prompts["mask"].long())
+        return {**prompts, "states": read.last_hidden_state}
 
     def _generate(self, prompts: TokenIds) -> torch.Tensor:
         return self.generate(
@@ -52,6 +63,12 @@ class Seq2Seq(PromptedModel):
             attention_mask=prompts["mask"].long(),
             decoder_start_token_id=decoder_start_id(self.transformer),
         )
+
+
+def _encoded(prompts: TokenIds) -> Dict[str, Any]:
+    if "states" in prompts:
+        return {"encoder_outputs": BaseModelOutput(last_hidden_state=prompts["states"])}  # type: ignore[arg-type]
+    return {"input_ids": prompts["token_ids"]}
 
 
 @Model.register("load_seq2seq")

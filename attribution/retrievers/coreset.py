@@ -51,7 +51,7 @@ class Coreset(FromParams):
         batches = sample_by_distance(vectors, np.random.default_rng(self.seed))
         size = min(self.size, len(vectors))
         chosen = np.concatenate([next(batches) for _ in Tqdm.tqdm(range(size), desc="choosing a coreset")])
-        return RankedRows(ranked.ids[chosen], ranked.frequencies[chosen], ranked.scores[chosen])
+        return ranked.take(chosen)
 
 
 def sample_by_distance(

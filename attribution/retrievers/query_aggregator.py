@@ -19,6 +19,13 @@ class RankedRows(NamedTuple):
     """How many queries found each. Shape: (rows,)."""
     scores: np.ndarray
     """Each row's best score over the queries, float32. Shape: (rows,)."""
+    reranker_scores: Optional[np.ndarray] = None
+    """Those of a `Reranker`, if there was one, float32. Shape: (rows,)."""
+
+    def take(self, places: np.ndarray) -> "RankedRows":
+        """Of these rows, in this order."""
+        of_reranker = None if self.reranker_scores is None else self.reranker_scores[places]
+        return RankedRows(self.ids[places], self.frequencies[places], self.scores[places], of_reranker)
 
 
 class QueryAggregator(Registrable):

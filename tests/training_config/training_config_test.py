@@ -105,6 +105,7 @@ def environment(
         "STEPS": "5",
         "DELTAS": "/nowhere/*",
         "COVARIANCE_PATH": rows,
+        "RERANKER": "/nowhere",
         "TARGETS": "/nowhere",
         "GYM": str(FIXTURES / "fewshot_gym"),
         "ROUTER_FROM": "/nowhere",

@@ -11,6 +11,7 @@ from attribution.data.dataset_readers.rank_classification import RankClassificat
 from attribution.data.dataset_readers.recross_triples import TriplesReader
 from attribution.data.dataset_readers.template import TemplateReader
 from attribution.data.dataset_readers.tuples import TuplesReader
+from attribution.data.dataset_readers.text_pairs import TextPair, TextPairReader
 
 __all__ = [
     "DropReader",
@@ -25,6 +26,8 @@ __all__ = [
     "QasperEvidenceReader",
     "RankClassificationReader",
     "TemplateReader",
+    "TextPair",
+    "TextPairReader",
     "TriplesReader",
     "TuplesReader",
     "probing",

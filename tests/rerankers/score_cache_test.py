@@ -1,0 +1,47 @@
+from pathlib import Path
+from typing import Any, Iterable, List
+
+import numpy as np
+import pytest
+
+from attribution.rerankers.score_cache import ScoreCache, in_windows, pair_key
+
+PAIRS = [("a", str(n)) for n in range(7)]
+
+
+def test_what_was_added_is_there_again(tmp_path: Path) -> None:
+    keys = [pair_key(pair) for pair in PAIRS]
+    cache = ScoreCache(tmp_path / "scores", {"model": 1})
+    assert cache.read() == {}
+    cache.add(keys[:2], np.array([0.5, -1.0]))
+    with cache.path.open("ab") as file:
+        file.write(b"killed")  # In the middle of a record.
+    assert ScoreCache(tmp_path / "scores", {"model": 1}).read() == {keys[0]: 0.5, keys[1]: -1.0}
+    cache.add(keys[2:3], np.array([2.0]))
+    assert list(cache.read().values()) == [0.5, -1.0, 2.0]
+    assert ScoreCache(tmp_path / "scores", {"model": 2}).read() == {}
+
+
+def test_the_texts_of_a_pair_do_not_run_together() -> None:
+    assert len({pair_key(pair) for pair in (("ab", "c"), ("a", "bc"), ("c", "ab"))}) == 3
+    assert pair_key(("a\x00\udc80", "b")) == pair_key(("a\x00\udc80", "b"))
+
+
+def test_windows_that_are_there_are_not_scored_again(tmp_path: Path) -> None:
+    scored: List[Any] = []
+
+    def score(windows: Iterable[Any]) -> Iterable[np.ndarray]:
+        for window in windows:
+            if len(scored) == 2:
+                raise KeyboardInterrupt
+            scored.append(window)
+            yield np.array([float(second) for _, second in window])
+
+    path = tmp_path / "pairs"
+    with pytest.raises(KeyboardInterrupt):
+        in_windows(PAIRS, path, 2, score)
+    with path.open("ab") as file:
+        file.write(b"half")
+    assert scored == [PAIRS[:2], PAIRS[2:4]]
+    scored.clear()
+    assert in_windows(PAIRS[:], path, 2, score).tolist() == [0, 1, 2, 3, 4, 5, 6] and scored == [PAIRS[4:6], PAIRS[6:]]
