@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROWS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCRIPT = "shell_scripts/recross/recross.sh"
 
 # Instead of `allennlp`: a line for each command, with the variables that matter, and an archive where it would train.
