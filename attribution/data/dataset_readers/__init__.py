@@ -10,8 +10,8 @@ from attribution.data.dataset_readers.qasper import QasperEvidenceReader
 from attribution.data.dataset_readers.rank_classification import RankClassificationReader
 from attribution.data.dataset_readers.recross_triples import TriplesReader
 from attribution.data.dataset_readers.template import TemplateReader
-from attribution.data.dataset_readers.tuples import TuplesReader
 from attribution.data.dataset_readers.text_pairs import TextPair, TextPairReader
+from attribution.data.dataset_readers.tuples import TuplesReader
 
 __all__ = [
     "DropReader",
