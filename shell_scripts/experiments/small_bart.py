@@ -14,10 +14,10 @@ import json
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Any, Dict, Iterator, List
 
 import torch
-from transformers import AutoTokenizer, BartConfig, BartForConditionalGeneration, BertModel, BertTokenizerFast
+from transformers import AutoTokenizer, BartConfig, BartForConditionalGeneration, BertModel
 
 MIN_COUNT = 100
 POSITIONS = 256
@@ -44,10 +44,10 @@ def main() -> None:
     if (args.out / "config.json").is_file():
         return
     args.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = AutoTokenizer.from_pretrained(args.minilm)
+    tokenizer: Any = AutoTokenizer.from_pretrained(args.minilm)
     kept = kept_pieces(tokenizer, args.rows)
     (args.out / "vocab.txt").write_text("".join(f"{piece}\n" for piece in kept), encoding="utf-8")
-    small = BertTokenizerFast(
+    small = type(tokenizer)(
         str(args.out / "vocab.txt"), bos_token="[CLS]", eos_token="[SEP]", model_max_length=POSITIONS
     )
     small.save_pretrained(args.out)
@@ -69,7 +69,7 @@ def texts(path: Path) -> Iterator[str]:
             yield row["target"]
 
 
-def kept_pieces(tokenizer: AutoTokenizer, rows: Path) -> List[str]:
+def kept_pieces(tokenizer: Any, rows: Path) -> List[str]:
     """The special tokens, single characters, and pieces that the rows use, in the order of the whole vocabulary."""
     counts: Counter[int] = Counter()
     rust = tokenizer.backend_tokenizer
