@@ -1,6 +1,7 @@
 """Updates are counted, and experts and router take turns."""
 
 import copy
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict
 
@@ -9,6 +10,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from attribution.training import UpdateRouting
+from tests.commands.train_test import InterruptOnce
 from tests.models.conftest import make_batch, make_model
 
 MOE: Dict[str, Any] = {
@@ -67,6 +69,26 @@ def test_temperature_and_evaluation(tiny_model: Any) -> None:
     for is_training in (True, False, True):
         callback.on_batch(trainer, [], [], {}, 0, 0, is_training=is_training)
     assert model.updates == 2 and 1.6 < model.selector.temperature.value < 1.7
+
+
+@pytest.mark.parametrize("loader", [{}, {"batches_per_epoch": 4}])
+def test_recovering_a_training_in_turns(loader: Any, train_config: Any, allennlp: Any, tmp_path: Path) -> None:
+    assert InterruptOnce
+    changes = {f"model.{name}": value for name, value in MOE.items()}
+    changes["model.task_vectors"] = {"type": "learned", "tasks": ["birds"], "size": 4}
+    changes["data_loader"] = {"batch_size": 4, "shuffle": True, **loader}
+    turns = {"type": "update_routing", "alternate": 3}
+    changes["trainer.callbacks"] = [turns]
+    assert allennlp("train", train_config(changes, "bart"), "-s", tmp_path / "whole").status == 0
+    changes["trainer.callbacks"] = [turns, {"type": "interrupt_once", "step": 5}]
+    config = train_config(changes, "bart")
+    assert allennlp("train", config, "-s", tmp_path / "parts").status != 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_INTERRUPTION", "1")
+        result = allennlp("train", config, "-s", tmp_path / "parts", "--recover")
+    assert result.status == 0, result.stderr
+    whole, parts = (torch.load(tmp_path / name / "best.th", weights_only=True) for name in ("whole", "parts"))
+    assert [name for name in whole if not torch.equal(whole[name], parts[name])] == []
 
 
 def test_wrong_settings(tiny_model: Any) -> None:
