@@ -109,6 +109,9 @@ def environment(
         "TARGETS": "/nowhere",
         "GYM": str(FIXTURES / "fewshot_gym"),
         "ROUTER_FROM": "/nowhere",
+        "ROWS": "/nowhere",
+        "TASKS": "T0",
+        "METRIC": "accuracy",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
