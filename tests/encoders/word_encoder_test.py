@@ -35,7 +35,9 @@ def test_pieces_are_pooled_as_one_sentence_at_a_time(name: str, pooling: str, ma
         if not sentence:
             continue
         pieces = np.split(_states(tiny_model(name), sentence), np.cumsum(counts)[:-1])
-        take = {"first": lambda word: word[0], "last": lambda word: word[-1], "mean": lambda word: word.mean(0)}[pooling]
+        take = {"first": lambda word: word[0], "last": lambda word: word[-1], "mean": lambda word: word.mean(0)}[
+            pooling
+        ]
         np.testing.assert_allclose(vectors, np.stack([take(word) for word in pieces]), atol=1e-5)
 
 
