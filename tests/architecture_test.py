@@ -21,6 +21,7 @@ import attribution
 from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
 from attribution.ensembling import DeltaMerger, Weighting
+from attribution.metrics import WordMetric
 from attribution.mining import TupleMiner
 from attribution.modules.delta import DeltaModule
 from attribution.modules.moe import Experts, Router, RouteSelector, TaskRepresentation
@@ -78,7 +79,7 @@ def _registered() -> List[Tuple[type, str, type]]:
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
         TaskSimilarity, CheckpointSelector, TaskEmbedder, ReportSection, Experts, Router, RouteSelector,
-        TaskRepresentation, Reranker, TupleMiner,
+        TaskRepresentation, Reranker, TupleMiner, WordMetric,
     ]  # fmt: skip
     return [
         (base, name, subclass)

@@ -4,6 +4,7 @@ from attribution.encoders.encoder import Encoder
 from attribution.encoders.sentence_transformers import SentenceTransformersEncoder
 from attribution.encoders.transformer import TransformerEncoder
 from attribution.encoders.vectors import Vectors
+from attribution.encoders.word_encoder import WordEncoder
 
 __all__ = [
     "BatchedEncoder",
@@ -12,4 +13,5 @@ __all__ = [
     "SentenceTransformersEncoder",
     "TransformerEncoder",
     "Vectors",
+    "WordEncoder",
 ]

@@ -117,20 +117,23 @@ class TransformerEncoder(BatchedEncoder):
         return self.cut_to(self._longest, self._tokenizer, texts)
 
     def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        pooled = _POOLINGS[self.pooling](self.states(token_ids, mask), mask.unsqueeze(-1))
+        return torch.nn.functional.normalize(pooled, dim=-1) if self.normalize else pooled
+
+    def states(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Of each token, those of both halves side by side. Shape: (batch, length, dimension), float32."""
         inputs: Dict[str, Any] = {"input_ids": token_ids, "attention_mask": mask.long()}
         if self.layer != -1:
             inputs["output_hidden_states"] = True
         if self.part == "encoder":
-            states = [self._layer(self._model(**inputs), "last_hidden_state", "hidden_states")]
-        else:
-            shifted = torch.cat([token_ids.new_full((len(token_ids), 1), self._start), token_ids[:, :-1]], dim=1)
-            output = self._model(**inputs, decoder_input_ids=shifted, decoder_attention_mask=mask.long())
-            states = [
-                self._layer(output, "encoder_last_hidden_state", "encoder_hidden_states"),
-                self._layer(output, "last_hidden_state", "decoder_hidden_states"),
-            ]
-        pooled = torch.cat([_POOLINGS[self.pooling](state.float(), mask.unsqueeze(-1)) for state in states], dim=-1)
-        return torch.nn.functional.normalize(pooled, dim=-1) if self.normalize else pooled
+            return self._layer(self._model(**inputs), "last_hidden_state", "hidden_states").float()
+        shifted = torch.cat([token_ids.new_full((len(token_ids), 1), self._start), token_ids[:, :-1]], dim=1)
+        output = self._model(**inputs, decoder_input_ids=shifted, decoder_attention_mask=mask.long())
+        states = [
+            self._layer(output, "encoder_last_hidden_state", "encoder_hidden_states"),
+            self._layer(output, "last_hidden_state", "decoder_hidden_states"),
+        ]
+        return torch.cat(states, dim=-1).float()
 
     def _layer(self, output: Any, last: str, every: str) -> torch.Tensor:
         """Shape: (batch, length, dimension)."""

@@ -14,6 +14,7 @@ from attribution.metrics.rank_classification import RankClassification
 from attribution.metrics.rouge_l import RougeL
 from attribution.metrics.squad import Squad
 from attribution.metrics.text_metric import TextMetric
+from attribution.metrics.word_labels import LabelF1, SpanF1, WordAccuracy, WordMetric, WordPearson
 
 __all__ = [
     "ClassificationF1",
@@ -21,6 +22,7 @@ __all__ = [
     "ExactMatch",
     "FewShotGym",
     "Grouped",
+    "LabelF1",
     "Matthews",
     "MetricList",
     "MultiLabelF1",
@@ -32,7 +34,11 @@ __all__ = [
     "RougeL",
     "SacreBleu",
     "SoftExactMatch",
+    "SpanF1",
     "Squad",
     "TextAccuracy",
     "TextMetric",
+    "WordAccuracy",
+    "WordMetric",
+    "WordPearson",
 ]

@@ -4,6 +4,8 @@ from attribution.selection.covariance import TOLERANCE, Covariance
 from attribution.selection.exhaustive_selector import ExhaustiveSelector
 from attribution.selection.greedy_selectors import MaxEntropy, MaxMutualInformation
 from attribution.selection.k_medoids_selector import KMedoidsSelector
+from attribution.selection.transferability import h_score, log_me
+from attribution.selection.transferability_selectors import HScoreSelector, LogMeSelector
 
 __all__ = [
     "TOLERANCE",
@@ -11,11 +13,15 @@ __all__ = [
     "Covariance",
     "ExhaustiveSelector",
     "FixedSelector",
+    "HScoreSelector",
     "HubSelector",
     "KMedoidsSelector",
+    "LogMeSelector",
     "MaxEntropy",
     "MaxMutualInformation",
     "RandomSelector",
     "Selection",
     "TopKOnTask",
+    "h_score",
+    "log_me",
 ]

@@ -81,7 +81,7 @@ class HubSelector(CheckpointSelector):
     """
 
     def pick(self, covariance: Covariance, k: int) -> List[int]:
-        return _highest(covariance.values.sum(1), k)
+        return highest(covariance.values.sum(1), k)
 
 
 @CheckpointSelector.register("top_k_on_task")
@@ -113,11 +113,12 @@ class TopKOnTask(CheckpointSelector):
         if missing:
             raise ConfigurationError(f"top_k_on_task: {missing[0]!r} has no score ({len(missing)} such members)")
         scores = np.array([self.scores[name] for name in covariance.names], dtype=np.float64)
-        return _highest(scores if self.higher_is_better else -scores, k)
+        return highest(scores if self.higher_is_better else -scores, k)
 
     def inputs(self) -> List[Path]:
         return [self.file] if self.file else []
 
 
-def _highest(scores: np.ndarray, k: int) -> List[int]:
+def highest(scores: np.ndarray, k: int) -> List[int]:
+    """The k rows with the highest scores; of equal ones the first."""
     return np.argsort(-scores, kind="stable")[:k].tolist()

@@ -94,6 +94,20 @@ def test_every_selector(variables: Dict[str, str], names: Any, select: Any, tmp_
     assert (len(inputs) == 3) == (variables.get("SELECTOR") == "top_k_on_task")
 
 
+@pytest.mark.parametrize("selector", ["log_me", "h_score"])
+def test_by_features_of_a_labelled_task(selector: str, select: Any, tmp_path: Path) -> None:
+    (tmp_path / "features").mkdir()
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 40)
+    np.save(tmp_path / "labels.npy", labels)
+    for signal, name in enumerate(NAMES):
+        np.save(tmp_path / "features" / f"{name}.npy", generator.normal(size=(40, 2)) + signal * labels[:, None])
+    result = select(SELECTOR=selector, FEATURES=str(tmp_path / "features"), LABELS=str(tmp_path / "labels.npy"))
+    assert result.status == 0, result.stderr
+    assert _selected(tmp_path)["names"] == ["roberta", "bart"]
+    assert len(json.loads((tmp_path / "out" / "manifest.json").read_text())["inputs"]) == 8
+
+
 def test_random_rounds(select: Any, tmp_path: Path) -> None:
     sets = []
     for number in range(3):

@@ -112,6 +112,8 @@ def environment(
         "ROWS": "/nowhere",
         "TASKS": "T0",
         "METRIC": "accuracy",
+        "MODELS": f"{tiny_model('bert')} {tiny_model('t5')}",
+        "IMAGES_PATH": rows,
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -119,7 +121,9 @@ def environment(
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.jsonnet")), ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_resolves(path: Path, environment: Dict[str, str]) -> None:
+def test_resolves(path: Path, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    if path.name == "probe.jsonnet":
+        monkeypatch.setenv("TASK", "conllx_pos")
     assert Params.from_file(path).as_dict()
 
 

@@ -2,12 +2,14 @@
 //
 // COVARIANCE_PATH  how alike they are: a .npy, or the .npz of a similarity matrix
 // NAMES_PATH       the name of each row, one a line (a similarity matrix has them itself)
-// SELECTOR         mmi, entropy, hub, random, fixed, top_k_on_task, k_medoids, exhaustive (mmi)
+// SELECTOR         mmi, entropy, hub, random, fixed, top_k_on_task, k_medoids, exhaustive, log_me, h_score (mmi)
 // K                so many (5)
 // HUB_START        of mmi and entropy: true: the first is the hub (false)
 // SEED, ROUND      of random: the seed (0), and which of its draws (0); no two are the same set
 // FIXED            of fixed: names with spaces between
 // SCORES           of top_k_on_task: a JSON object of each member's result on the task
+// FEATURES         of log_me and h_score: a folder of NAME.npy, each the features of a labelled task's rows
+// LABELS           of the same: a .npy of those rows' labels, whole numbers if they are classes
 // PART             of similarities by block or layer: this one, from 0 (their mean)
 // TOLERANCE        eigenvalues from minus this on are raised, lower ones refused (0.001)
 local env = import '../common/env.libsonnet';
@@ -23,6 +25,10 @@ local settings = {
   entropy: greedy,
   random: { seed: env.integer('SEED', 0), round: env.integer('ROUND', 0) },
   fixed: { names: std.split(env.required('FIXED'), ' ') },
+  [if std.member(['log_me', 'h_score'], name) then name]: {
+    features: env.required('FEATURES'),
+    labels: env.required('LABELS'),
+  },
   top_k_on_task: { scores: env.required('SCORES') },
 };
 {
