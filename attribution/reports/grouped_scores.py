@@ -40,9 +40,9 @@ def grouped_scores(results: SweepResults, metric: str, columns: Sequence[str]) -
     yield Table(f"{metric} by group", caption, [*axes, "group", *names], cells, folded=True)
 
 
-def metrics_files(directory: Path, step: str) -> List[Path]:
-    """What a step of a sweep measured, at all points."""
-    return sorted(path for path in (directory / step).glob(f"*/{METRICS}"))
+def metrics_files(directory: Path, step: str = "*") -> List[Path]:
+    """What a step of a sweep has measured at all points, or all steps."""
+    return sorted(directory.glob(f"{step}/*/{METRICS}"))
 
 
 def _cell(values: Sequence[float]) -> Number:

@@ -51,9 +51,8 @@ class SweepSection(ReportSection):
 
     def inputs(self) -> List[Path]:
         files = [self.path / name for name in (SWEEP, RUNS, RESULTS)]
-        measured = [path for step in sorted(self.path.glob("*/")) for path in metrics_files(self.path, step.name)]
-        found = [*(path for path in files if path.is_file()), *measured, *composition_files(self.path)]
-        return [*found, *training_files(self.path)]
+        there = [path for path in files if path.is_file()]
+        return [*there, *metrics_files(self.path), *composition_files(self.path), *training_files(self.path)]
 
     def blocks(self) -> Iterator[Block]:
         results = SweepResults(self.path)

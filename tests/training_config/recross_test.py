@@ -268,7 +268,8 @@ def rounds(variables: Any, tmp_path: Path) -> Callable[..., Dict[str, Dict[str, 
         sweep = Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet"))
         assert sweep.repeat == ["ROUND"] and sweep.columns == ["test.soft_exact_match", "test.exact_match"]
         points = sweep.plan(Path("runs"), CONFIGS)
-        return {" ".join(map(str, planned.point.values())): planned.runs for planned in points}
+        axes = ("TARGET", "ARM", "ROUND")
+        return {" ".join(str(planned.point[axis]) for axis in axes): planned.runs for planned in points}
 
     return plan
 
@@ -283,7 +284,7 @@ def test_rounds_have_other_queries_and_the_same_test_rows(rounds: Any, tmp_path:
     assert first["test_rows"].made_of["configuration"]["max_rows"] == 4
     assert first["test_rows"].made_of["configuration"]["sources"][0]["path"] == str(tmp_path / "cb_test.jsonl")
     queries = first["rows"].made_of["configuration"]["queries"]
-    assert queries["path"] == "runs/queries/TARGET=cb,ROUND=0/pool.jsonl"
+    assert queries["path"] == "runs/queries/ROUND=0,TARGET=cb/pool.jsonl"
     assert queries["overlap"] == {"path": "runs/test_rows/TARGET=cb/pool.jsonl"}
     assert (
         first["test"].made_of["input"] == "runs/test_rows/TARGET=cb/pool.jsonl" and first["test"].made_of["predictions"]
@@ -302,16 +303,16 @@ def test_arms_share_vectors_and_the_baseline_is_not_trained(rounds: Any) -> None
     assert set(runs["cb none 0"]) == {"test_rows", "queries", "tuned", "test"}
     assert runs["cb none 0"]["tuned"].made_of["configuration"]["trainer"]["type"] == "no_op"
     tuned = runs["cb random 1"]["tuned"].made_of["configuration"]
-    assert tuned["train_data_path"] == "runs/rows/TARGET=cb,ARM=random,ROUND=1/retrieved.jsonl"
+    assert tuned["train_data_path"] == "runs/rows/ARM=random,ROUND=1,TARGET=cb/retrieved.jsonl"
     assert tuned["random_seed"] == 43
 
 
 def test_without_retrieval_the_labelled_rows_remain(rounds: Any) -> None:
     runs = rounds(ARMS="none bm25", MODE="two_stage")
     first, tuned = (runs["cb bm25 0"][step].made_of["configuration"] for step in ("first", "tuned"))
-    assert first["train_data_path"] == "runs/rows/TARGET=cb,ARM=bm25,ROUND=0/retrieved.jsonl"
-    assert tuned["train_data_path"] == "runs/queries/TARGET=cb,ROUND=0/pool.jsonl"
-    assert tuned["model"]["weights_file"] == "runs/first/TARGET=cb,ARM=bm25,ROUND=0/best.th"
+    assert first["train_data_path"] == "runs/rows/ARM=bm25,ROUND=0,TARGET=cb/retrieved.jsonl"
+    assert tuned["train_data_path"] == "runs/queries/ROUND=0,TARGET=cb/pool.jsonl"
+    assert tuned["model"]["weights_file"] == "runs/first/ARM=bm25,ROUND=0,TARGET=cb/best.th"
     alone = runs["cb none 0"]["tuned"].made_of["configuration"]
     assert alone["train_data_path"] == tuned["train_data_path"] and "weights_file" not in alone["model"]
     assert rounds(ARMS="none", MODE="mix")["cb none 0"]["tuned"].made_of["configuration"]["trainer"]["num_epochs"] == 5
@@ -320,5 +321,5 @@ def test_without_retrieval_the_labelled_rows_remain(rounds: Any) -> None:
 def test_a_reranked_arm_needs_a_reranker(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rounds(ARMS="bm25_rerank")
     monkeypatch.delenv("RERANKER")
-    with pytest.raises(ConfigurationError, match="rows/TARGET=cb,ARM=bm25_rerank,ROUND=0.*RERANKER"):
+    with pytest.raises(ConfigurationError, match="rows/ARM=bm25_rerank,ROUND=0,TARGET=cb.*RERANKER"):
         Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet")).plan(Path("runs"), CONFIGS)

@@ -57,9 +57,9 @@ def test_from_a_pool_to_a_page(tiny_model: Any, tiny_classifier: Any, write_json
     with (rounds / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["TARGET"], row["ARM"], row["n"]) for row in rows] == [
-        (target, arm, "2") for target in ("cb", "wic") for arm in ("none", "bart0_rerank")
+        (target, arm, "2") for arm in ("none", "bart0_rerank") for target in ("cb", "wic")
     ]
-    place = "TARGET=cb,ARM=bart0_rerank,ROUND=1"
+    place = "ARM=bart0_rerank,ROUND=1,TARGET=cb"
     assert len((rounds / "rows" / place / "retrieved.jsonl").read_text().splitlines()) == 4
     predictions = (rounds / "test" / place / "predictions.jsonl").read_text().splitlines()
     assert len(predictions) == 6 and {"id", "generated_text"} <= json.loads(predictions[0]).keys()
