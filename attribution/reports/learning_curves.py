@@ -4,13 +4,12 @@ import math
 from collections import defaultdict
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
-from urllib.parse import unquote
 
 import numpy as np
 
 from attribution.reports.blocks import Block, Plot
 from attribution.reports.plots import Curve, curves
-from attribution.reports.sweep_results import Place, SweepResults
+from attribution.reports.sweep_results import Place, SweepResults, read_place
 from attribution.reports.training import Epochs, epoch_files, read_epochs
 
 _MOST_PANELS = 36
@@ -36,8 +35,8 @@ def learning_curves(results: SweepResults, panels: Optional[str]) -> Iterator[Bl
     """
     steps: Dict[str, List[Training]] = defaultdict(list)
     for folder in _trainings(results.directory):
-        place = _place(folder.name)
-        if place.keys() <= set(results.axes) and _counts(results, place):
+        place = read_place(folder.name)
+        if results.counts(place):
             steps[folder.parent.name].append(Training(place, read_epochs(folder)))
     for step, trainings in steps.items():
         measured = {name for training in trainings for numbers in training.epochs.values() for name in numbers}
@@ -82,17 +81,3 @@ def _curve(label: str, runs: Sequence[Epochs], name: str) -> Curve:
 
 def _trainings(directory: Path) -> List[Path]:
     return sorted({path.parent for path in directory.glob("*/*/metrics_epoch_*.json")})
-
-
-def _place(name: str) -> Place:
-    """`AXIS=value,AXIS=value`, where values are quoted as in URLs."""
-    pairs = [part.partition("=") for part in name.split(",")]
-    return {axis: unquote(value) for axis, equals, value in pairs if equals}
-
-
-def _counts(results: SweepResults, place: Place) -> bool:
-    """Whether a training is at the chosen values of a result."""
-    return any(
-        all(place.get(axis, value) == value for axis, value in {**result.place, **result.chosen}.items())
-        for result in results.results
-    )

@@ -10,9 +10,12 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.reports.blocks import DASH, Block, Cell, Number, Plot, Table, plain
 from attribution.reports.gains import Pairs, compare, holm, relative_gains
+from attribution.reports.grouped_scores import grouped_scores, metrics_files
 from attribution.reports.learning_curves import learning_curves, training_files
 from attribution.reports.plots import heat_map
+from attribution.reports.repetitions import repetitions
 from attribution.reports.report_section import ReportSection
+from attribution.reports.retrieved_tasks import composition_files, retrieved_tasks
 from attribution.reports.sweep_results import RESULTS, RUNS, SWEEP, Grid, Result, SweepResults
 
 _LOW_IS_GOOD = ("loss", "perplexity", "error")
@@ -34,7 +37,8 @@ class Layout(NamedTuple):
 class SweepSection(ReportSection):
     """
     What `allennlp sweep` writes: for each metric a table of means and standard deviations and a heat map, with a
-    baseline the gains over it, and the learning curves of its trainings.
+    baseline the gains over it, what repetitions differ in, and scores by group; which tasks its retrievals found, and
+    the learning curves of its trainings.
 
     Registered as a `ReportSection` with name "sweep".
     """
@@ -47,7 +51,8 @@ class SweepSection(ReportSection):
 
     def inputs(self) -> List[Path]:
         files = [self.path / name for name in (SWEEP, RUNS, RESULTS)]
-        return [*(path for path in files if path.is_file()), *training_files(self.path)]
+        there = [path for path in files if path.is_file()]
+        return [*there, *metrics_files(self.path), *composition_files(self.path), *training_files(self.path)]
 
     def blocks(self) -> Iterator[Block]:
         results = SweepResults(self.path)
@@ -60,6 +65,8 @@ class SweepSection(ReportSection):
         for metric in results.metrics or results.columns:
             for title, part in _parts(results, metric, layout):
                 yield from self._of_metric(results, part, metric, layout, title)
+            yield from grouped_scores(results, metric, [layout.columns] if layout.columns else [])
+        yield from retrieved_tasks(results, layout.rows)
         yield from learning_curves(results, layout.rows)
         yield self._all(results)
 
@@ -100,6 +107,7 @@ class SweepSection(ReportSection):
             yield Plot(f"{title}: heat map", caption, heat_map(grid.rows, grid.columns, grid.mean, metric))
         if layout.baseline is not None:
             yield from self._gains(results, part, grid, metric, layout, title)
+        yield from repetitions(results, part, metric, layout.rows, layout.columns, title)
 
     def _table(self, grid: Grid, metric: str, layout: Layout, title: str) -> Table:
         best = _best(grid.mean, metric)

@@ -4,6 +4,7 @@ import csv
 import math
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from urllib.parse import unquote
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -91,6 +92,13 @@ class SweepResults:
         wanted = {**result.place, **result.chosen}
         return [run for run in self.runs if all(run.place[axis] == value for axis, value in wanted.items())]
 
+    def counts(self, place: Place) -> bool:
+        """Whether what was made there is at the chosen values of a result."""
+        return place.keys() <= set(self.axes) and any(
+            all(place.get(axis, value) == value for axis, value in {**result.place, **result.chosen}.items())
+            for result in self.results
+        )
+
     def grid(self, results: Sequence[Result], metric: str, rows: Optional[str], columns: Optional[str]) -> Grid:
         """Without an axis there is one row, or one column, of the metric's name."""
         names = [self.values(axis) if axis else [metric] for axis in (rows, columns)]
@@ -127,6 +135,12 @@ class SweepResults:
                 yield from _rows(path, csv.reader(file, strict=True), wanted)
         except UnicodeDecodeError as error:
             raise ConfigurationError(f"{path}: not UTF-8 text ({error})") from error
+
+
+def read_place(name: str) -> Place:
+    """Of a step's directory, `AXIS=value,AXIS=value`, where values are quoted as in URLs."""
+    pairs = [part.partition("=") for part in name.split(",")]
+    return {axis: unquote(value) for axis, equals, value in pairs if equals}
 
 
 def _rows(path: Path, reader: Any, wanted: List[str]) -> Iterator[Tuple[str, Dict[str, str]]]:

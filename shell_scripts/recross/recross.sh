@@ -16,9 +16,10 @@ if [ -z "${UPSTREAM:-}" ]; then
 fi
 export MODEL_NAME=$UPSTREAM
 TARGET_PATH=$3 TARGET_SIZE=0 SHOTS=0 ROUND=0 allennlp build-pool $configs/target.jsonnet -s "$1/test"
-case $ARM in none | random | bm25 | two_stage) ;; *)
-  allennlp embed $configs/embed.jsonnet -s "$1/vectors_$ARM"
-  export VECTORS_PATH=$1/vectors_$ARM
+encoder=${ARM%_rerank}
+case $encoder in none | random | bm25 | two_stage) ;; *)
+  ARM=$encoder allennlp embed $configs/embed.jsonnet -s "$1/vectors_$encoder"
+  export VECTORS_PATH=$1/vectors_$encoder
 esac
 for ((ROUND = 0; ROUND < ${ROUNDS:-5}; ROUND++)); do
   queries=$1/round_$ROUND/queries run=$1/round_$ROUND/${ARM}_$MODE
@@ -26,7 +27,7 @@ for ((ROUND = 0; ROUND < ${ROUNDS:-5}; ROUND++)); do
   export FEW_SHOT_PATH=$queries/pool.jsonl RETRIEVED_PATH=$1/round_$ROUND/rows_$ARM/retrieved.jsonl
   [ "$ARM" = none ] || QUERY_PATH=$FEW_SHOT_PATH allennlp retrieve $configs/retrieve.jsonnet -s "$(dirname "$RETRIEVED_PATH")"
   first=$1/round_$ROUND/${ARM}_unsupervised
-  if [ "$MODE" = two_stage ]; then
+  if [ "$MODE" = two_stage ] && [ "$ARM" != none ]; then
     MODE=unsupervised train generalise "$first"
     WEIGHTS_NAME=$first/best.th train generalise "$run"
   else

@@ -7,8 +7,10 @@ from typing import Any, Callable, Dict, List
 import pytest
 import torch
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 
 from attribution.data.dataset_readers import TriplesReader
+from attribution.sweeps import Sweep
 from tests.conftest import ROWS
 
 CONFIGS = Path(__file__).parents[2] / "training_config" / "recross"
@@ -93,6 +95,7 @@ def test_published_settings(monkeypatch: pytest.MonkeyPatch, variables: Any) -> 
         config = Params.from_file(CONFIGS / "retrieve.jsonnet").as_dict()
         assert (config["queries"]["size"], config["neighbours"]) == (16, neighbours)
         assert config["aggregator"] == {"type": aggregator, "size": 512}
+    monkeypatch.setenv("ARM", "bart0_rerank")
     monkeypatch.setenv("RERANKER", "roberta")
     config = Params.from_file(CONFIGS / "retrieve.jsonnet").as_dict()
     assert config["aggregator"]["size"] == 1024
@@ -253,3 +256,70 @@ def test_an_unknown_mode(variables: Any, allennlp: Any, tmp_path: Path) -> None:
     variables(MODE="both")
     result = allennlp("train", CONFIGS / "generalise.jsonnet", "-s", tmp_path / "run")
     assert result.status == 1 and "MODE is" in result.stderr and "unsupervised" in result.stderr
+
+
+@pytest.fixture
+def rounds(variables: Any, tmp_path: Path) -> Callable[..., Dict[str, Dict[str, Any]]]:
+    """What the sweep of all rounds makes, by point and step."""
+
+    def plan(**changes: Any) -> Dict[str, Dict[str, Any]]:
+        places = {"TARGET_PATH": tmp_path / "{TARGET}.jsonl", "TEST_PATH": tmp_path / "{TARGET}_test.jsonl"}
+        variables(**{"TARGETS": "cb wic", "ROUNDS": 2, "RERANKER": "roberta", **places, **changes})
+        sweep = Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet"))
+        assert sweep.repeat == ["ROUND"] and sweep.columns == ["test.soft_exact_match", "test.exact_match"]
+        points = sweep.plan(Path("runs"), CONFIGS)
+        axes = ("TARGET", "ARM", "ROUND")
+        return {" ".join(str(planned.point[axis]) for axis in axes): planned.runs for planned in points}
+
+    return plan
+
+
+def test_rounds_have_other_queries_and_the_same_test_rows(rounds: Any, tmp_path: Path) -> None:
+    runs = rounds(ARMS="none bm25", TEST_SIZE=4)
+    first, second = (runs[f"cb bm25 {number}"] for number in range(2))
+    assert first["test_rows"] == second["test_rows"] and first["queries"] != second["queries"]
+    assert first["queries"] == runs["cb none 0"]["queries"] != runs["wic bm25 0"]["queries"]
+    drawn = [run["queries"].made_of["configuration"] for run in (first, second)]
+    assert [(one["seed"], one["max_rows"]) for one in drawn] == [(42, 3), (43, 3)]
+    assert first["test_rows"].made_of["configuration"]["max_rows"] == 4
+    assert first["test_rows"].made_of["configuration"]["sources"][0]["path"] == str(tmp_path / "cb_test.jsonl")
+    queries = first["rows"].made_of["configuration"]["queries"]
+    assert queries["path"] == "runs/queries/ROUND=0,TARGET=cb/pool.jsonl"
+    assert queries["overlap"] == {"path": "runs/test_rows/TARGET=cb/pool.jsonl"}
+    assert (
+        first["test"].made_of["input"] == "runs/test_rows/TARGET=cb/pool.jsonl" and first["test"].made_of["predictions"]
+    )
+
+
+def test_arms_share_vectors_and_the_baseline_is_not_trained(rounds: Any) -> None:
+    runs = rounds(ARMS="none random bm25 sbert bart0 bart0_rerank", INDEX_PATH="indexes")
+    plain, reranked = (runs[f"cb {arm} 0"]["rows"].made_of["configuration"] for arm in ("bart0", "bart0_rerank"))
+    assert plain["retriever"] == reranked["retriever"]
+    assert plain["retriever"]["vectors"] == "runs/vectors_bart0/all"
+    assert "reranker" not in plain and (plain["aggregator"]["size"], reranked["aggregator"]["size"]) == (6, 12)
+    assert (reranked["reranker"]["model"], reranked["reranker"]["size"]) == ("roberta", 6)
+    assert runs["wic sbert 1"]["rows"].made_of["configuration"]["retriever"]["vectors"] == "runs/vectors_sbert/all"
+    assert runs["cb bm25 0"]["rows"].made_of["configuration"]["retriever"]["index"] == "indexes/bm25"
+    assert set(runs["cb none 0"]) == {"test_rows", "queries", "tuned", "test"}
+    assert runs["cb none 0"]["tuned"].made_of["configuration"]["trainer"]["type"] == "no_op"
+    tuned = runs["cb random 1"]["tuned"].made_of["configuration"]
+    assert tuned["train_data_path"] == "runs/rows/ARM=random,ROUND=1,TARGET=cb/retrieved.jsonl"
+    assert tuned["random_seed"] == 43
+
+
+def test_without_retrieval_the_labelled_rows_remain(rounds: Any) -> None:
+    runs = rounds(ARMS="none bm25", MODE="two_stage")
+    first, tuned = (runs["cb bm25 0"][step].made_of["configuration"] for step in ("first", "tuned"))
+    assert first["train_data_path"] == "runs/rows/ARM=bm25,ROUND=0,TARGET=cb/retrieved.jsonl"
+    assert tuned["train_data_path"] == "runs/queries/ROUND=0,TARGET=cb/pool.jsonl"
+    assert tuned["model"]["weights_file"] == "runs/first/ARM=bm25,ROUND=0,TARGET=cb/best.th"
+    alone = runs["cb none 0"]["tuned"].made_of["configuration"]
+    assert alone["train_data_path"] == tuned["train_data_path"] and "weights_file" not in alone["model"]
+    assert rounds(ARMS="none", MODE="mix")["cb none 0"]["tuned"].made_of["configuration"]["trainer"]["num_epochs"] == 5
+
+
+def test_a_reranked_arm_needs_a_reranker(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds(ARMS="bm25_rerank")
+    monkeypatch.delenv("RERANKER")
+    with pytest.raises(ConfigurationError, match="rows/ARM=bm25_rerank,ROUND=0,TARGET=cb.*RERANKER"):
+        Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet")).plan(Path("runs"), CONFIGS)

@@ -98,6 +98,7 @@ def environment(
         "FEW_SHOT_PATH": rows,
         "UPSTREAM_PATH": rows,
         "TARGET_PATH": rows,
+        "TEST_PATH": rows,
         "TUPLES_PATH": rows,
         "NI_PATH": "/nowhere",
         "DEMO_CACHE": "/nowhere",

@@ -9,6 +9,7 @@
 // LABEL_SMOOTHING  (0.1, as published)
 // GENERATE         true: answers are written; false: the most likely of a row's options (true)
 // NUM_BEAMS        (4)
+// MAX_QUERY_LENGTH of prompts, in tokens (512; few_shot and two_stage 386)
 // EVALUATION_BATCH_SIZE, CUDA_DEVICE, SEED  (8, -1, 42)
 local env = import '../common/env.libsonnet';
 local given(name) = env.optional(name, '') != '';
@@ -30,7 +31,7 @@ local seed = env.integer('SEED', 42) + env.integer('ROUND', 0);
   rows:: {
     type: 'p3_jsonl',
     model_name: model_name,
-    max_query_length: 512,
+    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
     max_answer_length: 64,
     extra_bos: env.optional('EXTRA_BOS', if given('MODEL_NAME') then 'false' else 'true') == 'true',
     keep: ['id', 'task', 'template'],

@@ -3,7 +3,7 @@
 //
 // MODE             unsupervised (the default): on RETRIEVED_PATH; few_shot: on FEW_SHOT_PATH; mix: on both, as many of
 //                  each; two_stage: on FEW_SHOT_PATH, from the WEIGHTS_NAME (best.th) that `unsupervised` left; none: not
-//                  trained
+//                  trained. Of ARM none, where nothing is retrieved, unsupervised is none, mix and two_stage few_shot
 // RETRIEVED_PATH   retrieved.jsonl
 // FEW_SHOT_PATH    the query set's labelled rows: DIR/pool.jsonl of target.jsonnet
 // SIZE             of mix: how many rows of each, the few ones again and again (512)
@@ -13,7 +13,9 @@
 // SEED, ROUND      random draws by their sum (42, 0)
 local env = import '../common/env.libsonnet';
 local common = import 'common.libsonnet';
-local mode = env.optional('MODE', 'unsupervised');
+local asked = env.optional('MODE', 'unsupervised');
+local without_retrieval = { unsupervised: 'none', mix: 'few_shot', two_stage: 'few_shot' };
+local mode = if env.optional('ARM', '') == 'none' then std.get(without_retrieval, asked, asked) else asked;
 local batch_size = env.integer('BATCH_SIZE', 4);
 local on(path, epochs, lr) = {
   train_data_path: path,
@@ -27,7 +29,9 @@ local on(path, epochs, lr) = {
 };
 local retrieved() = env.required('RETRIEVED_PATH');
 local few() = env.required('FEW_SHOT_PATH');
-local few_shot() = on(few(), 5, '1e-5') { dataset_reader+: { max_query_length: 386 } };
+local few_shot() = on(few(), 5, '1e-5') {
+  dataset_reader+: { max_query_length: env.integer('MAX_QUERY_LENGTH', 386) },
+};
 local modes = {
   unsupervised():: on(retrieved(), 1, '6e-6'),
   few_shot():: few_shot(),

@@ -4,11 +4,11 @@
 // QUERY_PATH     prompted inputs of the target: DIR/pool.jsonl of target.jsonnet
 // QUERY_SIZE     the first so many (16)
 // ARM            bart0 (the default): the upstream model's encoder; bart0_both, its decoder, too; vbart; sbert; bi_encoder;
-//                bm25; random; two_stage
+//                bm25; random; two_stage; any of them with _rerank at its end: RERANKER chooses its rows
 // MODEL_NAME     the upstream model (yuchenlin/BART0); VBART_NAME, SBERT_NAME, BI_ENCODER the other arms' models; POOLING
 //                and LAYER of those that are BART (mean, -1)
 // SIZE           rows in all (512)
-// RERANKER       a cross-encoder that chooses them among MU (2) times as many (none)
+// RERANKER       of arms with _rerank: a cross-encoder that chooses the rows among MU (2) times as many
 // AGGREGATOR     round_robin (the default): queries in turns add the best that is not there yet, until there are SIZE;
 //                quota: SIZE / QUERY_SIZE of each, as published, less what two queries found; mean_score: the rows of the
 //                best mean score, of half as many again for each query
@@ -16,26 +16,31 @@
 // REMOVE_GROUPS  groups of data/recross_tasks.json to do without, with blanks between (none)
 // OWN_TASK       rows of the queries' own task: refuse (the default), drop or keep
 // OVERLAP_PATH   the target's test rows: pool rows that are among them are left out, and queries that are are counted
-// VECTORS_PATH   what embed.jsonnet wrote for the same ARM; INDEX_PATH where bm25 and faiss keep their index
+// VECTORS_PATH   what embed.jsonnet wrote for the same ARM; or VECTORS_BART0, VECTORS_SBERT, ... for each, which go first
+// INDEX_PATH     where bm25 and faiss keep their index
 // SEARCH         of dense arms: exact or faiss (exact); ENGINE in_process or ray
 // SEED, ROUND    random draws by their sum (42, 0)
 local env = import '../common/env.libsonnet';
 local encoders = import 'encoders.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local queries = env.integer('QUERY_SIZE', 16);
-local upsampling = if given('RERANKER') then env.number('MU', '2') else 1;
+local reranked = std.endsWith(env.optional('ARM', ''), '_rerank');
+local arm = std.strReplace(env.optional('ARM', 'bart0'), '_rerank', '');
+local upsampling = if reranked then env.number('MU', '2') else 1;
 local size = std.ceil(env.integer('SIZE', 512) * upsampling);
 local share = std.ceil(size / queries);
 local indexed = { [if given('INDEX_PATH') then 'index']: env.required('INDEX_PATH') };
 local search = env.optional('SEARCH', 'exact');
-local dense(encoder) = {
-  type: search,
-  // ReCross ranks by distance; vectors of length one are ranked the same by their products.
-  metric: 'l2',
-  encoder: encoder,
-  [if given('VECTORS_PATH') then 'vectors']: env.required('VECTORS_PATH'),
-} + if search == 'faiss' then indexed else {};
-local one_stage = { [name]: dense(encoders[name]) for name in std.objectFields(encoders) } + {
+local dense(name) =
+  local vectors = env.optional('VECTORS_' + std.asciiUpper(name), env.optional('VECTORS_PATH', ''));
+  {
+    type: search,
+    // ReCross ranks by distance; vectors of length one are ranked the same by their products.
+    metric: 'l2',
+    encoder: encoders[name],
+    [if vectors != '' then 'vectors']: vectors,
+  } + if search == 'faiss' then indexed else {};
+local one_stage = { [name]: dense(name) for name in std.objectFields(encoders) } + {
   bm25: { type: 'bm25' } + indexed,
   random: { type: 'random', seed: env.integer('SEED', 42) + env.integer('ROUND', 0) },
 };
@@ -47,7 +52,6 @@ local arms = one_stage {
     candidates: env.integer('CANDIDATES', size),
   },
 };
-local arm = env.optional('ARM', 'bart0');
 local retriever =
   if std.objectHas(arms, arm) then arms[arm]
   else error 'ARM is "' + arm + '"; ' + std.join(', ', std.objectFields(arms)) + ' are possible';
@@ -68,7 +72,7 @@ local aggregator = if arm == 'random' then 'round_robin' else env.optional('AGGR
   } else retriever,
   neighbours: std.get({ quota: share, mean_score: std.ceil(1.5 * share) }, aggregator, size),
   aggregator: { type: aggregator, size: size },
-  [if given('RERANKER') then 'reranker']: {
+  [if reranked then 'reranker']: {
     type: 'cross_encoder',
     model: env.required('RERANKER'),
     size: env.integer('SIZE', 512),

@@ -87,6 +87,14 @@ def test_rounds_of_a_dense_arm(log: Any, tmp_path: Path) -> None:
     assert queries == [f"{tmp_path}/out/round_{number}/queries/pool.jsonl" for number in range(2)]
 
 
+def test_a_reranked_arm_has_the_vectors_of_its_encoder(log: Any, tmp_path: Path) -> None:
+    commands = log(UPSTREAM="bart0", ARM="bart0_rerank", ROUNDS="1")
+    arms = {one["command"]: one["ARM"] for one in commands}
+    assert arms["embed embed.jsonnet"] == "bart0" and arms["retrieve retrieve.jsonnet"] == "bart0_rerank"
+    assert commands[-1]["VECTORS_PATH"] == f"{tmp_path}/out/vectors_bart0"
+    assert "bart0_rerank" in commands[-1]["RETRIEVED_PATH"]
+
+
 def test_two_stages_start_from_the_first_one_of_their_own_round(log: Any, tmp_path: Path) -> None:
     trained = [
         one for one in log(ARM="random", MODE="two_stage", MODEL_NAME="bart") if one["command"].startswith("train")

@@ -1,0 +1,79 @@
+// A sweep: ReCross's evaluation. For each target, retrieval arm and query set rows are retrieved, a copy of the upstream
+// model is trained on them, and measured on the target's test rows, which all rounds share.
+// `allennlp report DIR --rows TARGET --columns ARM --baseline ARM=none` shows what retrieval is good for.
+//
+// TARGETS      names, with spaces between
+// TARGET_PATH  the rows that query sets are drawn from, with {TARGET} for the name: prompted rows, or ReCross's query file
+//              (SHOTS); none of these may be a test row
+// TEST_PATH    the test rows, in the same way; TEST_SIZE so many of them (0: all)
+// ARMS         none and ARMs of retrieve.jsonnet, with spaces between (none random bm25 bart0); with _rerank at its end an
+//              arm retrieves more rows, of which RERANKER keeps the best
+// ROUNDS       query sets (5) of QUERY_SIZE (16)
+// MODE         as in generalise.jsonnet (unsupervised); of two_stage the first stage is a step of its own
+// METRICS      of the test, with spaces between (soft_exact_match exact_match)
+// INDEX_PATH   a folder for the indexes of the arms (none is kept)
+// Others are those of retrieve.jsonnet (POOL_PATH, MODEL_NAME, SIZE, MU, ...) and generalise.jsonnet (EPOCHS, ...).
+local env = import '../common/env.libsonnet';
+local words(name, default) = std.split(env.optional(name, default), ' ');
+local arms = words('ARMS', 'none random bm25 bart0');
+local retrieved = [arm for arm in arms if arm != 'none'];
+local two_stage = env.optional('MODE', 'unsupervised') == 'two_stage';
+local indexes = env.optional('INDEX_PATH', '');
+// Whose vectors an arm needs; arms that differ in the reranker alone share them.
+local found_by(arm) =
+  local first = std.strReplace(arm, '_rerank', '');
+  if first == 'two_stage' then env.optional('FIRST', 'bm25') else first;
+local encoders = std.filter(
+  function(name) std.member(std.map(found_by, arms), name), std.objectFields(import 'encoders.libsonnet')
+);
+local rows(path, settings) = {
+  command: 'build-pool',
+  config: 'target.jsonnet',
+  environment: { TARGET_PATH: env.required(path) } + settings,
+};
+local training = {
+  command: 'train',
+  config: 'generalise.jsonnet',
+  environment: { RETRIEVED_PATH: '{rows}/retrieved.jsonl', FEW_SHOT_PATH: '{queries}/pool.jsonl' },
+};
+{
+  axes: {
+    TARGET: std.split(env.required('TARGETS'), ' '),
+    ARM: arms,
+    ROUND: std.range(0, env.integer('ROUNDS', 5) - 1),
+  },
+  steps: {
+    test_rows: rows('TEST_PATH', { TARGET_SIZE: env.integer('TEST_SIZE', 0), SHOTS: 0 }) { axes: ['TARGET'] },
+    queries: rows('TARGET_PATH', { TARGET_SIZE: env.integer('QUERY_SIZE', 16) }) { axes: ['TARGET', 'ROUND'] },
+  } + {
+    ['vectors_' + name]: {
+      command: 'embed',
+      config: 'embed.jsonnet',
+      axes: [],
+      only: { ARM: [arm for arm in arms if found_by(arm) == name] },
+      environment: { ARM: name },
+    }
+    for name in encoders
+  } + {
+    rows: {
+      command: 'retrieve',
+      config: 'retrieve.jsonnet',
+      only: { ARM: retrieved },
+      environment: {
+        QUERY_PATH: '{queries}/pool.jsonl',
+        OVERLAP_PATH: '{test_rows}/pool.jsonl',
+        [if indexes != '' then 'INDEX_PATH']: indexes + '/{ARM}',
+      } + { ['VECTORS_' + std.asciiUpper(name)]: '{vectors_' + name + '}' for name in encoders },
+    },
+    [if two_stage then 'first']: training { only: { ARM: retrieved }, environment+: { MODE: 'unsupervised' } },
+    tuned: training { environment+: { [if two_stage then 'WEIGHTS_NAME']: '{first}/best.th' } },
+    test: {
+      command: 'evaluate',
+      archive: '{tuned}/model.tar.gz',
+      input: '{test_rows}/pool.jsonl',
+      predictions: true,
+    },
+  },
+  repeat: ['ROUND'],
+  metrics: ['test.' + metric for metric in words('METRICS', 'soft_exact_match exact_match')],
+}
