@@ -4,13 +4,15 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Type
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.commands.embed_words import WordEmbedding
 from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
 from attribution.encoders import Encoder, vectors
@@ -35,10 +37,7 @@ class Embedding(ArtefactJob):
     """
 
     def __init__(self, pool: Pool, encoder: Encoder, dtype: str = "float16", shard_rows: int = 16384) -> None:
-        if dtype not in ("float16", "float32"):
-            raise ConfigurationError(f"dtype is {dtype!r}; float16 and float32 are possible")
-        if shard_rows < 1:
-            raise ConfigurationError(f"shard_rows is {shard_rows}; at least one is needed")
+        vectors.check_storage(dtype, shard_rows)
         if pool.exclude_tasks:
             raise ConfigurationError("pool.exclude_tasks: embed stores the whole pool; exclude tasks when retrieving")
         self.pool = pool
@@ -106,11 +105,16 @@ class _Encode:
 @Subcommand.register("embed")
 class Embed(ArtefactCommand):
     """
-    Stores the vectors of a pool: `allennlp embed CONFIG -s DIR`. If it is stopped at any moment, the same command goes
-    on after the last whole shard, and ends with the same bytes.
+    Stores the vectors of a pool's rows or, where the configuration has `words`, of a text's words: `allennlp embed
+    CONFIG -s DIR`. If it is stopped at any moment, the same command goes on after the last whole shard, and ends with
+    the same bytes.
 
     Registered as a `Subcommand` with name "embed".
     """
 
-    job = Embedding
-    summary = "Encode a pool's rows and store their vectors."
+    job: Type[ArtefactJob] = Embedding
+    summary = "Encode a pool's rows, or a text's words, and store their vectors."
+
+    def make(self, params: Params, serialization_dir: str, force: bool = False, engine: Optional[str] = None) -> None:
+        self.job = WordEmbedding if "words" in params else Embedding
+        super().make(params, serialization_dir, force, engine)

@@ -77,7 +77,7 @@ class Select(ArtefactJob):
         names = _read_names(self.names) if self.names else None
         if self.is_matrix:
             matrix = SimilarityMatrix.load(self.covariance)
-            own = _own_names(matrix, self.covariance)
+            own = own_names(matrix, self.covariance)
             if names is not None and names != own:
                 raise ConfigurationError(f"names: {self.names} does not have the names of {self.covariance}: {own}")
             return Covariance(own, self._of_part(matrix), self.tolerance)
@@ -96,7 +96,7 @@ class Select(ArtefactJob):
         return scores[:, :, self.part]
 
 
-def _own_names(matrix: SimilarityMatrix, path: Path) -> List[str]:
+def own_names(matrix: SimilarityMatrix, path: Path) -> List[str]:
     if matrix.targets != matrix.sources:
         raise ConfigurationError(f"covariance: {path} has other targets than sources; both must be the members")
     if not matrix.higher_is_better:

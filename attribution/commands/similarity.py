@@ -54,7 +54,7 @@ class Similarity(ArtefactJob):
     targets : `Union[str, Dict[str, str]]`, optional
         The folder of a few-shot gym, whose tasks are the targets, or by a target's name the path of its rows; of
         `retrieval_overlap` and `kernel_alignment` a pattern as `sources`. A measure that needs no examples takes by
-        default those of `target_deltas` or, if it needs these neither, the sources.
+        default those of `target_deltas` or, if it needs these neither, the sources; so does `kernel_alignment`.
     target_names : `List[str]`, optional
         Of these targets only.
     target_deltas : `str`, optional
@@ -84,6 +84,7 @@ class Similarity(ArtefactJob):
         max_examples: Optional[int] = None,
         heat_map: bool = True,
     ) -> None:
+        targets = targets or (sources if measure.all_at_once else None)
         patterns = {"targets": targets, "target_deltas": target_deltas}
         own = measure.own_folders
         for setting, value, needed in (
@@ -128,6 +129,21 @@ class Similarity(ArtefactJob):
     def run(self, directory: Path, engine: Engine) -> str:
         """Measures what is not in `directory` yet, and writes `similarity.npz`, `.tsv`, `.png` and `.svg`."""
         cells = self.cells()
+        done = self._all_at_once(cells) if self.measure.all_at_once else self._one_by_one(cells, directory, engine)
+        self._save(directory, done)
+        (directory / _CELLS).unlink(missing_ok=True)
+        return _summary(cells, done, self.measure.higher_is_better)
+
+    def _all_at_once(self, cells: List[Cell]) -> Dict[Cell, PartScores]:
+        folders = list(dict.fromkeys([*self.sources.values(), *(self.own_folders[name] for name in self.targets)]))
+        place = {folder: number for number, folder in enumerate(folders)}
+        scores = self.measure.compare_all(folders)
+        return {
+            cell: {"model": float(scores[place[self.own_folders[cell.target]], place[self.sources[cell.source]]])}
+            for cell in cells
+        }
+
+    def _one_by_one(self, cells: List[Cell], directory: Path, engine: Engine) -> Dict[Cell, PartScores]:
         done = _read_cells(directory / _CELLS)
         missing = [cell for cell in cells if cell not in done]
         for name in dict.fromkeys(cell.target for cell in missing):
@@ -140,9 +156,7 @@ class Similarity(ArtefactJob):
                 done[cell] = found
                 file.write(json.dumps({**cell._asdict(), "scores": found}) + "\n")
                 file.flush()
-        self._save(directory, done)
-        (directory / _CELLS).unlink()
-        return _summary(cells, done, self.measure.higher_is_better)
+        return done
 
     def target(self, name: str) -> TargetTask:
         """What the measure wants to know of a target."""

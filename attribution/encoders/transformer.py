@@ -2,8 +2,9 @@
 
 import logging
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
+import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 from safetensors import SafetensorError
@@ -12,13 +13,17 @@ from transformers.utils import logging as transformers_logging
 
 from attribution.common.artefacts import fingerprint
 from attribution.common.pretrained import learned_positions, model_identity
+from attribution.data.fields import pad_token_ids
 from attribution.data.prompt_tokenizer import TokenIdLists, load_tokenizer
-from attribution.encoders.batched import BatchedEncoder
+from attribution.data.word_tokenizer import WordPieces, WordTokenizer
+from attribution.encoders.batched import BatchedEncoder, batches_of_similar_length
 from attribution.encoders.encoder import Encoder
 from attribution.modules.delta import Prompt, delta_from_folder
 from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
 
 logger = logging.getLogger(__name__)
+
+_PARTS = ("encoder", "decoder", "encoder_decoder")
 
 
 @Encoder.register("transformer")
@@ -43,10 +48,10 @@ class TransformerEncoder(BatchedEncoder):
     layer : `int`, optional (default = `-1`)
         Whose output to pool: 0 is the embeddings, -1 the last layer with its final norm.
     part : `str`, optional (default = `"encoder"`)
-        Of an encoder-decoder: `encoder`, whose decoder is then not loaded, or `encoder_decoder`, both halves' vectors
-        side by side. The decoder reads the same text after its start token (Lewis et al., 2020, section 3.1), and each
-        half is pooled: ReCross's 2048-dimensional BART0 vectors, whose decoder half depended on nothing but the
-        encoder.
+        Of an encoder-decoder: `encoder`, whose decoder is then not loaded, `decoder`, or `encoder_decoder`, both
+        halves' vectors side by side. The decoder reads the same text after its start token (Lewis et al., 2020, section
+        3.1), so that a token's state there is the one that predicts it, and each half is pooled: ReCross's
+        2048-dimensional BART0 vectors, whose decoder half depended on nothing but the encoder.
     normalize : `bool`, optional (default = `False`)
         Scale vectors to length one, so that inner products are cosines.
     max_tokens : `int`, optional (default = `2048` on a CPU, `32768` on a GPU)
@@ -72,8 +77,8 @@ class TransformerEncoder(BatchedEncoder):
         super().__init__(max_tokens)
         if pooling not in _POOLINGS:
             raise ConfigurationError(f"encoder: pooling {pooling!r} is none of {', '.join(_POOLINGS)}")
-        if part not in ("encoder", "encoder_decoder"):
-            raise ConfigurationError(f"encoder: part {part!r} is none of encoder, encoder_decoder")
+        if part not in _PARTS:
+            raise ConfigurationError(f"encoder: part {part!r} is none of {', '.join(_PARTS)}")
         if max_length < 1:
             raise ConfigurationError(f"encoder: max_length is {max_length}; at least one is needed")
         self.model_name = model_name
@@ -86,6 +91,7 @@ class TransformerEncoder(BatchedEncoder):
         self.delta = delta
         self._model: Any = None
         self._tokenizer: Any = None
+        self._words: Optional[WordTokenizer] = None
 
     @property
     def identity(self) -> Dict[str, Any]:
@@ -98,7 +104,42 @@ class TransformerEncoder(BatchedEncoder):
         return {**identity, "delta": files}
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {**self.__dict__, "_model": None, "_tokenizer": None}
+        return {**self.__dict__, "_model": None, "_tokenizer": None, "_words": None}
+
+    @torch.inference_mode()
+    def encode_words(self, sentences: Sequence[Sequence[str]]) -> np.ndarray:
+        """
+        Of each word its own pieces' states, pooled. A word that the model does not read whole, as its sentence is too
+        long, or that is no piece of its own, has zeros, and is counted in `texts_cut`. Shape: (words, dimension),
+        float32
+        """
+        self.load()
+        if self._words is None:
+            self._words = WordTokenizer(self.model_name)
+        if self._longest <= self._words.special_tokens:
+            raise ConfigurationError(f"encoder: max_length is {self._longest}; no word fits beside the special tokens")
+        texts = self._words.tokenize(sentences, self._longest)
+        self.texts_cut += sum(not own for text in texts for own in text.pieces)
+        vectors: List[torch.Tensor] = [torch.empty(0)] * len(texts)
+        for batch in batches_of_similar_length([len(text.token_ids) for text in texts], self.max_tokens):
+            for number, own in zip(batch, self._embed_words([texts[number] for number in batch])):
+                vectors[number] = own
+        return torch.cat(vectors).numpy()
+
+    def _embed_words(self, texts: Sequence[WordPieces]) -> Sequence[torch.Tensor]:
+        """Of each sentence. Shape of each: (words, dimension)"""
+        padded = pad_token_ids([text.token_ids or [self.pad_id] for text in texts], self.pad_id)
+        states = self.states(padded["token_ids"].to(self.device), padded["mask"].to(self.device))
+        places = [[n * states.size(1) + place for place in own] for n, text in enumerate(texts) for own in text.pieces]
+        # Shape: (words, dimension)
+        vectors = torch.zeros(len(places), states.size(2))
+        read = [number for number, own in enumerate(places) if own]
+        for group in batches_of_similar_length([len(places[number]) for number in read], self.max_tokens):
+            words = [read[place] for place in group]
+            pieces = pad_token_ids([places[word] for word in words], 0)
+            of_words = states.flatten(0, 1)[pieces["token_ids"].to(self.device)]
+            vectors[words] = self._pool(of_words, pieces["mask"].to(self.device)).cpu()
+        return vectors.split([len(text.pieces) for text in texts])
 
     def load(self) -> None:
         if self._model is None:
@@ -117,11 +158,14 @@ class TransformerEncoder(BatchedEncoder):
         return self.cut_to(self._longest, self._tokenizer, texts)
 
     def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        pooled = _POOLINGS[self.pooling](self.states(token_ids, mask), mask.unsqueeze(-1))
+        return self._pool(self.states(token_ids, mask), mask)
+
+    def _pool(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        pooled = _POOLINGS[self.pooling](states, mask.unsqueeze(-1))
         return torch.nn.functional.normalize(pooled, dim=-1) if self.normalize else pooled
 
     def states(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Of each token, those of both halves side by side. Shape: (batch, length, dimension), float32."""
+        """Shape: (batch, length, dimension)."""
         inputs: Dict[str, Any] = {"input_ids": token_ids, "attention_mask": mask.long()}
         if self.layer != -1:
             inputs["output_hidden_states"] = True
@@ -129,11 +173,11 @@ class TransformerEncoder(BatchedEncoder):
             return self._layer(self._model(**inputs), "last_hidden_state", "hidden_states").float()
         shifted = torch.cat([token_ids.new_full((len(token_ids), 1), self._start), token_ids[:, :-1]], dim=1)
         output = self._model(**inputs, decoder_input_ids=shifted, decoder_attention_mask=mask.long())
-        states = [
-            self._layer(output, "encoder_last_hidden_state", "encoder_hidden_states"),
-            self._layer(output, "last_hidden_state", "decoder_hidden_states"),
-        ]
-        return torch.cat(states, dim=-1).float()
+        decoder = self._layer(output, "last_hidden_state", "decoder_hidden_states").float()
+        if self.part == "decoder":
+            return decoder
+        encoder = self._layer(output, "encoder_last_hidden_state", "encoder_hidden_states").float()
+        return torch.cat([encoder, decoder], dim=-1)
 
     def _layer(self, output: Any, last: str, every: str) -> torch.Tensor:
         """Shape: (batch, length, dimension)."""
@@ -145,8 +189,8 @@ class TransformerEncoder(BatchedEncoder):
 
     def _load_model(self, model_name: str) -> Any:
         config = AutoConfig.from_pretrained(model_name)
-        if self.part == "encoder_decoder" and (not config.is_encoder_decoder or config.model_type == "encoder-decoder"):
-            raise ValueError("part encoder_decoder needs an encoder-decoder such as BART or T5")
+        if self.part != "encoder" and (not config.is_encoder_decoder or config.model_type == "encoder-decoder"):
+            raise ValueError(f"part {self.part} needs an encoder-decoder such as BART or T5")
         if self.delta is not None:
             return self._load_tuned(model_name, self.delta, config.is_encoder_decoder)
         # Two models as one (`EncoderDecoderModel`) are no base model.

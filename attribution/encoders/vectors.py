@@ -96,6 +96,18 @@ def open_shard(path: Path) -> np.ndarray:
         ) from error
 
 
+def check_storage(dtype: str, shard_rows: int) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if vectors cannot be stored so.
+    """
+    if dtype not in ("float16", "float32"):
+        raise ConfigurationError(f"dtype is {dtype!r}; float16 and float32 are possible")
+    if shard_rows < 1:
+        raise ConfigurationError(f"shard_rows is {shard_rows}; at least one is needed")
+
+
 def source(pool: Identity, encoder: Encoder) -> Identity:
     """What vectors are of: the part of their identity that has to agree before they are used."""
     return {"encoder": encoder.identity, "pool": pool}

@@ -1,6 +1,7 @@
 from attribution.selection.baseline_selectors import FixedSelector, HubSelector, RandomSelector, TopKOnTask
 from attribution.selection.checkpoint_selector import CheckpointSelector, Selection
 from attribution.selection.covariance import TOLERANCE, Covariance
+from attribution.selection.covariance_comparison import correlation, kl_divergence
 from attribution.selection.exhaustive_selector import ExhaustiveSelector
 from attribution.selection.greedy_selectors import MaxEntropy, MaxMutualInformation
 from attribution.selection.k_medoids_selector import KMedoidsSelector
@@ -21,6 +22,8 @@ __all__ = [
     "MaxMutualInformation",
     "RandomSelector",
     "Selection",
+    "correlation",
+    "kl_divergence",
     "TopKOnTask",
     "h_score",
     "log_me",

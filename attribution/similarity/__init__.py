@@ -2,6 +2,7 @@ from attribution.similarity.grand import GraNd
 from attribution.similarity.heat_map import draw_heat_map
 from attribution.similarity.hidden_cosine import HiddenCosine
 from attribution.similarity.kernel_alignment import KernelAlignment
+from attribution.similarity.kernel_cka import kernel_cka
 from attribution.similarity.linear_cka import common_rows, linear_cka
 from attribution.similarity.parameter_similarity import Euclidean, ParameterCosine
 from attribution.similarity.performance import Performance
@@ -35,6 +36,7 @@ __all__ = [
     "TaskSimilarity",
     "common_rows",
     "draw_heat_map",
+    "kernel_cka",
     "labelled_batches",
     "linear_cka",
     "read_result_tsv",

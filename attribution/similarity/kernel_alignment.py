@@ -1,58 +1,136 @@
-"""How alike two sets of vectors of the same rows are."""
+"""How alike sets of vectors of the same rows are."""
 
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.artefacts import MANIFEST, first_difference
-from attribution.encoders.vectors import Vectors
+from attribution.encoders.vectors import Vectors, open_shard
+from attribution.similarity.kernel_cka import ESTIMATORS, kernel_cka
 from attribution.similarity.linear_cka import linear_cka
 from attribution.similarity.resident_model import ResidentModel
 from attribution.similarity.target_task import TargetTask
-from attribution.similarity.task_similarity import PartScores, Source, TaskSimilarity
+from attribution.similarity.task_similarity import PartScores, Source, TaskSimilarity, check_choice
 
 
 @TaskSimilarity.register("kernel_alignment")
 class KernelAlignment(TaskSimilarity):
     """
-    Linear centred kernel alignment (Kornblith et al., 2019, https://arxiv.org/abs/1905.00414) of two models' vectors of
-    the same rows. Sources and targets are folders of `allennlp embed`, of one file, by an encoder each. The vectors of
-    two are in memory.
+    Centred kernel alignment (Kornblith et al., 2019, https://arxiv.org/abs/1905.00414) of models' vectors of the same
+    rows: linear CKA, by which Huang et al. (NeurIPS 2021) compare checkpoints, and others. Sources and targets, by
+    default the sources, are folders of `allennlp embed`, of one file, by an encoder each. All are compared at once, on
+    the rows that all have: where one has zeros, as of a word that it did not read whole, nobody's row counts. The
+    matrix is then positive semi-definite. Vectors stay on the disk but for a block.
 
     Registered as a `TaskSimilarity` with name "kernel_alignment".
+
+    # Parameters
+
+    kernel : `str`, optional (default = `"linear"`)
+        `linear` or `rbf`, exp(-|x - y|^2 / (2 s^2)).
+    bandwidth : `float`, optional (default = `1.0`)
+        Of `rbf`: s, in median distances of a set's rows.
+    estimator : `str`, optional (default = `"biased"`)
+        `biased`, `debiased` or `minibatch`, see `kernel_cka`.
+    batch_size : `int`, optional (default = `256`)
+        Of `minibatch`: rows of a batch.
+    seed : `int`, optional (default = `0`)
+        Of `minibatch`: which rows are in a batch together.
+    centred : `bool`, optional (default = `True`)
+        Without it, which is possible of the biased linear one, columns keep their means.
+    max_rows : `int`, optional
+        Only so many of the rows that all have, the first. By default all.
     """
 
     higher_is_better = True
     needs_examples = False
     own_folders = "targets"
+    all_at_once = True
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        kernel: str = "linear",
+        bandwidth: float = 1.0,
+        estimator: str = "biased",
+        batch_size: int = 256,
+        seed: int = 0,
+        centred: bool = True,
+        max_rows: Optional[int] = None,
+    ) -> None:
         super().__init__()
+        check_choice("kernel", kernel, ("linear", "rbf"))
+        check_choice("estimator", estimator, ESTIMATORS)
+        if not 0 < bandwidth < float("inf"):
+            raise ConfigurationError(f"measure.bandwidth is {bandwidth}; a number above 0 is needed")
+        if not centred and (kernel, estimator) != ("linear", "biased"):
+            raise ConfigurationError("measure.centred: false is possible of the linear kernel, biased, only")
+        if max_rows is not None and max_rows < 2:
+            raise ConfigurationError(f"measure.max_rows is {max_rows}; two at least are needed")
+        self.bandwidth = bandwidth if kernel == "rbf" else None
+        self.estimator = estimator
+        self.batch_size = batch_size
+        self.seed = seed
+        self.centred = centred
+        self.max_rows = max_rows
 
     def files(self, folder: Path) -> List[Path]:
         return [Vectors(folder).directory / MANIFEST]
 
-    def reference(self, target: TargetTask, model: Optional[ResidentModel]) -> np.ndarray:
-        assert target.folder is not None
-        return _read(Vectors(target.folder))
-
     def compare(self, target: TargetTask, source: Source, model: Optional[ResidentModel], reference: Any) -> PartScores:
         assert target.folder is not None
-        own, vectors = Vectors(target.folder), Vectors(source.folder)
-        difference = first_difference(own.identity["pool"], vectors.identity["pool"])
-        if difference:
-            raise ConfigurationError(
-                f"{target.folder} and {source.folder} have vectors of different rows ({difference}); embed one file "
-                "with both encoders"
-            )
+        return {"model": float(self.compare_all([target.folder, source.folder])[0, 1])}
+
+    def compare_all(self, folders: Sequence[Path]) -> np.ndarray:
+        sets = [Vectors(folder) for folder in folders]
+        for folder, vectors in zip(folders, sets):
+            difference = first_difference(sets[0].identity["pool"], vectors.identity["pool"])
+            if difference:
+                raise ConfigurationError(
+                    f"{folders[0]} and {folder} have vectors of different rows ({difference}); embed one file with both"
+                )
+        rows = _common_rows(sets)[: self.max_rows]
         try:
-            return {"model": float(linear_cka([reference, _read(vectors)])[0, 1])}
+            return self._align([StoredFeatures(vectors) for vectors in sets], [rows] * len(sets))
         except ConfigurationError as error:
-            raise ConfigurationError(f"{target.folder} (0) and {source.folder} (1): {error}") from error
+            names = ", ".join(f"{folder} ({number})" for number, folder in enumerate(folders))
+            raise ConfigurationError(f"{error}; these are {names}") from error
+
+    def _align(self, features: Sequence["StoredFeatures"], rows: List[np.ndarray]) -> np.ndarray:
+        width = sum(each.shape[1] for each in features)
+        # Multiplications of kernels' entries, in double, against those of cross-moments.
+        kernels_are_cheaper = len(rows[0]) * (width + 2 * len(features) ** 2) < width**2
+        if self.bandwidth is None and self.estimator == "biased" and not (self.centred and kernels_are_cheaper):
+            return linear_cka(features, rows, self.centred)
+        return kernel_cka(features, rows, self.bandwidth, self.estimator, self.batch_size, self.seed)
 
 
-def _read(vectors: Vectors) -> np.ndarray:
-    """Shape: (rows, dimension)"""
-    return np.concatenate(list(vectors.blocks()))
+class StoredFeatures:
+    """Stored vectors, indexed as an array of them is."""
+
+    ndim = 2
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+        first = open_shard(vectors.shards()[0][1])
+        self.shape = (len(vectors), first.shape[1])
+        self.dtype = first.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return self._vectors.take(np.arange(len(self))[rows])
+
+
+def _common_rows(sets: Sequence[Vectors]) -> np.ndarray:
+    """The numbers of the rows that are zeros in none."""
+    there = np.ones(len(sets[0]), dtype=bool)
+    for vectors in sets:
+        there &= np.concatenate([block.any(axis=1) for block in vectors.blocks()])
+    if not there.any():
+        raise ConfigurationError(
+            f"{sets[0].directory} and {len(sets) - 1} others have no row in common: each is zeros in one of them"
+        )
+    return np.flatnonzero(there)

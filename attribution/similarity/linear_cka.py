@@ -1,14 +1,16 @@
 """How alike feature sets of the same rows are: linear centred kernel alignment."""
 
 from itertools import combinations_with_replacement
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
+from attribution.similarity.feature_blocks import FeatureBlocks, feature_blocks, normalized
+
 
 def linear_cka(
-    features: Sequence[np.ndarray],
+    features: Sequence[Any],
     rows: Optional[Sequence[np.ndarray]] = None,
     centred: bool = True,
     rows_at_once: int = 2048,
@@ -23,7 +25,7 @@ def linear_cka(
 
     # Parameters
 
-    features : `Sequence[np.ndarray]`
+    features : `Sequence[Any]`
         Shape of each: (rows, width of its own)
     rows : `Sequence[np.ndarray]`, optional
         For each set the numbers of its rows that are meant, see `common_rows`. By default all.
@@ -39,15 +41,7 @@ def linear_cka(
 
     `ConfigurationError` naming a set (from 0) that cannot be aligned.
     """
-    blocks = [
-        _Blocks(number, each, None if rows is None else rows[number], rows_at_once, centred)
-        for number, each in enumerate(features)
-    ]
-    for one in blocks:
-        if one.count != blocks[0].count:
-            raise ConfigurationError(
-                f"feature sets 0 and {one.number} have {blocks[0].count} and {one.count} rows; the same are needed"
-            )
+    blocks = feature_blocks(features, rows, rows_at_once, centred)
     numbers = range(len(blocks))
     groups = [numbers[start : start + sets_at_once] for start in range(0, len(blocks), sets_at_once)]
     # Shape: (sets, sets)
@@ -56,14 +50,7 @@ def linear_cka(
         pairs = [(left, right) for left in lefts for right in rights if left <= right]
         for (left, right), moment in _cross_moments(blocks, pairs).items():
             squares[left, right] = squares[right, left] = np.vdot(moment, moment)
-    for number, square in enumerate(squares.diagonal()):
-        if not (np.isfinite(square) and square > 0):
-            reason = "is the same in all rows" if square == 0 else "has values that are not numbers, or overflow"
-            raise ConfigurationError(f"feature set {number} {reason}")
-    norms = np.sqrt(squares.diagonal())
-    alignment = squares / np.outer(norms, norms)
-    np.fill_diagonal(alignment, 1.0)
-    return alignment
+    return normalized(squares)
 
 
 def common_rows(keys: Sequence[np.ndarray]) -> List[np.ndarray]:
@@ -95,43 +82,9 @@ def common_rows(keys: Sequence[np.ndarray]) -> List[np.ndarray]:
     return found
 
 
-class _Blocks:
-    """The rows of a feature set, some at a time, with the means taken off."""
-
-    def __init__(
-        self, number: int, features: np.ndarray, rows: Optional[np.ndarray], rows_at_once: int, centred: bool
-    ) -> None:
-        if features.ndim != 2 or features.dtype.kind != "f":
-            raise ConfigurationError(
-                f"feature set {number}: floats of shape (rows, width) are needed, "
-                f"these are {features.dtype} of shape {features.shape}"
-            )
-        self.number = number
-        self.count = len(features) if rows is None else len(rows)
-        if self.count < 2:
-            raise ConfigurationError(f"feature set {number} has {self.count} rows; two at least are needed")
-        self.width = features.shape[1]
-        self.slices = [slice(start, start + rows_at_once) for start in range(0, self.count, rows_at_once)]
-        self._features = features
-        self._rows = rows
-        self._precision = np.promote_types(features.dtype, np.float32)
-        # Shape: (width,)
-        self._mean = np.zeros(self.width, self._precision)
-        if centred:
-            self._mean = self[slice(0, 1)][0]
-            with np.errstate(invalid="ignore"):
-                sums = sum(self[block].sum(0, dtype=np.float64) for block in self.slices)
-            self._mean = (self._mean + sums / self.count).astype(self._precision)
-            if not np.isfinite(self._mean).all():
-                raise ConfigurationError(f"feature set {number} has values that are not numbers")
-
-    def __getitem__(self, block: slice) -> np.ndarray:
-        """Shape: (rows of the block, width)"""
-        values = self._features[block if self._rows is None else self._rows[block]]
-        return values.astype(self._precision, copy=False) - self._mean
-
-
-def _cross_moments(blocks: Sequence[_Blocks], pairs: Sequence[Tuple[int, int]]) -> Dict[Tuple[int, int], np.ndarray]:
+def _cross_moments(
+    blocks: Sequence[FeatureBlocks], pairs: Sequence[Tuple[int, int]]
+) -> Dict[Tuple[int, int], np.ndarray]:
     """For each pair of sets X'Y. Shape of each: (width of X, width of Y)"""
     moments = {(left, right): np.zeros((blocks[left].width, blocks[right].width)) for left, right in pairs}
     for block in blocks[0].slices:

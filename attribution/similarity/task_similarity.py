@@ -4,6 +4,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+import numpy as np
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
@@ -43,6 +44,9 @@ class TaskSimilarity(Registrable):
     own_folders: Optional[str] = None
     """The command's setting that names the targets' own folders, where these are what sources are compared with."""
 
+    all_at_once = False
+    """Whether the command asks `compare_all`, once, and not `compare`. Targets are then by default the sources."""
+
     def __init__(self, granularity: str = "model") -> None:
         check_choice("granularity", granularity, self.granularities)
         self.granularity = granularity
@@ -69,6 +73,10 @@ class TaskSimilarity(Registrable):
         reference : `Any`
             From `reference` of this target.
         """
+
+    def compare_all(self, folders: Sequence[Path]) -> np.ndarray:
+        """All sources, and targets' own folders, with all, if `all_at_once`. Shape: (folders, folders)"""
+        raise NotImplementedError
 
 
 def check_choice(setting: str, value: str, choices: Any) -> None:

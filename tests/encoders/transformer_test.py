@@ -169,3 +169,59 @@ def test_a_prompt_is_no_encoder(tiny_model: Callable[[str], str], tmp_path: Path
     delta.save(model, tmp_path, tiny_model("t5"))
     with pytest.raises(ConfigurationError, match="the prompt in .* among a text's own tokens"):
         TransformerEncoder(tiny_model("t5"), delta=str(tmp_path)).encode(["good"])
+
+
+SENTENCES = [["the", "cat", "sat"], ["good"], ["a", "bad", "film", "was", "this", "and", "that"]]
+
+
+@pytest.mark.parametrize(
+    "name, part", [("bert", "encoder"), ("t5", "encoder"), ("gpt2", "encoder"), ("bart", "decoder")]
+)
+@pytest.mark.parametrize("layer", [-1, 1])
+def test_words_one_sentence_at_a_time(name: str, part: str, layer: int, tiny_model: Callable[[str], str]) -> None:
+    """Of the last sentence the end is cut; a special token, which stands there, is nobody's."""
+    folder = tiny_model(name)
+    encoder = TransformerEncoder(folder, max_length=6, layer=layer, part=part, pooling="last", max_tokens=12)
+    vectors = encoder.encode_words(SENTENCES)
+    assert vectors.dtype == np.float32 and vectors.shape == (11, 16)
+    model, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    special = tokenizer.num_special_tokens_to_add()
+    wanted = []
+    for words in SENTENCES:
+        ids = tokenizer(" ".join(words), truncation=True, max_length=6, return_tensors="pt").input_ids
+        inputs = {"input_ids": ids}
+        if part == "decoder":
+            inputs["decoder_input_ids"] = torch.tensor([[model.config.decoder_start_token_id, *ids[0, :-1]]])
+        whole = model.get_encoder() if name == "t5" else model
+        with torch.no_grad():
+            output = whole(**inputs, output_hidden_states=True)
+        hidden = output["decoder_hidden_states" if part == "decoder" else "hidden_states"]
+        states = (output.last_hidden_state if layer == -1 else hidden[layer])[0].numpy()
+        begin = int(ids[0, 0] == tokenizer.bos_token_id)
+        read = min(len(words), 6 - special)
+        wanted += [states[begin + place] for place in range(read)] + [np.zeros(16)] * (len(words) - read)
+    np.testing.assert_allclose(vectors, wanted, atol=1e-5)
+    assert encoder.texts_cut == 1 + special
+
+
+def test_words_of_several_pieces_are_pooled(tiny_model: Callable[[str], str]) -> None:
+    words = ["the:cat", "sat", "good:bad.red"]  # Three, one and five pieces.
+    pooled = {
+        pooling: TransformerEncoder(tiny_model("bert"), pooling=pooling, max_tokens=3).encode_words([words])
+        for pooling in ("first", "last", "mean")
+    }
+    with torch.no_grad():
+        ids = torch.tensor([AutoTokenizer.from_pretrained(tiny_model("bert"))(" ".join(words)).input_ids])
+        states = AutoModel.from_pretrained(tiny_model("bert")).eval()(input_ids=ids).last_hidden_state[0, 1:-1].numpy()
+    np.testing.assert_allclose(pooled["first"], states[[0, 3, 4]], atol=1e-5)
+    np.testing.assert_allclose(pooled["last"], states[[2, 3, 8]], atol=1e-5)
+    np.testing.assert_allclose(pooled["mean"], [part.mean(0) for part in np.split(states, [3, 4])], atol=1e-5)
+
+
+def test_words_need_room_and_a_decoder(tiny_model: Callable[[str], str]) -> None:
+    with pytest.raises(ConfigurationError, match="max_length is 2; no word fits beside the special tokens"):
+        TransformerEncoder(tiny_model("bert"), max_length=2).encode_words([["cat"]])
+    with pytest.raises(ConfigurationError, match="part decoder needs an encoder-decoder"):
+        TransformerEncoder(tiny_model("bert"), part="decoder").encode_words([["cat"]])
+    with pytest.raises(ConfigurationError, match="part 'half' is none of encoder, decoder, encoder_decoder"):
+        TransformerEncoder(tiny_model("bert"), part="half")

@@ -7,7 +7,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from attribution.encoders.vectors import shards, write_shard
-from attribution.similarity import KernelAlignment, TargetTask, linear_cka
+from attribution.similarity import KernelAlignment, TargetTask, kernel_cka, linear_cka
 from tests.similarity.conftest import source_of
 
 
@@ -27,30 +27,83 @@ def embedded(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def _score(one: Path, other: Path) -> float:
-    measure, target = KernelAlignment(), TargetTask("one", [], one)
-    return measure.compare(target, source_of(other), None, measure.reference(target, None))["model"]
+def _values(rows: int = 10, width: int = 5) -> Any:
+    generator = np.random.default_rng(0)
+    return [
+        generator.normal(size=(rows, w)).astype(d) for w, d in ((3, np.float16), (width, np.float32), (4, np.float16))
+    ]
 
 
 def test_the_alignment_of_all_shards(embedded: Callable[..., Path]) -> None:
-    generator = np.random.default_rng(0)
-    values = [generator.normal(size=(10, width)).astype(dtype) for width, dtype in ((3, np.float16), (5, np.float32))]
-    one, other = (embedded(name, vectors) for name, vectors in zip(("one", "other"), values))
-    assert _score(one, other) == pytest.approx(linear_cka(values)[0, 1])
-    assert _score(one, other) == pytest.approx(_score(other, one)) and _score(one, one) == 1
-    assert KernelAlignment().files(one) == [one / "manifest.json"]
+    values = _values()
+    folders = [embedded(name, vectors) for name, vectors in zip("abc", values)]
+    measure = KernelAlignment()
+    np.testing.assert_allclose(measure.compare_all(folders), linear_cka(values), atol=1e-6)
+    pair = measure.compare(TargetTask("a", [], folders[0]), source_of(folders[1]), None, None)
+    assert pair["model"] == pytest.approx(linear_cka(values[:2])[0, 1], abs=1e-6)
+    assert measure.files(folders[0]) == [folders[0] / "manifest.json"]
+
+
+@pytest.mark.parametrize("width", [5, 300])
+def test_rows_of_zeros_count_for_nobody(width: int, embedded: Callable[..., Path]) -> None:
+    """By cross-moments and, where sets are wide, by kernels. The published script has other rows for other pairs."""
+    values = _values(20, width)
+    values[0][3] = 0
+    values[1][[5, 19]] = 0
+    common = np.delete(np.arange(20), [3, 5, 19])
+    folders = [embedded(name, vectors) for name, vectors in zip("abc", values)]
+    wanted = linear_cka([each[common] for each in values])
+    np.testing.assert_allclose(KernelAlignment().compare_all(folders), wanted, atol=1e-6)
+    some = linear_cka([each[common[:12]] for each in values])
+    np.testing.assert_allclose(KernelAlignment(max_rows=12).compare_all(folders), some, atol=1e-6)
+    assert np.linalg.eigvalsh(wanted)[0] > 0
+
+
+@pytest.mark.parametrize(
+    "settings, wanted",
+    [
+        ({"kernel": "rbf", "bandwidth": 0.7}, lambda sets: kernel_cka(sets, bandwidth=0.7)),
+        ({"estimator": "debiased"}, lambda sets: kernel_cka(sets, estimator="debiased")),
+        (
+            {"kernel": "rbf", "estimator": "minibatch", "batch_size": 5, "seed": 3},
+            lambda sets: kernel_cka(sets, None, 1.0, "minibatch", 5, 3),
+        ),
+        ({"centred": False}, lambda sets: linear_cka(sets, centred=False)),
+    ],
+)
+def test_settings(settings: Any, wanted: Any, embedded: Callable[..., Path]) -> None:
+    values = _values()
+    folders = [embedded(name, vectors) for name, vectors in zip("abc", values)]
+    np.testing.assert_allclose(KernelAlignment(**settings).compare_all(folders), wanted(values), atol=1e-5)
 
 
 @pytest.mark.parametrize(
     "settings, message",
     [
         ({"pool": "b"}, "one and .*other have vectors of different rows .sha256 is 'a' there and 'b' here.; embed one"),
-        ({"vectors": np.ones((10, 2))}, r"one \(0\) and .*other \(1\): feature set 1 is the same in all rows"),
+        ({"vectors": np.ones((10, 2))}, r"feature set 1 is the same in all rows; these are .*one \(0\), .*other \(1\)"),
         ({"command": "retrieve"}, "other: what retrieve wrote; stored vectors are embed's"),
+        ({"vectors": np.zeros((10, 2))}, "one and 1 others have no row in common: each is zeros in one of them"),
     ],
 )
 def test_vectors_that_cannot_be_compared(settings: Any, message: str, embedded: Callable[..., Path]) -> None:
     vectors = np.random.default_rng(0).normal(size=(10, 2)).astype(np.float32)
     one, other = embedded("one", vectors), embedded("other", **{"vectors": vectors, **settings})
     with pytest.raises(ConfigurationError, match=message):
-        _score(one, other)
+        KernelAlignment().compare_all([one, other])
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"kernel": "poly"}, "measure.kernel: 'poly' is none of linear, rbf"),
+        ({"estimator": "best"}, "measure.estimator: 'best' is none of biased, debiased, minibatch"),
+        ({"bandwidth": 0.0}, "measure.bandwidth is 0.0; a number above 0"),
+        ({"bandwidth": float("nan")}, "measure.bandwidth is nan"),
+        ({"centred": False, "kernel": "rbf"}, "measure.centred: false is possible of the linear kernel"),
+        ({"max_rows": 1}, "measure.max_rows is 1; two at least"),
+    ],
+)
+def test_bad_settings(settings: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        KernelAlignment(**settings)

@@ -1,0 +1,102 @@
+"""
+`allennlp compare-covariances`: how fast a covariance converges with the size of the probe.
+"""
+
+from pathlib import Path
+from typing import Dict, List
+
+import numpy as np
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError
+
+from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.commands.delta_folders import delta_folders
+from attribution.commands.select import own_names
+from attribution.common.artefacts import write_json
+from attribution.common.engines import Engine
+from attribution.common.figures import new_figure, save_figure
+from attribution.common.rows import local_file
+from attribution.selection import TOLERANCE, Covariance, correlation, kl_divergence
+from attribution.similarity import SimilarityMatrix
+
+MATRIX = "similarity.npz"
+
+Comparison = Dict[str, float]
+"""`kl` in nats, of the reference from the other; `correlation`."""
+
+
+class CovarianceComparison(ArtefactJob):
+    """
+    The configuration of `allennlp compare-covariances`.
+
+    # Parameters
+
+    covariance : `str`
+        The `.npz` of the similarity matrix that the others are compared with: that of the whole probe.
+    others : `str`
+        A pattern of folders of `allennlp similarity`, as `kappa/MAX_ROWS=*`. What stands for the asterisk is the name;
+        if all are numbers it is the size of the probe, and the curve over it is drawn.
+    tolerance : `float`, optional (default = `0.001`)
+        A covariance with eigenvalues from minus this on is made positive definite; below, it is an error.
+    """
+
+    def __init__(self, covariance: str, others: str, tolerance: float = TOLERANCE) -> None:
+        self.covariance = local_file(covariance, ".npz ")
+        self.others = {name: local_file(folder / MATRIX) for name, folder in delta_folders(others, "others").items()}
+        self.are_sizes = all(name.isdecimal() for name in self.others)
+        if self.are_sizes:
+            self.others = dict(sorted(self.others.items(), key=lambda item: int(item[0])))
+        self.tolerance = tolerance
+
+    def inputs(self) -> List[Path]:
+        return [self.covariance, *self.others.values()]
+
+    def run(self, directory: Path, engine: Engine) -> str:
+        """Writes `comparisons.json` and, of sizes, `convergence.png` and `.svg`."""
+        whole = self._read(self.covariance)
+        found = {name: _compare(whole, self._read(path), path) for name, path in self.others.items()}
+        isotropic = _compare(whole, Covariance(whole.names, np.eye(len(whole))), self.covariance)
+        write_json(directory / "comparisons.json", {"others": found, "isotropic": isotropic})
+        if self.are_sizes:
+            _draw_curve(directory, found, isotropic)
+        lines = [
+            f"{name}: KL {each['kl']:.4f} nats, correlation {each['correlation']:.4f}" for name, each in found.items()
+        ]
+        return "\n  ".join([f"{len(found)} compared; with independent members KL is {isotropic['kl']:.4f}", *lines])
+
+    def _read(self, path: Path) -> Covariance:
+        matrix = SimilarityMatrix.load(path)
+        return Covariance(
+            own_names(matrix, path), matrix.scores.reshape(*matrix.scores.shape[:2], -1).mean(2), self.tolerance
+        )
+
+
+def _compare(whole: Covariance, other: Covariance, path: Path) -> Comparison:
+    try:
+        return {"kl": kl_divergence(whole, other), "correlation": correlation(whole, other)}
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def _draw_curve(directory: Path, found: Dict[str, Comparison], isotropic: Comparison) -> None:
+    figure = new_figure(6, 4)
+    axes = figure.subplots()
+    axes.plot([int(name) for name in found], [each["kl"] for each in found.values()], marker="o")
+    axes.axhline(isotropic["kl"], linestyle="--", color="grey", label="independent members")
+    axes.set(xscale="log", xlabel="rows of the probe", ylabel="KL from the whole probe's covariance (nats)")
+    axes.legend()
+    for ending in ("png", "svg"):
+        save_figure(figure, directory / f"convergence.{ending}")
+
+
+@Subcommand.register("compare-covariances")
+class CompareCovariances(ArtefactCommand):
+    """
+    Compares covariances with one: `allennlp compare-covariances CONFIG -s DIR`, by the KL divergence of their Gaussians
+    and by correlation, as Huang et al. (NeurIPS 2021, figure 2) do over sizes of the probe.
+
+    Registered as a `Subcommand` with name "compare-covariances".
+    """
+
+    job = CovarianceComparison
+    summary = "Compare covariances, those of smaller probes say, with one."

@@ -1,0 +1,40 @@
+"""How far two covariances of the same members are from each other."""
+
+import numpy as np
+from allennlp.common.checks import ConfigurationError
+from scipy.linalg import cho_factor, cho_solve
+
+from attribution.selection.covariance import Covariance
+
+
+def kl_divergence(one: Covariance, other: Covariance) -> float:
+    """
+    Of the Gaussians with mean zero, in nats: (tr(T^-1 S) - m + log|T| - log|S|) / 2 for the covariances S and T of m
+    members.
+
+    # Raises
+
+    `ConfigurationError` if the members are not the same.
+    """
+    _check_members(one, other)
+    factors = [cho_factor(each.values, lower=True) for each in (one, other)]
+    logarithms = [2 * np.log(factor.diagonal()).sum() for factor, _ in factors]
+    trace = cho_solve(factors[1], one.values).trace()
+    return float(trace - len(one) + logarithms[1] - logarithms[0]) / 2
+
+
+def correlation(one: Covariance, other: Covariance) -> float:
+    """
+    Of two covariances as vectors: <S, T> / (|S| |T|), with Frobenius norms.
+
+    # Raises
+
+    `ConfigurationError` if the members are not the same.
+    """
+    _check_members(one, other)
+    return float(np.vdot(one.values, other.values) / np.linalg.norm(one.values) / np.linalg.norm(other.values))
+
+
+def _check_members(one: Covariance, other: Covariance) -> None:
+    if one.names != other.names:
+        raise ConfigurationError(f"covariances of different members: {one.names} and {other.names}")

@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+
+from attribution.selection import Covariance, correlation, kl_divergence
+from attribution.similarity import SimilarityMatrix
+
+CONFIG = Path(__file__).parents[2] / "training_config" / "checkpoint_zoo" / "compare_covariances.jsonnet"
+NAMES = ["bert", "gpt2", "t5"]
+
+
+def _values(near: float) -> np.ndarray:
+    return np.array([[1, near, 0.1], [near, 1, 0.2], [0.1, 0.2, 1]])
+
+
+@pytest.fixture
+def compare(allennlp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    for size, near in (("30", 0.9), ("200", 0.6), ("1000", 0.5)):
+        folder = tmp_path / "kappa" / f"MAX_ROWS={size}"
+        folder.mkdir(parents=True)
+        SimilarityMatrix(NAMES, NAMES, _values(near), True, "model").save(folder / "similarity.npz")
+
+    def run(**variables: str) -> Any:
+        whole = str(tmp_path / "kappa" / "MAX_ROWS=1000" / "similarity.npz")
+        for name, value in {
+            "COVARIANCE_PATH": whole,
+            "OTHERS": str(tmp_path / "kappa/MAX_ROWS=*"),
+            **variables,
+        }.items():
+            monkeypatch.setenv(name, value)
+        return allennlp("compare-covariances", CONFIG, "-s", tmp_path / "out")
+
+    return run
+
+
+def test_the_curve_over_sizes(compare: Any, tmp_path: Path) -> None:
+    result = compare()
+    assert result.status == 0, result.stderr
+    found = json.loads((tmp_path / "out" / "comparisons.json").read_text())
+    assert list(found["others"]) == ["30", "200", "1000"]
+    whole, some = (Covariance(NAMES, _values(near)) for near in (0.5, 0.6))
+    assert found["others"]["200"] == {"kl": kl_divergence(whole, some), "correlation": correlation(whole, some)}
+    assert found["others"]["1000"]["kl"] == pytest.approx(0, abs=1e-12)
+    assert found["isotropic"]["kl"] == pytest.approx(kl_divergence(whole, Covariance(NAMES, np.eye(3))))
+    assert "200: KL" in result.stdout and (tmp_path / "out" / "convergence.png").is_file()
+    assert b"independent members" in (tmp_path / "out" / "convergence.svg").read_bytes()
+
+
+def test_of_other_members_and_no_covariances(compare: Any, tmp_path: Path) -> None:
+    def fails(message: str, **variables: str) -> None:
+        result = compare(**variables)
+        assert result.status == 1 and message in result.stderr and "Traceback" not in result.stderr, result.stderr
+
+    fails("others: no folder matches", OTHERS=str(tmp_path / "nothing/*"))
+    (tmp_path / "kappa" / "more").mkdir()
+    fails("more/similarity.npz: no such file", OTHERS=str(tmp_path / "kappa/*"))
+    for matrix, message in (
+        (SimilarityMatrix(NAMES[::-1], NAMES[::-1], _values(0.5), True, "model"), "different members"),
+        (SimilarityMatrix(NAMES, NAMES[::-1], _values(0.5), True, "model"), "other targets than sources"),
+        (SimilarityMatrix(NAMES, NAMES, _values(0.5), False, "model"), "a lower one is better"),
+        (SimilarityMatrix(NAMES, NAMES, _values(np.nan), True, "model"), "is nan"),
+        (SimilarityMatrix(NAMES, NAMES, _values(3), True, "model"), "not positive definite"),
+    ):
+        matrix.save(tmp_path / "kappa" / "more" / "similarity.npz")
+        fails(message, OTHERS=str(tmp_path / "kappa/*"))

@@ -1,0 +1,58 @@
+"""A zoo of tiny checkpoints, from a text to a selection."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+from allennlp.common import Params
+
+from attribution.encoders import Vectors
+from attribution.similarity import SimilarityMatrix, linear_cka
+from tests.conftest import WORDS
+
+CONFIGS = Path(__file__).parents[2] / "training_config" / "checkpoint_zoo"
+
+
+def test_the_published_34_in_their_order(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = (shared_data / "zoo" / "ckpts.txt").read_text().split()
+    assert Params.from_file(CONFIGS / "features.jsonnet").as_dict()["axes"]["CHECKPOINT"] == names
+    monkeypatch.setenv("TEXT_PATH", "text")
+    for name, part in (("bart-large", "decoder"), ("t5-base", None)):
+        monkeypatch.setenv("CHECKPOINT", name)
+        assert Params.from_file(CONFIGS / "words.jsonnet").as_dict()["encoder"].get("part") == part
+    monkeypatch.setenv("CHECKPOINT", "bart")
+    with pytest.raises(RuntimeError, match="the zoo has no checkpoint bart; there are albert-base, "):
+        Params.from_file(CONFIGS / "words.jsonnet")
+
+
+def test_from_a_text_to_a_selection(
+    tiny_model: Callable[[str], str], allennlp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One checkpoint that cannot be loaded is named and the others are made."""
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_model("bert"), broken)
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    zoo = {name: {"model_name": tiny_model(name)} for name in ("bert", "gpt2", "t5")}
+    zoo["bart"] = {"model_name": tiny_model("bart"), "part": "decoder", "max_length": 11}
+    zoo["broken"] = {"model_name": str(broken)}
+    text = tmp_path / "text.txt"
+    text.write_text("".join(" ".join(WORDS[(line * 7 + n) % 41] for n in range(12)) + "\n" for line in range(8)))
+    variables = {"ZOO": json.dumps(zoo), "TEXT_PATH": str(text), "VECTORS": str(tmp_path / "zoo/words/CHECKPOINT=*")}
+    variables |= {"COVARIANCE_PATH": str(tmp_path / "kappa" / "similarity.npz"), "K": "2", "DTYPE": "float32"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = allennlp("sweep", CONFIGS / "features.jsonnet", "-s", tmp_path / "zoo")
+    assert result.status == 1 and "Traceback" not in result.stderr
+    assert "1 steps failed" in result.stderr and f"{broken}: cannot be loaded" in result.stderr
+    assert allennlp("similarity", CONFIGS / "similarity.jsonnet", "-s", tmp_path / "kappa").status == 0
+    matrix = SimilarityMatrix.load(tmp_path / "kappa" / "similarity.npz")
+    assert matrix.targets == matrix.sources == ["bart", "bert", "gpt2", "t5"]
+    folders = [Vectors(tmp_path / "zoo" / "words" / f"CHECKPOINT={name}") for name in matrix.sources]
+    # BART reads nine words of each sentence; the others' tenth to twelfth do not count either.
+    read = [np.concatenate(list(each.blocks())).reshape(8, 12, 16)[:, :9].reshape(72, 16) for each in folders]
+    np.testing.assert_allclose(matrix.scores, linear_cka(read), atol=1e-6)
+    result = allennlp("select", CONFIGS / "select.jsonnet", "-s", tmp_path / "chosen")
+    assert result.status == 0 and len(json.loads((tmp_path / "chosen" / "selected.json").read_text())["names"]) == 2
