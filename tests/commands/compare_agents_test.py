@@ -11,7 +11,7 @@ from attribution.similarity import SimilarityMatrix
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "training_config" / "checkpoint_zoo" / "compare_agents.jsonnet"
-SETTINGS = {"K": "3", "AGENTS": "4", "TASKS": "3", "RANDOM_SETS": "2", "TEST": "20", "PROBE": "20"}
+SETTINGS = {"K": "3", "AGENTS": "4", "NUM_TASKS": "3", "RANDOM_SETS": "2", "TEST": "20", "PROBE": "20"}
 
 
 @pytest.fixture
