@@ -10,6 +10,7 @@ from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.report import ReportCommand
 from attribution.commands.rerank import RerankCommand
 from attribution.commands.retrieve import Retrieve
+from attribution.commands.routes import RoutesCommand
 from attribution.commands.select import SelectCommand
 from attribution.commands.similarity import SimilarityCommand
 from attribution.commands.squeeze import SqueezeCommand
@@ -29,6 +30,7 @@ __all__ = [
     "ReportCommand",
     "RerankCommand",
     "Retrieve",
+    "RoutesCommand",
     "SelectCommand",
     "SimilarityCommand",
     "SqueezeCommand",
