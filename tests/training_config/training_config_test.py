@@ -109,6 +109,8 @@ def environment(
         "TARGETS": "/nowhere",
         "GYM": str(FIXTURES / "fewshot_gym"),
         "ROUTER_FROM": "/nowhere",
+        "ARCHIVE": "/nowhere/model.tar.gz",
+        "MODELS": "/nowhere",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
