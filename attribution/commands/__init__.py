@@ -2,6 +2,7 @@ from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.build_gym import BuildGym
 from attribution.commands.build_pool import BuildPool
 from attribution.commands.compare_rerankers import CompareRerankers
+from attribution.commands.disable_experts import DisableExpertsCommand
 from attribution.commands.embed import Embed
 from attribution.commands.embed_tasks import EmbedTasks
 from attribution.commands.ensemble import EnsembleCommand
@@ -22,6 +23,7 @@ __all__ = [
     "BuildGym",
     "BuildPool",
     "CompareRerankers",
+    "DisableExpertsCommand",
     "Embed",
     "EmbedTasks",
     "EnsembleCommand",
