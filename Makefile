@@ -54,7 +54,7 @@ types: install
 	@$(BIN)/mypy
 
 bench: install
-	@for benchmark in rank_classification reading training embedding retrieval_memory ensemble selection linear_cka sweep task_moe; do $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+	@for benchmark in rank_classification reading training embedding retrieval_memory ensemble similarity selection linear_cka sweep task_moe; do $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 bench-lucene: install-lucene
 	@$(LUCENE_VENV)/bin/python -m benchmarks.bm25

@@ -3,7 +3,7 @@
 import re
 from glob import glob
 from pathlib import Path
-from typing import Dict
+from typing import Callable, Dict
 
 from allennlp.common.checks import ConfigurationError
 
@@ -12,18 +12,25 @@ _MAGIC = re.compile(r"\*+|\?|\[[^\]]+\]")
 
 def delta_folders(pattern: str, setting: str) -> Dict[str, Path]:
     """
-    Name -> folder, in the order of the names. A name is what stands for the asterisks: from the first of the pattern to
-    the last.
+    `matching`, folders only.
 
     # Raises
 
     `ConfigurationError`, naming the setting, if no folder matches.
     """
-    folders = [Path(path) for path in glob(pattern, recursive=True) if Path(path).is_dir()]
+    folders = matching(pattern, Path.is_dir)
     if not folders:
         raise ConfigurationError(f"{setting}: no folder matches {pattern}")
-    named = sorted((_name(folder, str(Path(pattern))), folder) for folder in folders)
-    return dict(named)
+    return folders
+
+
+def matching(pattern: str, wanted: Callable[[Path], bool]) -> Dict[str, Path]:
+    """
+    Name -> path, in the order of the names. A name is what stands for the asterisks: from the first of the pattern to
+    the last.
+    """
+    paths = [path for path in map(Path, glob(pattern, recursive=True)) if wanted(path)]
+    return dict(sorted((_name(path, str(Path(pattern))), path) for path in paths))
 
 
 def _name(folder: Path, pattern: str) -> str:

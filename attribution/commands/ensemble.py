@@ -57,8 +57,8 @@ class Ensemble(ArtefactJob):
         The scores: the `.npz` of a similarity matrix.
     merger : `DeltaMerger`, optional (default = `linear`)
     targets : `List[str]`, optional
-        By default those of the similarity matrix, or else the sources. The source that has a target's name is left
-        out of its delta.
+        Names, or the folder of a few-shot gym with these. By default those of the similarity matrix, or else the
+        sources. The source that has a target's name is left out of its delta.
     part : `int`, optional
         Of scores by block or layer, use those of this one (from 0) for the whole delta.
     heat_map : `bool`, optional (default = `False`)
@@ -153,7 +153,7 @@ class Ensemble(ArtefactJob):
             merges = [_Merge([name], delta_folders(pattern, "deltas")) for name, pattern in patterns.items()]
         else:
             sources = delta_folders(self.deltas, "deltas")
-            merges = [_Merge(targets or list(sources), sources)]
+            merges = [_Merge(_without_gym(targets, sources) or list(sources), sources)]
         for target in (name for merge in merges for name in merge.targets):
             if Path(target).is_absolute() or not Path(target).parts or ".." in Path(target).parts:
                 raise ConfigurationError(f"the target {target!r} cannot be the name of a folder")
@@ -181,6 +181,13 @@ class Ensemble(ArtefactJob):
             shown = np.where(own, np.nan, values.reshape(*values.shape[:2], -1).mean(2))
             for ending in ("png", "svg"):
                 draw_heat_map(directory / f"weights.{ending}", targets, sources, shown, "weights of the sources")
+
+
+def _without_gym(targets: Optional[List[str]], sources: Dict[str, Path]) -> Optional[List[str]]:
+    """The names of a gym's tasks in the place of its folder."""
+    if targets is None or len(targets) != 1 or targets[0] in sources or not Path(targets[0]).is_dir():
+        return targets
+    return TargetExamples(targets[0], None).names
 
 
 def _summary(all_weights: List[EnsembleWeights]) -> str:

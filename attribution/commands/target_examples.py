@@ -8,6 +8,7 @@ from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
+from attribution.commands.delta_folders import matching
 from attribution.data.dataset_readers import FewShotGymReader, PromptedReader
 from attribution.similarity import LabelledBatch, labelled_batches
 
@@ -17,7 +18,8 @@ class TargetExamples:
     # Parameters
 
     targets : `Union[str, Dict[str, str]]`, optional
-        The folder of a few-shot gym, whose tasks are the targets, or by a target's name the path of its rows.
+        The folder of a few-shot gym, whose tasks are the targets; a pattern of files, each with a target's rows
+        (`rows/*/train.jsonl`); or by a target's name the path of its rows.
     reader : `DatasetReader`, optional
         What reads them: a `PromptedReader`; of a gym, `fewshot_gym`, without `task`.
     batch_size : `int`, optional (default = `32`)
@@ -41,8 +43,8 @@ class TargetExamples:
                 f"batch_size is {batch_size}, max_examples {max_examples}; at least one example is needed"
             )
         self._setting = setting
-        self._is_gym = isinstance(targets, str)
-        self._paths = self._tasks(targets) if isinstance(targets, str) else targets or {}
+        self._is_gym = isinstance(targets, str) and Path(targets).is_dir()
+        self._paths = self._found(targets) if isinstance(targets, str) else targets or {}
         self._reader = reader
         self._batch_size = batch_size
         self._max_examples = max_examples
@@ -73,13 +75,16 @@ class TargetExamples:
         examples = self._reader_of(name).examples(self._paths[name], labelled=False)
         return [example.input for example in islice(examples, self._max_examples)]
 
-    def _tasks(self, gym: str) -> Dict[str, str]:
-        folder = Path(gym)
-        names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-        names = [name for name in names if not name.startswith(".")]
+    def _found(self, place: str) -> Dict[str, str]:
+        if not self._is_gym:
+            files = matching(place, Path.is_file)
+            if not files:
+                raise ConfigurationError(f"{self._setting}: {place} is no folder, and no file matches it")
+            return {name: str(path) for name, path in files.items()}
+        names = sorted(path.name for path in Path(place).iterdir() if path.is_dir() and path.name[0] != ".")
         if not names:
-            raise ConfigurationError(f"{self._setting}: {gym} is no folder with a folder for each task")
-        return {name: gym for name in names}
+            raise ConfigurationError(f"{self._setting}: {place} is no folder with a folder for each task")
+        return {name: place for name in names}
 
     def _reader_of(self, name: str) -> PromptedReader:
         assert self._reader is not None

@@ -47,13 +47,15 @@ class SafetensorsReader:
         try:
             with path.open("rb") as file:
                 start = file.read(_LENGTH_BYTES)
-                if start.startswith(_PICKLES):
+                # A header of 128 bytes begins as a pickle does; then comes the header.
+                if start.startswith(_PICKLES) and file.read(1) != b"{":
                     raise ConfigurationError(
                         f"{path}: is a pickle, not safetensors: reading it could execute code. Load it where you "
                         "trust it, and save it with safetensors.torch.save_file"
                     )
                 with safe_open(path, framework="pt"):
                     length = int.from_bytes(start, "little")
+                file.seek(_LENGTH_BYTES)
                 header = json.loads(file.read(length))
         except (OSError, SafetensorError) as error:
             raise ConfigurationError(f"{path}: missing, truncated or not a safetensors file ({error})") from error

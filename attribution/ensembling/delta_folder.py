@@ -77,7 +77,7 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
     first = deltas[0]
     for other in deltas[1:]:
         difference = (
-            _config_difference(first.layout.config, other.layout.config)
+            _config_difference(first.layout, other.layout)
             or _tensor_difference(first.layout.tensors, other.layout.tensors)
             or _base_difference(first.layout.metadata, other.layout.metadata)
         )
@@ -90,8 +90,11 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
     return DeltaLayout(first.layout.config, first.layout.tensors, dict(metadata))
 
 
-def _config_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    for key in sorted({*one, *other} - _IRRELEVANT, key=lambda key: (key != "peft_type", key)):
+def _config_difference(first: DeltaLayout, second: DeltaLayout) -> str:
+    one, other = first.config, second.config
+    # Where both know the base model's weights, these say more than its place.
+    known = {"base_model_name_or_path"} if _BASE in first.metadata and _BASE in second.metadata else set()
+    for key in sorted({*one, *other} - _IRRELEVANT - known, key=lambda key: (key != "peft_type", key)):
         if "dropout" not in key and _comparable(one.get(key)) != _comparable(other.get(key)):
             return f"`{key}` is {one.get(key)!r} and {other.get(key)!r}"
     return ""

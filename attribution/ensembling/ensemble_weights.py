@@ -47,8 +47,8 @@ class EnsembleWeights(NamedTuple):
         return {**report, "parts": self.parts} if self.parts else report
 
     def effective_sources(self, target: str) -> float:
-        """(sum of w)^2 / (sum of w^2): how many sources with equal weights are as concentrated."""
-        row = self.values[self.targets.index(target)].reshape(len(self.sources), -1).mean(1)
+        """(sum of |w|)^2 / (sum of w^2): how many sources with equal weights are as concentrated."""
+        row = np.abs(self.values[self.targets.index(target)].reshape(len(self.sources), -1).mean(1))
         return float(row.sum() ** 2 / (row**2).sum()) if row.any() else 0.0
 
 

@@ -42,7 +42,8 @@ def learning_curves(results: SweepResults, panels: Optional[str]) -> Iterator[Bl
     for step, trainings in steps.items():
         measured = {name for training in trainings for numbers in training.epochs.values() for name in numbers}
         own = (results.development or "").removeprefix(f"{step}.").removeprefix("best_")
-        for name in [*([own] if own in measured else []), *[loss for loss in _LOSSES if loss in measured][:1]]:
+        losses = [loss for loss in _LOSSES if loss in measured][:1]
+        for name in dict.fromkeys([*([own] if own in measured else []), *losses]):
             yield _plot(results, step, trainings, name, panels)
 
 

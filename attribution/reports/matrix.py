@@ -59,8 +59,11 @@ def matrix_blocks(matrix: SimilarityMatrix, label: str, about: str) -> Iterator[
     if not finite.any():
         return
     yield Plot("Heat map", of, heat_map(matrix.targets, matrix.sources, values, label))
-    if matrix.targets == matrix.sources and len(matrix.targets) > 2:
-        yield _clustered(matrix, values, finite, label)
+    if sorted(matrix.targets) == sorted(matrix.sources) and len(matrix.targets) > 2:
+        rows_of_sources = [matrix.targets.index(source) for source in matrix.sources]
+        yield _clustered(
+            matrix.sources, values[rows_of_sources], finite[rows_of_sources], matrix.higher_is_better, label
+        )
     if 1 < len(matrix.parts) <= _MOST_PARTS:
         caption = f"The same for each part, rows and columns as above, on one scale; {about}"
         yield Plot("By part", caption, small_heat_maps(matrix.parts, parts, label))
@@ -68,14 +71,14 @@ def matrix_blocks(matrix: SimilarityMatrix, label: str, about: str) -> Iterator[
     yield Table("Scores", of, ["target", *matrix.sources], rows, folded=len(rows) * len(matrix.sources) > 100)
 
 
-def _clustered(matrix: SimilarityMatrix, values: np.ndarray, finite: np.ndarray, label: str) -> Block:
+def _clustered(names: List[str], values: np.ndarray, finite: np.ndarray, higher_is_better: bool, label: str) -> Block:
     if not (finite | np.eye(len(values), dtype=bool)).all():
         return "There is no dendrogram: some scores of two different members are missing."
-    tree, order = cluster(values, matrix.higher_is_better)
-    best = f"the highest {label} minus their own" if matrix.higher_is_better else f"their {label} minus the lowest"
+    tree, order = cluster(values, higher_is_better)
+    best = f"the highest {label} minus their own" if higher_is_better else f"their {label} minus the lowest"
     caption = (
         f"The same in the order of the dendrogram: average linkage, where the distance of two is {best}, the mean of "
         "both directions."
     )
-    figure = heat_map(matrix.targets, matrix.sources, values, label, order=order, tree=tree)
+    figure = heat_map(names, names, values, label, order=order, tree=tree)
     return Plot("Dendrogram", caption, figure)

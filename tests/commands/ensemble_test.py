@@ -143,6 +143,18 @@ def test_each_target_may_have_sources_of_its_own(config: Any, allennlp: Any, del
     np.testing.assert_array_equal(kept.scores, [[0, 1, 0], [0, 1, 0]])
 
 
+def test_targets_may_be_those_of_a_gym(config: Any, allennlp: Any, deltas: Path, tmp_path: Path) -> None:
+    for name in sorted(path.name for path in deltas.iterdir())[:2]:
+        (tmp_path / "gym" / name).mkdir(parents=True)
+    path = config(targets=[str(tmp_path / "gym")])
+    result = allennlp("ensemble", path, "-s", tmp_path / "merged")
+    assert result.status == 0, result.stderr
+    names = sorted(path.name for path in (tmp_path / "gym").iterdir())
+    assert sorted(path.name for path in (tmp_path / "merged").iterdir() if path.is_dir()) == names
+    for name in names:
+        assert name not in json.loads((tmp_path / "merged" / name / "weights.json").read_text())["weights"]
+
+
 def test_names_are_what_the_asterisks_stand_for(config: Any, allennlp: Any, deltas: Path, tmp_path: Path) -> None:
     for changes, names in (
         ({"deltas": str(deltas / "*" / "delta")}, TASKS),

@@ -33,11 +33,14 @@ def test_files_by_the_targets_names(tiny_model: Callable[[str], str], write_json
     examples = _examples(tiny_model("t5"), {"new": path}, "p3_jsonl")
     assert (examples.names, _labels(examples, "new")) == (["new"], [2])
     assert TargetExamples(None, None).names == []
+    examples = _examples(tiny_model("t5"), str(Path(path).parent / "n*.jsonl"), "p3_jsonl")
+    assert (examples.names, _labels(examples, "ew")) == (["ew"], [2])
+    assert examples.inputs("ew") == ["a film", "it"]
 
 
 def test_mistakes(tiny_model: Callable[[str], str], write_jsonl: Callable[..., str]) -> None:
     base = tiny_model("t5")
-    with pytest.raises(ConfigurationError, match="examples: /nowhere is no folder with a folder for each task"):
+    with pytest.raises(ConfigurationError, match="examples: /nowhere is no folder, and no file matches it"):
         _examples(base, "/nowhere", setting="examples")
     with pytest.raises(ConfigurationError, match="batch_size is 0, max_examples None; at least one"):
         _examples(base, str(GYM), batch_size=0)

@@ -103,3 +103,13 @@ def test_the_header_ends_at_a_multiple_of_eight(path: Path) -> None:
         writer.write(b"\0\0\0\0", "a")
     length = int.from_bytes(path.read_bytes()[:8], "little")
     assert length % 8 == 0 and json.loads(path.read_bytes()[8 : 8 + length])["a"]["data_offsets"] == [0, 4]
+
+
+def test_a_header_whose_length_begins_as_a_pickle_does(tmp_path: Path) -> None:
+    lengths = set()
+    for letters in range(1, 120):
+        save_file({"x" * letters: torch.ones(2)}, tmp_path / "x.safetensors")
+        start = (tmp_path / "x.safetensors").read_bytes()[:1]
+        lengths.add(start)
+        assert list(SafetensorsReader(tmp_path / "x.safetensors").tensors) == ["x" * letters]
+    assert b"\x80" in lengths

@@ -53,6 +53,9 @@ def test_the_base_model_by_its_weights(write_delta: Callable[..., DeltaFolder]) 
     one, same, silent = (DeltaFolder(delta.path) for delta in deltas)
     assert common_layout([one, same]).metadata == {"base_fingerprint": "1" * 64}
     assert common_layout([one, same, silent]).metadata == {}
+    elsewhere = json.loads(same.files[0].read_text())
+    same.files[0].write_text(json.dumps({**elsewhere, "base_model_name_or_path": "/models/t5-tiny"}))
+    assert common_layout([one, DeltaFolder(same.path)]).metadata
     save_file(lora_tensors(1), same.files[1], {"base_fingerprint": "2" * 64})
     with pytest.raises(ConfigurationError, match="a and .*b cannot be merged: they were tuned on other weights"):
         common_layout([one, DeltaFolder(same.path)])

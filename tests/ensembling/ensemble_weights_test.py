@@ -9,6 +9,7 @@ from attribution.ensembling import (
     UniformWeighting,
     leave_one_out_weights,
 )
+from attribution.ensembling.ensemble_weights import EnsembleWeights
 from attribution.similarity import SimilarityMatrix
 
 NAMES = ["a", "b", "c"]
@@ -35,6 +36,11 @@ def test_rows_and_columns_are_found_by_name() -> None:
 def test_what_is_said_of_a_target() -> None:
     weights = leave_one_out_weights(UniformWeighting(), NAMES, NAMES)
     assert weights.of_target("b") == {"target": "b", "effective_sources": 2.0, "weights": {"a": 0.5, "c": 0.5}}
+
+
+def test_signed_weights_count_by_their_size() -> None:
+    weights = EnsembleWeights(["t"], ["a", "b", "c"], np.array([[1.5, -1.5, 0.0]]), [])
+    assert weights.effective_sources("t") == 2
 
 
 def test_weights_are_tried_for_each_target_without_its_own_delta() -> None:

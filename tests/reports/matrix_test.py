@@ -29,6 +29,16 @@ def test_a_square_matrix(tmp_path: Path) -> None:
     assert [str(cell) for cell in blocks[2].rows[0]] == ["boolq", "1.000", "0.200", "0.900", "0.100"]  # type: ignore[union-attr]
 
 
+def test_rows_in_another_order_than_columns(tmp_path: Path) -> None:
+    matrix = write_matrix(tmp_path / "similarity.npz")
+    turned = SimilarityMatrix(matrix.targets[::-1], matrix.sources, matrix.scores[::-1], True, "model")
+    turned.save(tmp_path / "similarity.npz")
+    blocks = list(SimilaritySection(tmp_path).blocks())
+    assert _titles(blocks) == ["Heat map", "Dendrogram", "Scores"]
+    heat = next(axes for axes in blocks[1].figure.axes if axes.images)  # type: ignore[union-attr]
+    assert heat.images[0].get_array()[0].tolist() == [1.0, 0.9, 0.2, 0.1]
+
+
 def test_a_file_of_parts_of_which_low_is_close(tmp_path: Path) -> None:
     write_matrix(tmp_path / "any.npz", parts=3, higher_is_better=False)
     blocks = list(SimilaritySection(tmp_path / "any.npz").blocks())

@@ -111,6 +111,9 @@ def environment(
         "ROUTER_FROM": "/nowhere",
         "ARCHIVE": "/nowhere/model.tar.gz",
         "MODELS": "/nowhere",
+        "ROWS": "/nowhere",
+        "TASKS": "T0",
+        "METRIC": "accuracy",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -31,5 +31,5 @@ local settings = {
   selector: { type: name } + if std.objectHas(settings, name) then settings[name] else {},
   k: env.integer('K', 5),
   [if given('PART') then 'part']: env.integer('PART', 0),
-  tolerance: std.parseJson(env.optional('TOLERANCE', '0.001')),
+  tolerance: env.number('TOLERANCE', '0.001'),
 }

@@ -8,4 +8,15 @@
     local digits = std.lstripChars(text, '-');
     local is_number = digits != '' && std.all([std.member('0123456789', digit) for digit in std.stringChars(digits)]);
     if is_number then std.parseInt(text) else error name + ' is "' + text + '"; a whole number is needed',
+  number(name, default)::
+    local text = std.asciiLower(std.native('env')(name, std.toString(default)));
+    local all_of(characters, part) =
+      part != '' && std.all([std.member(characters, character) for character in std.stringChars(part)]);
+    local halves = std.split(text, 'e');
+    local digits = std.lstripChars(halves[0], '-');
+    local is_number = all_of('0123456789.', digits) && std.length(std.split(digits, '.')) <= 2
+                      && digits[0] != '.' && !std.endsWith(digits, '.') && std.length(halves) <= 2
+                      && (std.length(halves) == 1 || all_of('0123456789', std.lstripChars(halves[1], '+-'))
+                                                     && std.length(std.lstripChars(halves[1], '+-')) <= 2);
+    if is_number then std.parseJson(text) else error name + ' is "' + text + '"; a number is needed, 0.001 or 1e-3',
 }

@@ -13,7 +13,7 @@
 local env = import '../common/env.libsonnet';
 local common = import 'common.libsonnet';
 local given(name) = env.optional(name, '') != '';
-local number(name, default) = std.parseJson(env.optional(name, default));
+local number = env.number;
 local task = env.optional('VALIDATION_DATASET_READER_NAME', '');
 local file = env.optional('VALIDATION_DATA_PATH', '');
 local seed = env.integer('SEED', 42);

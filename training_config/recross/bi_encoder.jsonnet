@@ -11,7 +11,7 @@
 // TEMPERATURE           (0.05)
 // CUDA_DEVICE, SEED     (-1, 42)
 local env = import '../common/env.libsonnet';
-local number(name, default) = std.parseJson(env.optional(name, default));
+local number = env.number;
 local validation = env.optional('VALIDATION_DATA_PATH', '');
 local epochs = env.integer('EPOCHS', 16);
 local seed = env.integer('SEED', 42);

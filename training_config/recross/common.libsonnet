@@ -12,7 +12,7 @@
 // EVALUATION_BATCH_SIZE, CUDA_DEVICE, SEED  (8, -1, 42)
 local env = import '../common/env.libsonnet';
 local given(name) = env.optional(name, '') != '';
-local number(name, default) = std.parseJson(env.optional(name, default));
+local number = env.number;
 local model_name = env.optional('MODEL_NAME', 'yuchenlin/BART0');
 local generate = env.optional('GENERATE', 'true') == 'true';
 local beams = env.integer('NUM_BEAMS', 4);

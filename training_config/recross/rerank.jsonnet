@@ -17,7 +17,7 @@ local cache = env.optional('CACHE_PATH', '');
     type: 'cross_encoder',
     model: env.required('RERANKER'),
     size: env.integer('SIZE', 512),
-    upsampling: std.parseJson(env.optional('UPSAMPLING', '2')),
+    upsampling: env.number('UPSAMPLING', '2'),
     aggregation: env.optional('AGGREGATION', 'mean'),
     [if queries > 0 then 'max_queries']: queries,
     [if cache != '' then 'cache']: cache,

@@ -30,7 +30,7 @@ local max_length = env.integer('MAX_LENGTH', 512);
   data_loader: { batch_size: env.integer('BATCH_SIZE', 64), shuffle: true },
   trainer: {
     num_epochs: env.integer('EPOCHS', if weights == '' then 5 else 3),
-    optimizer: { type: 'huggingface_adamw', lr: std.parseJson(env.optional('LEARNING_RATE', '1e-5')), weight_decay: 0.0 },
+    optimizer: { type: 'huggingface_adamw', lr: env.number('LEARNING_RATE', '1e-5'), weight_decay: 0.0 },
     learning_rate_scheduler: { type: 'linear_with_warmup', warmup_steps: env.integer('WARMUP_STEPS', 100) },
     grad_norm: 1.0,
     validation_metric: '+auc',

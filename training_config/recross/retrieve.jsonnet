@@ -23,7 +23,7 @@ local env = import '../common/env.libsonnet';
 local encoders = import 'encoders.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local queries = env.integer('QUERY_SIZE', 16);
-local upsampling = if given('RERANKER') then std.parseJson(env.optional('MU', '2')) else 1;
+local upsampling = if given('RERANKER') then env.number('MU', '2') else 1;
 local size = std.ceil(env.integer('SIZE', 512) * upsampling);
 local share = std.ceil(size / queries);
 local indexed = { [if given('INDEX_PATH') then 'index']: env.required('INDEX_PATH') };

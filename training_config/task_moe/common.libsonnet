@@ -36,7 +36,7 @@ local reader(split) = {
 {
   updates:: error 'a stage says how many',
   every:: error 'a stage says how often it evaluates',
-  number(name, default):: std.parseJson(env.optional(name, default)),
+  number:: env.number,
   router:: {
     type: env.optional('ROUTER', 'linear'),
     layer_specific: env.optional('LAYER_SPECIFIC', 'true') == 'true',

@@ -51,7 +51,7 @@ assert every > 0 && updates % every == 0 : 'UPDATES is %d; VALIDATE_EVERY, %d, m
     validation_metric: '+fewshot_gym',
     optimizer: {
       type: 'huggingface_adamw',
-      lr: std.parseJson(env.optional('LEARNING_RATE', '0.00002')),
+      lr: env.number('LEARNING_RATE', '0.00002'),
       weight_decay: 0.01,
       eps: 1e-8,
     },

@@ -9,7 +9,7 @@
 // MERGER       linear, per_block, product_space, ties (linear)
 // RANK         of product_space: that of the merged LoRA (the sources' own)
 // DENSITY      of ties: the share of values kept (0.2)
-// TARGETS      names (those of SIMILARITY, or the sources)
+// TARGETS      names, or the folder of a few-shot gym (those of SIMILARITY, or the sources)
 // PART         of scores by block or layer: those of this one weight the whole delta
 // HEAT_MAP     true: draw the weights (false)
 //
@@ -24,7 +24,7 @@
 // BOUND, PENALTY the largest absolute value of a weight (1.5), and what the sum of them costs (0.05)
 // BATCH_SIZE     examples a pass (32)
 local env = import '../common/env.libsonnet';
-local number(name, default) = std.parseJson(env.optional(name, default));
+local number = env.number;
 local settings(table, name) = { type: name } + if std.objectHas(table, name) then table[name] else {};
 local given(name) = env.optional(name, '') != '';
 local groups = if given('CATEGORIES') then env.required('CATEGORIES')

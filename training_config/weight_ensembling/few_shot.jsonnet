@@ -4,7 +4,9 @@
 // TASKS       names of tasks of the gym, with spaces between
 // INITS       scratch, weightings (uniform, group, learned) and measures, with spaces between (scratch uniform loss)
 // SHOT_SEEDS  samples of the gym (13 21 42)
+// SEEDS       those whose rows measures and `learned` look at (the first)
 // RATES       learning rates, of which the best on development counts (5e-4)
+// The start `performance` merges the sources as they were (published: as they were tuned on the target).
 // GYM, DELTAS, MODEL_NAME and others are those of similarity.jsonnet (TARGET_DELTAS, BEFORE, AFTER, ...), of
 // ensemble.jsonnet (CATEGORIES, MERGER, ...) and of tune.jsonnet (UPDATES, METRIC, ...).
 local env = import '../common/env.libsonnet';
@@ -12,12 +14,15 @@ local inits = std.split(env.optional('INITS', 'scratch uniform loss'), ' ');
 local merged = std.filter(function(init) init != 'scratch', inits);
 local measured = std.filter(function(init) !std.member(['uniform', 'group', 'learned'], init), merged);
 local metric = env.optional('METRIC', 'fewshot_gym');
+local shot_seeds = std.split(env.optional('SHOT_SEEDS', '13 21 42'), ' ');
+// No start may see more labelled rows than a few-shot training does.
+local seeds = env.optional('SEEDS', shot_seeds[0]);
 {
   axes: {
     TASK: std.split(env.required('TASKS'), ' '),
     INIT: inits,
     LEARNING_RATE: std.split(env.optional('RATES', '5e-4'), ' '),
-    SHOT_SEED: std.split(env.optional('SHOT_SEEDS', '13 21 42'), ' '),
+    SHOT_SEED: shot_seeds,
   },
   steps: {
     similarity: {
@@ -25,7 +30,13 @@ local metric = env.optional('METRIC', 'fewshot_gym');
       config: 'similarity.jsonnet',
       axes: ['INIT'],
       only: { INIT: measured },
-      environment: { MEASURE: '{INIT}', TARGETS: env.required('GYM'), TARGET_NAMES: env.required('TASKS') },
+      environment: {
+        MEASURE: '{INIT}',
+        METRIC: metric,
+        TARGETS: env.required('GYM'),
+        TARGET_NAMES: env.required('TASKS'),
+        SEEDS: seeds,
+      },
     },
     merged: {
       command: 'ensemble',
@@ -37,6 +48,7 @@ local metric = env.optional('METRIC', 'fewshot_gym');
         SIMILARITY: '{similarity}/similarity.npz',
         TARGETS: env.required('TASKS'),
         EXAMPLES: env.required('GYM'),
+        SEEDS: seeds,
       },
     },
     tuned: {

@@ -5,7 +5,7 @@
 // VECTORS        of kernel_alignment, instead: such a pattern of folders of `allennlp embed`
 // MEASURE        loss, kl, el2n, logit_label_cosine, grand, hidden_cosine, parameter_cosine, euclidean, performance,
 //                retrieval_overlap, kernel_alignment, result_tsv (loss)
-// TARGETS        the folder of a few-shot gym; retrieval_overlap, kernel_alignment, parameter_cosine, euclidean,
+// TARGETS        the folder of a few-shot gym, or a pattern of files of prompted rows: 'rows/*/train.jsonl'; retrieval_overlap, kernel_alignment, parameter_cosine, euclidean,
 //                performance and result_tsv need none
 // MODEL_NAME     the base model of the deltas: a hub id or a local folder; of measures that need TARGETS of a gym
 // TARGET_DELTAS  of kl, hidden_cosine and parameter_cosine: the targets' own deltas, as DELTAS
@@ -35,6 +35,7 @@ local of_folders = { retrieval_overlap: 'RETRIEVED', kernel_alignment: 'VECTORS'
 local sources = env.required(std.get(of_folders, measure, 'DELTAS'));
 local reads = !std.objectHas(of_folders, measure) && !std.member(['parameter_cosine', 'euclidean', 'performance', 'result_tsv'], measure);
 local words(name) = std.split(env.required(name), ' ');
+local parts = std.member(['grand', 'hidden_cosine', 'parameter_cosine', 'euclidean', 'result_tsv'], measure);
 local settings = {
   euclidean: { tuned: env.required('TUNED') },
   performance: {
@@ -53,7 +54,7 @@ local settings = {
 {
   measure: {
     type: measure,
-    [if given('GRANULARITY') then 'granularity']: env.required('GRANULARITY'),
+    [if parts then 'granularity']: env.optional('GRANULARITY', 'model'),
     [if given('REDUCTION') then 'reduction']: env.required('REDUCTION'),
     [if given('COEFFICIENT') then 'coefficient']: env.required('COEFFICIENT'),
   } + std.get(settings, measure, {}),
@@ -62,13 +63,14 @@ local settings = {
   [if given('TARGET_NAMES') then 'target_names']: words('TARGET_NAMES'),
   [if given('TARGET_DELTAS') then 'target_deltas']: env.required('TARGET_DELTAS'),
   [if reads then 'reader']: {
-    type: 'fewshot_gym',
     model_name: env.required('MODEL_NAME'),
+    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
+    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
+  } + if std.length(std.findSubstr('.jsonl', env.required('TARGETS'))) > 0 then { type: 'p3_jsonl' } else {
+    type: 'fewshot_gym',
     split: env.optional('SPLIT', 'dev'),
     input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
     answer_prefix: env.optional('ANSWER_PREFIX', ''),
-    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
-    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
     [if given('SHOTS') then 'shots']: number('SHOTS'),
     [if given('SEEDS') then 'seeds']: std.map(std.parseInt, words('SEEDS')),
   },

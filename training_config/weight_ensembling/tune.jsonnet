@@ -31,7 +31,7 @@ local deltas = import '../common/deltas.libsonnet';
 local env = import '../common/env.libsonnet';
 local gym_tasks = import '../../data/few_shot_gym.json';
 local given(name) = env.optional(name, '') != '';
-local number(name, default) = std.parseJson(env.optional(name, default));
+local number = env.number;
 local words(name) = std.split(env.required(name), ' ');
 
 local model_name = env.required('MODEL_NAME');
