@@ -4,6 +4,7 @@ from attribution.commands.build_pool import BuildPool
 from attribution.commands.compare_agents import CompareAgentsCommand
 from attribution.commands.compare_covariances import CompareCovariances
 from attribution.commands.compare_rerankers import CompareRerankers
+from attribution.commands.disable_experts import DisableExpertsCommand
 from attribution.commands.embed import Embed
 from attribution.commands.embed_tasks import EmbedTasks
 from attribution.commands.ensemble import EnsembleCommand
@@ -12,6 +13,7 @@ from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.report import ReportCommand
 from attribution.commands.rerank import RerankCommand
 from attribution.commands.retrieve import Retrieve
+from attribution.commands.routes import RoutesCommand
 from attribution.commands.select import SelectCommand
 from attribution.commands.similarity import SimilarityCommand
 from attribution.commands.squeeze import SqueezeCommand
@@ -25,6 +27,7 @@ __all__ = [
     "CompareAgentsCommand",
     "CompareCovariances",
     "CompareRerankers",
+    "DisableExpertsCommand",
     "Embed",
     "EmbedTasks",
     "EnsembleCommand",
@@ -33,6 +36,7 @@ __all__ = [
     "ReportCommand",
     "RerankCommand",
     "Retrieve",
+    "RoutesCommand",
     "SelectCommand",
     "SimilarityCommand",
     "SqueezeCommand",

@@ -4,18 +4,18 @@
 
 import argparse
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import List, Optional
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import parse_overrides, with_overrides
-from allennlp.models.archival import CONFIG_NAME, get_weights_path, load_archive
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.commands.mixture_archive import archive_files, check_archive, load_mixture
 from attribution.common.engines import Engine
 from attribution.models.squeeze import WAYS, squeeze
-from attribution.models.task_moe import TaskMoESeq2Seq
+from attribution.modules.moe import RouteSelector
 
 
 class Squeeze(ArtefactJob):
@@ -32,31 +32,33 @@ class Squeeze(ArtefactJob):
         `argmax`, the expert with the largest weight of each layer, or `average`, all by their weights.
     unseen_tasks : `str`, optional
         A table with the task's vector, if the model has none.
+    selector : `RouteSelector`, optional
+        Another selector of routes than the model's: `{ type: 'task_random' }`, for a model whose routes are random for
+        each example, takes a random expert of each layer.
     """
 
-    def __init__(self, archive: str, task: str, experts: str = "argmax", unseen_tasks: Optional[str] = None) -> None:
-        if not Path(archive).exists():
-            raise ConfigurationError(f"{archive}: no such archive")
+    def __init__(
+        self,
+        archive: str,
+        task: str,
+        experts: str = "argmax",
+        unseen_tasks: Optional[str] = None,
+        selector: Optional[RouteSelector] = None,
+    ) -> None:
+        check_archive(archive)
         if experts not in WAYS:
             raise ConfigurationError(f"experts {experts!r} is none of {', '.join(WAYS)}")
         self.archive = archive
         self.task = task
         self.experts = experts
         self.unseen_tasks = unseen_tasks
+        self.selector = selector
 
     def inputs(self) -> List[Path]:
-        path = Path(self.archive)
-        files = [path] if path.is_file() else [path / CONFIG_NAME, Path(get_weights_path(path))]
-        missing = [str(file) for file in files if not file.is_file()]
-        if missing:
-            raise ConfigurationError(f"{missing[0]}: no such file; the directory of a finished training has it")
-        return [*files, *([Path(self.unseen_tasks)] if self.unseen_tasks else [])]
+        return [*archive_files(self.archive), *([Path(self.unseen_tasks)] if self.unseen_tasks else [])]
 
     def run(self, directory: Path, engine: Engine) -> str:
-        overrides: Dict[str, Any] = {"model.unseen_tasks": self.unseen_tasks} if self.unseen_tasks else {}
-        model = load_archive(self.archive, overrides=overrides).model
-        if not isinstance(model, TaskMoESeq2Seq):
-            raise ConfigurationError(f"{self.archive}: a {type(model).__name__} has no experts to squeeze")
+        model, _ = load_mixture(self.archive, unseen_tasks=self.unseen_tasks, selector=self.selector)
         squeeze(model, self.task, directory, self.experts)
         kind = "a model" if model.experts.trains_all else "a delta"
         return f"{kind} without experts for the task {self.task!r}"

@@ -84,7 +84,8 @@ class TaskMoESeq2Seq(Seq2Seq):
         self.task = task
         self.expert_regularisation = expert_regularisation
         self.counts_updates = False
-        self.layers = len(self.experts.places(self.transformer))
+        self.layer_names = [place.name for place in self.experts.places(self.transformer)]
+        self.layers = len(self.layer_names)
         self.selector.check(self.layers, self.experts.count)
         self.holder = self.experts.inject(self.transformer)
         self.router: Optional[Router] = None
@@ -131,22 +132,28 @@ class TaskMoESeq2Seq(Seq2Seq):
         self.holder.layers = layer_routes(self.selector(self._logits(tasks), tasks, examples or tasks))
 
     @torch.no_grad()
-    def routes_of(self, tasks: Sequence[str]) -> torch.Tensor:
+    def routes_of(self, tasks: Sequence[str], temperature: Optional[float] = None) -> torch.Tensor:
         """
-        The routes that evaluation takes. Shape: (layers, tasks, experts)
+        The routes that evaluation takes or, with a temperature, the softmax of the router's logits at that. Shape:
+        (layers, tasks, experts)
 
         # Raises
 
-        `ConfigurationError` if routes are those of examples.
+        `ConfigurationError` if routes are those of examples, or a temperature is given and there is no router.
         """
-        if not self.selector.by_task:
+        if temperature is not None and (self.router is None or not temperature > 0):
+            raise ConfigurationError(f"temperature is {temperature}; above 0 is possible, of a model with a router")
+        if temperature is None and not self.selector.by_task:
             raise ConfigurationError(
                 f"selector: the routes of {type(self.selector).__name__} are those of examples, not of tasks"
             )
         training = self.training
         self.eval()
         try:
-            return self.selector(self._logits(tasks), tasks, tasks)
+            logits = self._logits(tasks)
+            if temperature is not None:
+                return (self.selector.without_disabled(logits) / temperature).softmax(-1)
+            return self.selector(logits, tasks, tasks)
         finally:
             self.train(training)
 

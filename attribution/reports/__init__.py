@@ -4,6 +4,7 @@ from attribution.reports.matrix import SimilaritySection
 from attribution.reports.page import PAGE, Section, write_page
 from attribution.reports.report_section import ReportSection
 from attribution.reports.retrieval import RetrievalSection
+from attribution.reports.routes import RoutesSection
 from attribution.reports.selection import SelectionSection
 from attribution.reports.sweep import SweepSection
 from attribution.reports.training import TrainingSection
@@ -16,6 +17,7 @@ __all__ = [
     "Plot",
     "ReportSection",
     "RetrievalSection",
+    "RoutesSection",
     "Section",
     "SelectionSection",
     "SimilaritySection",

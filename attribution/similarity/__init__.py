@@ -12,11 +12,14 @@ from attribution.similarity.result_tsv import ResultTsv, read_result_tsv, write_
 from attribution.similarity.retrieval_overlap import RetrievalOverlap
 from attribution.similarity.similarity_matrix import SimilarityMatrix
 from attribution.similarity.target_task import LabelledBatch, TargetTask, labelled_batches
+from attribution.similarity.task_categories import CategoryCorrelation, correlate, read_categories
+from attribution.similarity.task_routes import TaskRoutes, routes_of_model
 from attribution.similarity.task_similarity import PartScores, Source, TaskSimilarity
 
 __all__ = [
     "EL2N",
     "KL",
+    "CategoryCorrelation",
     "Euclidean",
     "GraNd",
     "HiddenCosine",
@@ -33,12 +36,16 @@ __all__ = [
     "SimilarityMatrix",
     "Source",
     "TargetTask",
+    "TaskRoutes",
     "TaskSimilarity",
     "common_rows",
+    "correlate",
     "draw_heat_map",
     "kernel_cka",
     "labelled_batches",
     "linear_cka",
+    "read_categories",
     "read_result_tsv",
+    "routes_of_model",
     "write_result_tsv",
 ]

@@ -115,6 +115,8 @@ def environment(
         "TARGETS": "/nowhere",
         "GYM": str(FIXTURES / "fewshot_gym"),
         "ROUTER_FROM": "/nowhere",
+        "ARCHIVE": "/nowhere/model.tar.gz",
+        "MODELS": "/nowhere",
         "ROWS": "/nowhere",
         "TASKS": "T0",
         "METRIC": "accuracy",

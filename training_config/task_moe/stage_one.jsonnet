@@ -27,7 +27,10 @@ common {
       tasks: if split != '' then split else env.required('GYM'),
     },
   },
-  trainer+: { optimizer+: { parameter_groups: if routed then [
+  trainer+: {
+    callbacks+: if routed then [{ type: 'save_routes', temperature: 1.0 }] else [],
+    optimizer+: { parameter_groups: if routed then [
     [['^router'], { lr: common.number('ROUTER_LR', '0.001') }],
-  ] + (if vectors != '' then [] else [[['^task_vectors'], { lr: common.number('TASK_LR', '0.01') }]]) else [] } },
+  ] + (if vectors != '' then [] else [[['^task_vectors'], { lr: common.number('TASK_LR', '0.01') }]]) else [] },
+  },
 }

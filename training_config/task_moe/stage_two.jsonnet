@@ -20,4 +20,5 @@ common {
       temperature: { start: 300.0, floor: 1.0, rate: common.number('RATE', '0.0001') },
     },
   },
+  trainer+: { callbacks+: ['save_routes'] },
 }

@@ -76,13 +76,19 @@ class RouteSelector(torch.nn.Module, Registrable):
         `torch.Tensor`
             Shape: (layers, batch, experts)
         """
-        # Shape: (layers, 1, experts)
-        allowed = self.allowed(logits.size(0), logits.size(2)).to(logits.device).unsqueeze(1)
-        routes = self.select(logits.float().masked_fill(~allowed, -torch.inf), tasks, examples)
+        logits = self.without_disabled(logits)
+        routes = self.select(logits, tasks, examples)
         if self.training and self.exploration:
+            allowed = logits[:, :1].isfinite()
             elsewhere = torch.rand(routes.shape[:2], device=routes.device).unsqueeze(2) < self.exploration
             routes = torch.where(elsewhere, _one_of(allowed, routes.size(1)), routes)
         return routes
+
+    def without_disabled(self, logits: torch.Tensor) -> torch.Tensor:
+        """In float32, with minus infinity for the experts that are switched off."""
+        # Shape: (layers, 1, experts)
+        allowed = self.allowed(logits.size(0), logits.size(2)).to(logits.device).unsqueeze(1)
+        return logits.float().masked_fill(~allowed, -torch.inf)
 
     @abstractmethod
     def select(self, logits: torch.Tensor, tasks: Sequence[str], examples: Sequence[str]) -> torch.Tensor:

@@ -1,0 +1,68 @@
+"""What shell_scripts/task_moe/two_stage.sh runs, on a tiny gym and a tiny model."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from attribution.similarity import TaskRoutes
+
+pytest.importorskip("matplotlib")
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "training_config" / "task_moe"
+
+
+def test_from_a_gym_to_a_page(tiny_model: Any, allennlp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "split.json").write_text(json.dumps({"train": ["boolq"]}))
+    stage_one, models, out = tmp_path / "stage_one", tmp_path / "models", tmp_path / "few_shot"
+    settings = {
+        "GYM": str(ROOT / "tests" / "fixtures" / "fewshot_gym"),
+        "TASK_SPLIT": str(tmp_path / "split.json"),
+        "MODEL_NAME": tiny_model("bart"),
+        "ENCODER_NAME": tiny_model("bart"),
+        "TASK_VECTORS": str(tmp_path / "vectors"),
+        "ROUTER_FROM": str(stage_one),
+        "MODELS": str(models),
+        "INITS": "base learned instance_random",
+        "ANSWER_PREFIX": "",
+        "SEEDS": "13",
+        "SHOT_SEEDS": "13",
+        "BATCH_SIZES": "2",
+        "RATES": "0.01",
+        "VALIDATE_EVERY": "1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: Any, **variables: str) -> None:
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            result = allennlp(*arguments)
+        assert result.status == 0, result.stdout + result.stderr
+
+    run("embed-tasks", CONFIGS / "embed_tasks.jsonnet", "-s", tmp_path / "vectors")
+    run("train", CONFIGS / "stage_one.jsonnet", "-s", stage_one, UPDATES="1", EVERY="1")
+    run("train", CONFIGS / "stage_two.jsonnet", "-s", models / "learned", UPDATES="2", EVERY="1", RATE="3")
+    baseline = {"SELECTOR": "instance_random", "UPDATES": "1", "EVERY": "1"}
+    run("train", CONFIGS / "stage_one.jsonnet", "-s", models / "instance_random", **baseline)
+    run("routes", models / "learned", "-s", tmp_path / "routes", "--categories", ROOT / "data" / "few_shot_gym.json")
+    routes = TaskRoutes.load(tmp_path / "routes" / "routes.npz")
+    assert routes.tasks == ["boolq", "web_questions"] and list(routes.categories) == ["qa", "qa"]
+    # The temperature is 15 after the first update, and 1 after the second.
+    first = TaskRoutes.load(tmp_path / "routes" / "epochs" / "epoch_0.npz").weights
+    second = TaskRoutes.load(tmp_path / "routes" / "epochs" / "epoch_1.npz").weights
+    assert np.abs(first - 1 / 3).max() < np.abs(second - 1 / 3).max()
+
+    run("sweep", CONFIGS / "few_shot.jsonnet", "-s", out, TASKS="web_questions", UPDATES="1")
+    with (out / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["INIT"], row["n"]) for row in rows] == [("base", "1"), ("learned", "1"), ("instance_random", "1")]
+    assert [row["zero_shot.fewshot_gym_mean"] != "" for row in rows] == [False, True, True]
+    assert all(row["test.fewshot_gym_mean"] for row in rows)
+    run("report", out, tmp_path / "routes", "-s", tmp_path / "report", "--rows", "TASK", "--baseline", "INIT=base")
+    assert "zero_shot.fewshot_gym" in (tmp_path / "report" / "index.html").read_text()

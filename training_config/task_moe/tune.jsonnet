@@ -1,0 +1,64 @@
+// All weights of a model on one task of a few-shot gym (Ye et al., 2022: AdamW, linear decay, 10% warm-up, norm clipped
+// at 0.1). The best development score counts.
+//
+// GYM, TASK      a few-shot gym's folder and the task in it
+// MODEL_NAME     a BART or T5;  SQUEEZED  instead of it, a mixture that was squeezed (none)
+// SHOTS, SHOT_SEED  which of the gym's files, where there are several
+// ANSWER_PREFIX  '<extra_id_0>' for T5 (a space, for BART)
+// TASK_METRICS   a JSON of tasks and metrics (data/few_shot_gym.json)
+// UPDATES        (1000);  VALIDATE_EVERY  so many updates, a divisor of UPDATES (100)
+// LEARNING_RATE, BATCH_SIZE  published are the best of 0.00001, 0.00002, 0.00005 and of 2, 4, 8 (0.00002 and 8)
+// SEED, CUDA_DEVICE (42, -1)
+local env = import '../common/env.libsonnet';
+local given(name) = env.optional(name, '') != '';
+local model_name = if given('SQUEEZED') then env.required('SQUEEZED') else env.required('MODEL_NAME');
+local seed = env.integer('SEED', 42);
+local updates = env.integer('UPDATES', 1000);
+local every = env.integer('VALIDATE_EVERY', 100);
+local reader(split) = {
+  type: 'fewshot_gym',
+  model_name: model_name,
+  task: env.required('TASK'),
+  split: split,
+  input_prefix: ' [{task}] ',
+  answer_prefix: env.optional('ANSWER_PREFIX', ' '),
+  [if given('SHOTS') then 'shots']: std.parseInt(env.required('SHOTS')),
+  [if given('SHOT_SEED') then 'seeds']: [std.parseInt(env.required('SHOT_SEED'))],
+};
+assert every > 0 && updates % every == 0 : 'UPDATES is %d; VALIDATE_EVERY, %d, must divide it' % [updates, every];
+{
+  random_seed: seed,
+  numpy_seed: seed,
+  pytorch_seed: seed,
+  dataset_reader: reader('train') + { answer: 'random' },
+  validation_dataset_reader: reader('dev'),
+  train_data_path: env.required('GYM'),
+  validation_data_path: env.required('GYM'),
+  vocabulary: { type: 'empty' },
+  model: {
+    type: 'seq2seq',
+    model_name: model_name,
+    loss: 'sum',
+    label_smoothing: 0.1,
+    generation: { num_beams: 4, max_new_tokens: 64 },
+    metrics: [{ type: 'fewshot_gym', task_metrics: env.optional('TASK_METRICS', 'data/few_shot_gym.json') }],
+  },
+  data_loader: { batch_size: env.integer('BATCH_SIZE', 8), shuffle: true, batches_per_epoch: every },
+  validation_data_loader: { batch_size: 16 },
+  evaluation: { batch_serializer: { type: 'rows' } },
+  trainer: {
+    num_epochs: updates / every,
+    validation_metric: '+fewshot_gym',
+    optimizer: {
+      type: 'huggingface_adamw',
+      lr: env.number('LEARNING_RATE', '0.00002'),
+      weight_decay: 0.01,
+      eps: 1e-8,
+    },
+    learning_rate_scheduler: { type: 'linear_with_warmup', warmup_steps: std.floor(0.1 * updates) },
+    grad_norm: 0.1,
+    cuda_device: env.integer('CUDA_DEVICE', -1),
+    enable_default_callbacks: false,
+    checkpointer: { keep_most_recent_by_count: 1 },
+  },
+}
