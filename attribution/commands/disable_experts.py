@@ -123,7 +123,7 @@ class DisableExperts(ArtefactJob):
         model.get_metrics(reset=True)
         loss = 0.0
         for batch in loader:
-            loss += float(model(**batch)["loss"]) * len(batch["prompt_and_input"]["mask"]) / len(instances)
+            loss += float(model(**batch)["loss"]) * len(batch["row"]) / len(instances)
         metrics = {**model.get_metrics(reset=True), "loss": loss}
         if self.metric not in metrics:
             raise ConfigurationError(f"metric: the model has no {self.metric!r}; it has {', '.join(sorted(metrics))}")

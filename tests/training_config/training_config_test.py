@@ -116,7 +116,6 @@ def environment(
         "GYM": str(FIXTURES / "fewshot_gym"),
         "ROUTER_FROM": "/nowhere",
         "ARCHIVE": "/nowhere/model.tar.gz",
-        "MODELS": "/nowhere",
         "ROWS": "/nowhere",
         "TASKS": "T0",
         "METRIC": "accuracy",
@@ -132,6 +131,7 @@ def environment(
 def test_resolves(path: Path, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     if path.name == "probe.jsonnet":
         monkeypatch.setenv("TASK", "conllx_pos")
+        monkeypatch.setenv("VALIDATION_DATA_PATH", environment["TRAIN_DATA_PATH"])
     assert Params.from_file(path).as_dict()
 
 

@@ -15,7 +15,7 @@ from attribution.similarity import SimilarityMatrix
 ROOT = Path(__file__).parents[3]
 MEASURES = ["loss", "el2n", "kl", "logit_label_cosine", "grand", "hidden_cosine", "parameter_cosine", "euclidean"]
 MEASURES += ["performance"]
-TASKS = {"films": ["good", "bad"], "pets": ["yes", "no"], "colours": ["red", "blue"]}
+TASKS = {"films": ["good", "bad"], "pets": ["yes", "no"]}
 
 
 def test_from_rows_to_the_page(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
