@@ -122,6 +122,7 @@ class DisableExperts(ArtefactJob):
         loader.set_target_device(next(model.parameters()).device)
         model.get_metrics(reset=True)
         loss = 0.0
+        batch: Any
         for batch in loader:
             loss += float(model(**batch)["loss"]) * len(batch["row"]) / len(instances)
         metrics = {**model.get_metrics(reset=True), "loss": loss}

@@ -42,7 +42,9 @@ def draw_route_map(routes: TaskRoutes) -> RouteMap:
     axes.set_xticks([(layer + 0.5) * experts - 0.5 for layer in range(len(routes.layers))], routes.layers, rotation=90)
     for layer in range(1, len(routes.layers)):
         axes.axvline(layer * experts - 0.5, color="white", linewidth=1)
+    axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(axis="y", left=False, labelleft=False)
+    bar.tick_params(axis="y", labelsize=8)
     _draw_categories(figure, bar, categories, colours_of(known))
     colour_bar = figure.colorbar(image, ax=axes)
     colour_bar.set_label("weight", fontsize=8)
