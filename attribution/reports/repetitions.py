@@ -51,7 +51,7 @@ def _average(of_rows: Sequence[Scores]) -> List[float]:
 
 
 def _cells(column: str, row: str, scores: List[float]) -> List[Cell]:
-    numbers = [np.median(scores), min(scores), max(scores)] if scores else [np.nan] * 3
+    numbers = [float(np.median(scores)), min(scores), max(scores)] if scores else [np.nan] * 3
     mean = float(np.mean(scores)) if scores else np.nan
     spread = float(np.std(scores, ddof=1)) if len(scores) > 1 else np.nan
-    return [column, row, plain(len(scores)), Number(mean, spread), *(Number(float(number)) for number in numbers)]
+    return [column, row, plain(len(scores)), Number(mean, spread), *map(Number, numbers)]

@@ -89,7 +89,8 @@ def _shares(title: str, targets: Dict[str, List[_Found]], where: str) -> Iterato
     tasks = sorted(total, key=lambda task: (-total[task], task))
     # Shape: (targets, tasks)
     values = 100 * np.array([[shares.get(task, np.nan) for task in tasks] for shares in means.values()])
-    runs = " to ".join(dict.fromkeys(str(count(map(len, targets.values()))) for count in (min, max)))
+    counts = [len(found) for found in targets.values()]
+    runs = " to ".join(map(str, dict.fromkeys((min(counts), max(counts)))))
     caption = (
         f"Percent of each target's retrieved rows that are of each task of the pool, the mean over {runs} retrievals; "
         "the tasks with most rows first"
