@@ -27,10 +27,10 @@ SIMILARITY = "similarity.npz"
 class CompareAgents(ArtefactJob):
     """
     The configuration of `allennlp compare-agents`: the vision experiment of Huang, Qiu and Church (NeurIPS 2021), made
-    small. Agents, networks with one hidden layer, learn some classes each; the alignment of their features of probe images is
-    their covariance; for new tasks of other classes linear heads are trained on the features of k agents side by side.
-    Compared are the selector, `peek` (those that are best on the first task alone) and `random` sets. The first task
-    is in no mean: peek has seen its test images.
+    small. Agents, networks with one hidden layer, learn some classes each; the alignment of their features of probe
+    images is their covariance; for new tasks of other classes linear heads are trained on the features of k agents side
+    by side. Compared are the selector, `peek` (those that are best on the first task alone) and `random` sets. The
+    first task is in no mean: peek has seen its test images.
 
     # Parameters
 
