@@ -121,6 +121,7 @@ def environment(
 def test_resolves(path: Path, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     if path.name == "probe.jsonnet":
         monkeypatch.setenv("TASK", "conllx_pos")
+        monkeypatch.setenv("VALIDATION_DATA_PATH", environment["TEST_DATA_PATH"])
     assert Params.from_file(path).as_dict()
 
 
