@@ -20,6 +20,7 @@ def test_effects(
     reader = {"type": "fewshot_gym", "model_name": tiny_model("t5"), "seeds": [13]}
     changes = {
         "dataset_reader": reader,
+        "validation_dataset_reader": reader,
         "train_data_path": str(GYM),
         "validation_data_path": str(GYM),
         "model.type": "task_moe_seq2seq",
