@@ -13,7 +13,7 @@ from allennlp.data import DatasetReader
 from attribution.commands.merged_loss import MergedLoss
 from attribution.commands.target_examples import TargetExamples
 from attribution.ensembling import DeltaFolder, LinearMerger
-from attribution.similarity import Loss, TargetTask
+from attribution.similarity import Loss, Source, TargetTask
 from tests.commands.similarity_test import ANSWERS, LORA, PROMPTS, _tune
 from tests.similarity.conftest import resident
 
@@ -76,7 +76,7 @@ def test_of_one_source_it_is_the_measure_loss(sources: Any, gym: Path, tiny_mode
     loss = MergedLoss(model, examples, [DeltaFolder(folder) for folder in folders], LinearMerger())
     task = TargetTask("new", examples.batches("new"))
     for number, folder in enumerate(folders):
-        expected = Loss().compare(task, folder, model, None)["model"]
+        expected = Loss().compare(task, Source(folder.name, folder), model, None)["model"]
         assert loss("new", np.eye(3)[number]) == pytest.approx(expected, abs=1e-6)
     untuned = [
         torch.nn.functional.cross_entropy(logits, labels, reduction="none")
@@ -132,7 +132,7 @@ def test_other_examples_are_another_product(config: Any, gym: Path, allennlp: An
         ({"model": None}, "model is missing: this weighting tries weights with a model"),
         ({"reader": None}, "reader is missing"),
         ({"examples": None}, "examples is missing"),
-        ({"examples": "/nowhere"}, "examples: /nowhere is no folder with a folder for each task"),
+        ({"examples": "/nowhere"}, "examples: /nowhere is no folder, and no file matches it"),
         ({"targets": ["rte"]}, "examples: the target 'rte' has none; ['new'] have some"),
         ({"merger": "ties"}, "ties: a mean needs weights that are not negative and sum to 1"),
         ({"weighting": {"type": "learned", "evaluations": 4}}, "3 sources need at least 5"),

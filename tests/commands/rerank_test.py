@@ -64,6 +64,7 @@ def test_keeps_the_best_first(retrieve: Any, rerank: Any, allennlp: Any, tmp_pat
     composition = json.loads((tmp_path / "best" / "composition.json").read_text())
     assert composition == {
         "rows": 3,
+        "queries": {"used": 3},
         "dropped": {},
         "reranked": {"queries": 1, "candidates": 6, "kept": 3},
         "tasks": {"low": {"rows": 3, "share": 1.0, "pool_rows": 10, "pool_share": 0.5}},

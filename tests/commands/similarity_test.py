@@ -390,7 +390,7 @@ def test_what_is_no_number_is_told_and_kept(
     "changes, messages",
     [
         ({"sources": "/nowhere/*/delta"}, ["sources: no folder matches /nowhere/*/delta"]),
-        ({"targets": "/nowhere"}, ["targets: /nowhere is no folder with a folder for each task"]),
+        ({"targets": "/nowhere"}, ["targets: /nowhere is no folder, and no file matches it"]),
         ({"target_names": ["films", "sst"]}, ["target_names: there is no 'sst'; there are colours, films, numbers"]),
         ({"target_names": []}, ["target_names: it is empty"]),
         ({"measure": "kl"}, ["target_deltas is missing: this measure needs it"]),
