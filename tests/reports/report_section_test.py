@@ -52,9 +52,9 @@ def test_a_directory_of_nothing_known(tmp_path: Path) -> None:
 def test_another_system_adds_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(Registrable._registry, ReportSection, dict(Registrable._registry[ReportSection]))
 
-    @ReportSection.register("routes")
-    class Routes(ReportSection):
-        needs = "routes.json"
+    @ReportSection.register("planets")
+    class Planets(ReportSection):
+        needs = "planets.json"
 
         @classmethod
         def recognises(cls, path: Path) -> bool:
@@ -66,5 +66,5 @@ def test_another_system_adds_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         def blocks(self) -> Iterator[Block]:
             yield "text"
 
-    (tmp_path / "routes.json").write_text("{}")
+    (tmp_path / "planets.json").write_text("{}")
     assert list(ReportSection.of(tmp_path).blocks()) == ["text"]

@@ -98,7 +98,7 @@ def test_every_aggregator(name: str) -> None:
     scores = np.where(ids >= 0, -np.sort(generator.random((6, 12), dtype=np.float32)), -np.inf).astype(np.float32)
     ranked = aggregator.aggregate(Retrieved(ids, scores))
     assert 0 < len(ranked.ids) <= 40 and len(set(ranked.ids.tolist())) == len(ranked.ids) and min(ranked.ids) >= 0
-    for row, frequency, score in zip(*ranked):
+    for row, frequency, score in zip(*ranked[:3]):
         assert score <= scores[ids == row].max() and 1 <= frequency <= (ids == row).sum()
     assert all(np.array_equal(*pair) for pair in zip(ranked, aggregator.aggregate(Retrieved(ids, scores))))
     nothing = aggregator.aggregate(Retrieved(np.full((2, 3), -1), np.full((2, 3), -np.inf, dtype=np.float32)))
