@@ -99,10 +99,10 @@ def _without_padding(states: torch.Tensor, lengths: torch.Tensor) -> List[torch.
 
 
 def _blocks(transformer: Any, stack: Any) -> Iterator[NamedModule]:
-    """The blocks of an encoder or a decoder: its only list that has as many modules as it has layers."""
+    """The blocks of an encoder or a decoder: its outermost list of modules."""
     names = {module: name for name, module in transformer.named_modules()}
     for module in stack.modules():
-        if isinstance(module, torch.nn.ModuleList) and len(module) == stack.config.num_hidden_layers:
+        if isinstance(module, torch.nn.ModuleList):
             return ((names[block], block) for block in module)
     raise ConfigurationError(f"hidden_cosine: the blocks of a {type(transformer).__name__} are not known")
 

@@ -2,8 +2,11 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 import torch
+from transformers import AutoModelForSeq2SeqLM
 
+from attribution.modules.delta.sublayers import stacks
 from attribution.similarity import HiddenCosine
+from attribution.similarity.hidden_cosine import _blocks
 from tests.similarity.conftest import EXAMPLES, resident, slow_runs, source_of, task
 
 FIRST_BLOCKS = {
@@ -35,6 +38,12 @@ def test_as_one_by_one(model: str, delta: Any, save_delta: Any, tiny_model: Call
                 a, b = (run["hidden"][number][1].flatten().double() for run in (one, other))
                 wanted += float(a @ b / (a.norm() * b.norm()))
             assert scores[block] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_halves_of_different_depths(tiny_model: Callable[[str], str]) -> None:
+    model = AutoModelForSeq2SeqLM.from_pretrained(tiny_model("bart"), decoder_layers=1)
+    names = [[name for name, _ in _blocks(model, stack)] for stack in stacks(model)]
+    assert names == [["model.encoder.layers.0", "model.encoder.layers.1"], ["model.decoder.layers.0"]]
 
 
 @pytest.mark.parametrize("delta", [{"type": "lora", "r": 2}, {"type": "prompt", "num_virtual_tokens": 3}])
