@@ -1,6 +1,7 @@
 import csv
 import fcntl
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -99,8 +100,14 @@ def test_runs_do_not_touch_each_other(sweep_config: Any, allennlp: Any, tmp_path
 
 
 def test_killed_it_goes_on_to_the_same_end(
-    sweep_config: Any, allennlp: Any, run_and_kill: Callable[..., None], tmp_path: Path
+    sweep_config: Any,
+    allennlp: Any,
+    run_and_kill: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    # AllenNLP's `evaluate` turns it off for the rest of a process, in whatever test that was.
+    monkeypatch.setattr(logging.getLogger("allennlp.common.params"), "disabled", False)
     config = sweep_config({"axes.ARM": ["random"]}, {"trainer.num_epochs": 3})
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert allennlp("sweep", config, "-s", whole).status == 0
@@ -145,7 +152,12 @@ def test_ray_gives_the_same_bytes(
     changes = {"axes.ARM": ["random"], "steps.test.predictions": True}
     config = sweep_config(changes, {"evaluation": {"batch_serializer": {"type": "rows"}}})
     here, there = tmp_path / "here", tmp_path / "there"
-    assert allennlp("sweep", config, "-s", here).status == 0
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # As a worker has it.
+    try:
+        assert allennlp("sweep", config, "-s", here).status == 0
+    finally:
+        torch.set_num_threads(threads)
     monkeypatch.setattr(Engine, "from_params", lambda params: ray_engines[2])
     result = allennlp("sweep", config, "-s", there)
     assert result.status == 0, result.stderr

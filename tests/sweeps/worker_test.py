@@ -67,6 +67,7 @@ def test_what_needs_a_failed_run_is_left_out(tmp_path: Path) -> None:
 
 def test_all_is_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     params = logging.getLogger("allennlp.common.params")
+    params.disabled = False  # AllenNLP's `evaluate` turns it off for the rest of a process.
     terminal = logging.StreamHandler(sys.stderr)
     params.addHandler(terminal)
 

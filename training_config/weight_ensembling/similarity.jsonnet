@@ -54,7 +54,7 @@ local settings = {
 {
   measure: {
     type: measure,
-    [if parts then 'granularity']: env.optional('GRANULARITY', 'model'),
+    [if parts then 'granularity']: if given('GRANULARITY') then env.required('GRANULARITY') else 'model',
     [if given('REDUCTION') then 'reduction']: env.required('REDUCTION'),
     [if given('COEFFICIENT') then 'coefficient']: env.required('COEFFICIENT'),
   } + std.get(settings, measure, {}),
