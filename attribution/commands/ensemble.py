@@ -74,6 +74,8 @@ class Ensemble(ArtefactJob):
         Examples a pass.
     max_examples : `int`, optional
         Only so many of each target, the first. By default all.
+    allow_pickle : `bool`, optional (default = `False`)
+        Take deltas that are kept as `adapter_model.bin`. Nothing in them is executed.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Ensemble(ArtefactJob):
         model: Optional[Lazy[Model]] = None,
         batch_size: int = 32,
         max_examples: Optional[int] = None,
+        allow_pickle: bool = False,
     ) -> None:
         if targets is not None and not targets:
             raise ConfigurationError("targets is empty; name at least one, or leave it out")
@@ -103,6 +106,7 @@ class Ensemble(ArtefactJob):
         self.targets = targets
         self.part = part
         self.heat_map = heat_map
+        self.allow_pickle = allow_pickle
         self.model = model
         used = examples if weighting.needs_loss else None
         self.examples = TargetExamples(used, reader, batch_size, max_examples, "examples")
@@ -111,7 +115,7 @@ class Ensemble(ArtefactJob):
         """The files of all deltas, and what the weights come from."""
         merges = self._merges()
         folders = dict.fromkeys(folder for merge in merges for folder in merge.sources.values())
-        files = [file for folder in folders for file in DeltaFolder(folder).files]
+        files = [file for folder in folders for file in DeltaFolder(folder, self.allow_pickle).files]
         if self.weighting.needs_loss:
             files += [file for merge in merges for target in merge.targets for file in self.examples.files(target)]
         return [*files, *self.weighting.inputs(), *([self.similarity] if self.similarity else [])]
@@ -127,7 +131,7 @@ class Ensemble(ArtefactJob):
         all_weights = []
         model: Optional[ResidentModel] = None
         for targets, sources in self._merges():
-            deltas = [DeltaFolder(path) for path in sources.values()]
+            deltas = [DeltaFolder(path, self.allow_pickle) for path in sources.values()]
             loss = None
             if self.weighting.needs_loss and self.model is not None:
                 model = model or ResidentModel(self.model, deltas[0].path)

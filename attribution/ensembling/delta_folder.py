@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Dict, List, Mapping, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.safetensors_file import SafetensorsReader, TensorType
-from attribution.modules.delta.delta_folder import CONFIG, PICKLE, WEIGHTS, read_delta_config
+from attribution.modules.delta.delta_folder import CONFIG, PICKLE, WEIGHTS, read_delta, read_delta_config, write_delta
 
 # What a delta's tensors do does not depend on these.
 _IRRELEVANT = {"auto_mapping", "inference_mode", "peft_version", "task_type"}
@@ -40,30 +41,42 @@ class DeltaFolder:
     # Parameters
 
     path : `Path`
+    allow_pickle : `bool`, optional (default = `False`)
+        Take `adapter_model.bin` where there is no safetensors file: tensors only, nothing in it is executed.
 
     # Raises
 
     `ConfigurationError` if a file is missing or damaged, or the weights are a pickle.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, allow_pickle: bool = False) -> None:
         self.path = path
-        if not (path / WEIGHTS).is_file():
-            if (path / PICKLE).is_file():
+        self._weights = path / WEIGHTS
+        if not self._weights.is_file():
+            if not (path / PICKLE).is_file():
+                raise ConfigurationError(f"{path}: not the folder of a delta: it has no {WEIGHTS}")
+            self._weights = path / PICKLE
+            if not allow_pickle:
                 raise ConfigurationError(
-                    f"{path / PICKLE}: is a pickle, and {WEIGHTS} is needed: reading a pickle could execute code. "
-                    "If you trust it, load it with PEFT and save it again"
+                    f"{self._weights}: is a pickle, and {WEIGHTS} is needed. Save it again with PEFT, or set "
+                    "`allow_pickle`"
                 )
-            raise ConfigurationError(f"{path}: not the folder of a delta: it has no {WEIGHTS}")
         config = read_delta_config(path)
-        self.reader = SafetensorsReader(path / WEIGHTS)
+        self.reader = self._as_safetensors() if self._weights.name == PICKLE else SafetensorsReader(self._weights)
         if not self.reader.tensors:
             raise ConfigurationError(f"{path / WEIGHTS}: has no tensors")
         self.layout = DeltaLayout(config, self.reader.tensors, self.reader.metadata)
 
     @property
     def files(self) -> List[Path]:
-        return [self.path / CONFIG, self.path / WEIGHTS]
+        return [self.path / CONFIG, self._weights]
+
+    def _as_safetensors(self) -> SafetensorsReader:
+        """Of a copy that is there as long as this object."""
+        delta = read_delta(self.path, allow_pickle=True)
+        self._copy = TemporaryDirectory()
+        write_delta(self._copy.name, delta.config, delta.tensors)
+        return SafetensorsReader(Path(self._copy.name) / WEIGHTS)
 
 
 def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:

@@ -77,6 +77,22 @@ def test_tensors_that_differ(write_delta: Callable[..., DeltaFolder]) -> None:
         common_layout([one, write_delta("b", tensors)])
 
 
+def test_a_pickle_where_it_is_asked_for(write_delta: Callable[..., DeltaFolder]) -> None:
+    plain, other = write_delta("a", lora_tensors(1)), write_delta("b", lora_tensors(1))
+    other.files[1].unlink()
+    torch.save(lora_tensors(1), other.path / "adapter_model.bin")
+    pickled = DeltaFolder(other.path, allow_pickle=True)
+    assert [file.name for file in pickled.files] == [CONFIG, "adapter_model.bin"]
+    assert common_layout([plain, pickled]).tensors == plain.layout.tensors
+    found = bytearray(40)
+    with pickled.reader as reader:
+        reader.read_into(found, FIRST)
+    assert bytes(found) == lora_tensors(1)[FIRST].numpy().tobytes()
+    torch.save({FIRST: Path("x")}, other.path / "adapter_model.bin")
+    with pytest.raises(ConfigurationError, match="adapter_model.bin"):
+        DeltaFolder(other.path, allow_pickle=True)
+
+
 def test_folders_that_hold_no_delta(write_delta: Callable[..., DeltaFolder], tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=f"{WEIGHTS}: has no tensors"):
         write_delta("a", {})
