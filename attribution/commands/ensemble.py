@@ -134,7 +134,7 @@ class Ensemble(ArtefactJob):
             deltas = [DeltaFolder(path, self.allow_pickle) for path in sources.values()]
             loss = None
             if self.weighting.needs_loss and self.model is not None:
-                model = model or ResidentModel(self.model, deltas[0].path)
+                model = model or ResidentModel(self.model, deltas[0].path, self.allow_pickle)
                 loss = MergedLoss(model, self.examples, deltas, self.merger)
             weights = leave_one_out_weights(self.weighting, targets, list(sources), similarity, self.part, loss)
             folders = [directory / target for target in targets]

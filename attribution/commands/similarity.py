@@ -21,6 +21,7 @@ from attribution.commands.target_examples import TargetExamples
 from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
 from attribution.common.pretrained import model_identity
+from attribution.ensembling import DeltaFolder, common_layout
 from attribution.similarity import (
     PartScores,
     ResidentModel,
@@ -69,6 +70,8 @@ class Similarity(ArtefactJob):
         Only so many of each target, the first: the published scores are those of 50. By default all.
     heat_map : `bool`, optional (default = `True`)
         Draw the matrix, as PNG and SVG.
+    allow_pickle : `bool`, optional (default = `False`)
+        Take deltas that are kept as `adapter_model.bin`. Nothing in them is executed.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Similarity(ArtefactJob):
         batch_size: int = 32,
         max_examples: Optional[int] = None,
         heat_map: bool = True,
+        allow_pickle: bool = False,
     ) -> None:
         targets = targets or (sources if measure.all_at_once else None)
         patterns = {"targets": targets, "target_deltas": target_deltas}
@@ -98,6 +102,7 @@ class Similarity(ArtefactJob):
         if heat_map and find_spec("matplotlib") is None:
             raise ConfigurationError("heat maps need matplotlib: install the extra `plots`, or set heat_map: false")
         self.measure = measure
+        measure.allow_pickle = allow_pickle
         self.sources = delta_folders(sources, "sources")
         self.own_folders = _own_folders(patterns[own], own) if own else {}
         self.examples = TargetExamples(targets if own != "targets" else None, reader, batch_size, max_examples)
@@ -146,8 +151,9 @@ class Similarity(ArtefactJob):
     def _one_by_one(self, cells: List[Cell], directory: Path, engine: Engine) -> Dict[Cell, PartScores]:
         done = _read_cells(directory / _CELLS)
         missing = [cell for cell in cells if cell not in done]
-        for name in dict.fromkeys(cell.target for cell in missing):
-            self.target(name)  # A bad row is found before anything is measured, not after the targets before it.
+        if self.measure.needs_examples:
+            folders = dict.fromkeys([*self.sources.values(), *self.own_folders.values()])
+            common_layout([DeltaFolder(folder, self.measure.allow_pickle) for folder in folders])
         with (directory / _CELLS).open("a", encoding="utf-8") as file:
             scores = engine.map(_Compare(self), missing)
             for cell, found in Tqdm.tqdm(
@@ -164,10 +170,20 @@ class Similarity(ArtefactJob):
         return TargetTask(name, batches, self.own_folders.get(name))
 
     def resident_model(self) -> Optional[ResidentModel]:
-        """With the first source's delta in it; none if the measure needs none."""
+        """
+        With the first source's delta in it; none if the measure needs none. All targets are read, and fit it: a bad row
+        is found before anything is measured, not after the targets before it.
+        """
         if not self.measure.needs_examples or self.model is None:
             return None
-        return ResidentModel(self.model, next(iter(self.sources.values())))
+        model = ResidentModel(self.model, next(iter(self.sources.values())), self.measure.allow_pickle)
+        for target in map(self.target, self.targets):
+            try:
+                for batch in target.batches:
+                    model.check_length(batch)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"the target {target.name!r}: {error}") from error
+        return model
 
     def _save(self, directory: Path, scores: Dict[Cell, PartScores]) -> None:
         parts = list(next(iter(scores.values())))
@@ -205,8 +221,8 @@ class _Compare:
     def __call__(self, cell: Cell) -> PartScores:
         measure = self.job.measure
         if self.target is None or self.target.name != cell.target:
-            target = self.job.target(cell.target)
             self.model = self.model or self.job.resident_model()
+            target = self.job.target(cell.target)
             if self.model is not None:
                 target = target._replace(batches=[batch.to(self.model.device) for batch in target.batches])
             self.reference = None  # That of two targets would not fit where one does.

@@ -1,4 +1,4 @@
-from attribution.ensembling.delta_folder import DeltaFolder
+from attribution.ensembling.delta_folder import DeltaFolder, common_layout
 from attribution.ensembling.delta_merger import DeltaMerger, LinearMerger, PerBlockMerger
 from attribution.ensembling.ensemble_weights import EnsembleWeights, TargetLoss, leave_one_out_weights
 from attribution.ensembling.held_deltas import HeldDeltas
@@ -34,6 +34,7 @@ __all__ = [
     "TopKWeighting",
     "UniformWeighting",
     "Weighting",
+    "common_layout",
     "leave_one_out_weights",
     "merge_deltas",
 ]

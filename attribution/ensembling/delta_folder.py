@@ -62,7 +62,8 @@ class DeltaFolder:
                     "`allow_pickle`"
                 )
         config = read_delta_config(path)
-        self.reader = self._as_safetensors() if self._weights.name == PICKLE else SafetensorsReader(self._weights)
+        self.safetensors = self._copied() if self._weights.name == PICKLE else self._weights
+        self.reader = SafetensorsReader(self.safetensors)
         if not self.reader.tensors:
             raise ConfigurationError(f"{path / WEIGHTS}: has no tensors")
         self.layout = DeltaLayout(config, self.reader.tensors, self.reader.metadata)
@@ -71,12 +72,12 @@ class DeltaFolder:
     def files(self) -> List[Path]:
         return [self.path / CONFIG, self._weights]
 
-    def _as_safetensors(self) -> SafetensorsReader:
-        """Of a copy that is there as long as this object."""
+    def _copied(self) -> Path:
+        """A copy of the pickle that is there as long as this object."""
         delta = read_delta(self.path, allow_pickle=True)
         self._copy = TemporaryDirectory()
         write_delta(self._copy.name, delta.config, delta.tensors)
-        return SafetensorsReader(Path(self._copy.name) / WEIGHTS)
+        return Path(self._copy.name) / WEIGHTS
 
 
 def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
@@ -85,7 +86,7 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
 
     # Raises
 
-    `ConfigurationError`, naming two folders and their first difference, if they cannot be merged.
+    `ConfigurationError`, naming two folders and their first difference, if they cannot be merged, or take turns in a model.
     """
     first = deltas[0]
     for other in deltas[1:]:
@@ -96,8 +97,8 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
         )
         if difference:
             raise ConfigurationError(
-                f"{first.path} and {other.path} cannot be merged: {difference}. Merge deltas of one method, size and "
-                "base model"
+                f"{first.path} and {other.path} do not go together: {difference}. Deltas of one method, size and base "
+                "model are needed"
             )
     metadata = set.intersection(*(set(delta.layout.metadata.items()) for delta in deltas))
     return DeltaLayout(first.layout.config, first.layout.tensors, dict(metadata))

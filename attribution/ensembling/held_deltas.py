@@ -7,7 +7,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from safetensors.torch import load_file
 
-from attribution.ensembling.delta_folder import WEIGHTS, DeltaFolder, common_layout
+from attribution.ensembling.delta_folder import DeltaFolder, common_layout
 from attribution.ensembling.delta_merger import DeltaMerger
 from attribution.ensembling.ensemble_weights import EnsembleWeights
 
@@ -32,15 +32,13 @@ class HeldDeltas:
                 "merger: with another `rank` than the sources' no merge can be tried; leave it out, or use a weighting "
                 "that tries none"
             )
-        files = [load_file(source.path / WEIGHTS) for source in sources]
+        files = [load_file(source.safetensors) for source in sources]
         # Shape of each: (sources, ...)
         self._tensors = {name: torch.stack([file[name].float() for file in files]) for name in self.layout.tensors}
         for name, tensor in self._tensors.items():
             for source, values in zip(sources, tensor):
                 if not values.isfinite().all():
-                    raise ConfigurationError(
-                        f"{source.path / WEIGHTS}: the tensor {name} has values that are not numbers"
-                    )
+                    raise ConfigurationError(f"{source.files[-1]}: the tensor {name} has values that are not numbers")
 
     def merged(self, weights: np.ndarray) -> Dict[str, torch.Tensor]:
         """The tensors of one merge. Shape of the weights: (sources,)"""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from allennlp.common.checks import ConfigurationError
 
-from attribution.modules.delta import Delta, read_delta
+from attribution.modules.delta import Delta
 from attribution.modules.delta.delta_folder import WEIGHTS
 from attribution.similarity.pair_pattern import PairPattern
 from attribution.similarity.parts import GRANULARITIES, part_of
@@ -39,11 +39,11 @@ class ParameterCosine(TaskSimilarity):
 
     def reference(self, target: TargetTask, model: Optional[ResidentModel]) -> Delta:
         assert target.folder is not None
-        return read_delta(target.folder)
+        return self.read(target.folder)
 
     def compare(self, target: TargetTask, source: Source, model: Optional[ResidentModel], reference: Any) -> PartScores:
         folders = f"{target.folder} and {source.folder}"
-        cosines = _by_part(reference, read_delta(source.folder), _cosine, self.granularity, folders)
+        cosines = _by_part(reference, self.read(source.folder), _cosine, self.granularity, folders)
         return {part: sum(values) / len(values) for part, values in cosines.items()}
 
 
@@ -79,7 +79,7 @@ class Euclidean(TaskSimilarity):
 
     def compare(self, target: TargetTask, source: Source, model: Optional[ResidentModel], reference: Any) -> PartScores:
         folder = self.tuned.path(target.name, source.name)
-        before, after = read_delta(source.folder), read_delta(folder)
+        before, after = self.read(source.folder), self.read(folder)
         distances = _by_part(before, after, _distance, self.granularity, f"{source.folder} and {folder}")
         return {part: sum(values) for part, values in distances.items()}
 

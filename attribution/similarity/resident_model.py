@@ -26,10 +26,12 @@ class ResidentModel:
         A `PromptedModel`, without `delta`.
     first : `Path`
         The folder of a delta: its method and size are those of all others.
+    allow_pickle : `bool`, optional (default = `False`)
+        Take deltas that are kept as `adapter_model.bin`.
     """
 
-    def __init__(self, model: Lazy[Model], first: Path) -> None:
-        delta = delta_from_folder(first)
+    def __init__(self, model: Lazy[Model], first: Path, allow_pickle: bool = False) -> None:
+        delta = delta_from_folder(first, allow_pickle)
         built: Any = model.construct(vocab=Vocabulary.empty(), delta=delta)
         if not isinstance(built, PromptedModel):
             raise ConfigurationError(f"model: a {type(built).__name__} takes no deltas; use seq2seq or causal_lm")
@@ -75,9 +77,17 @@ class ResidentModel:
                 weight.copy_(tensors[name])
         self._present = None
 
+    def check_length(self, batch: LabelledBatch) -> None:
+        """
+        # Raises
+
+        `ConfigurationError` if the model has no positions for so long a text.
+        """
+        self.model.check_length(batch.prompts, batch.answers)
+
     def logits(self, batch: LabelledBatch) -> torch.Tensor:
         """Of the tokens of all answers, teacher-forced, in float32. Shape: (answer tokens, vocabulary)"""
-        self.model.check_length(batch.prompts, batch.answers)
+        self.check_length(batch)
         return self.model.target_logits(batch.prompts, batch.answers).float()
 
     @property

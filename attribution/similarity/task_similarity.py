@@ -8,7 +8,7 @@ import numpy as np
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
-from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
+from attribution.modules.delta.delta_folder import CONFIG, PICKLE, WEIGHTS, Delta, read_delta
 from attribution.similarity.resident_model import ResidentModel
 from attribution.similarity.target_task import TargetTask
 
@@ -44,6 +44,9 @@ class TaskSimilarity(Registrable):
     own_folders: Optional[str] = None
     """The command's setting that names the targets' own folders, where these are what sources are compared with."""
 
+    allow_pickle = False
+    """Whether deltas may be kept as `adapter_model.bin`: the command's setting."""
+
     all_at_once = False
     """Whether the command asks `compare_all`, once, and not `compare`. Targets are then by default the sources."""
 
@@ -53,7 +56,12 @@ class TaskSimilarity(Registrable):
 
     def files(self, folder: Path) -> List[Path]:
         """What is read of a source's folder, or a target's own: by default a delta."""
-        return [folder / name for name in (CONFIG, WEIGHTS) if (folder / name).is_file()]
+        weights = PICKLE if self.allow_pickle and not (folder / WEIGHTS).is_file() else WEIGHTS
+        return [folder / name for name in (CONFIG, weights) if (folder / name).is_file()]
+
+    def read(self, folder: Path) -> Delta:
+        """The delta in a folder."""
+        return read_delta(folder, self.allow_pickle)
 
     def pair_files(self, target: str, source: str) -> List[Path]:
         """What else is read for a target and a source."""

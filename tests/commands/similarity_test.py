@@ -325,6 +325,20 @@ def test_a_bad_row_is_found_before_anything_is_measured(
     assert allennlp("similarity", path, "-s", tmp_path / "out").status == 0 and len(compared) == 6
 
 
+def test_a_prompt_that_is_too_long_is_found_before_anything_is_measured(
+    config: Any, allennlp: Any, gym: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+    compare = Loss.compare
+    monkeypatch.setattr(Loss, "compare", lambda *arguments: compared.append(1) or compare(*arguments))
+    path = config("bart")
+    last = sorted(gym.iterdir())[-1]
+    (last / f"{last.name}_8_13_dev.tsv").write_text("a " * 200 + "\tred\n")
+    result = allennlp("similarity", path, "-s", tmp_path / "out")
+    assert result.status == 1 and not compared
+    assert f"the target '{last.name}': model_name " in result.stderr and "Lower max_query_length" in result.stderr
+
+
 def test_the_same_bytes_again_and_after_a_kill(
     config: Any,
     allennlp: Any,
@@ -436,15 +450,28 @@ def test_deltas_that_cannot_take_turns(
     config()
     folder = tmp_path / "runs" / "films" / "delta"
     for model, delta, message in (
-        ("t5", {"type": "ia3"}, "peft_type is 'IA3' there and 'LORA' here"),
-        ("t5_gated", LORA, "tuned on another base model"),
+        ("t5", {"type": "ia3"}, "`peft_type` is 'LORA' and 'IA3'"),
+        ("t5_gated", LORA, "tuned on other weights"),
     ):
         shutil.rmtree(folder)
         _tune(tiny_model(model), "red", folder, "seq2seq", delta)
         fails("films/delta", message)
     shutil.rmtree(folder)
     folder.mkdir()
-    fails("films/delta: has no adapter_config.json")
+    fails("films/delta: not the folder of a delta")
+
+
+@pytest.mark.parametrize("measure", ["loss", "parameter_cosine"])
+def test_pickles_where_they_are_asked_for(measure: str, measured: Any, fails: Any, tmp_path: Path) -> None:
+    own = {"target_deltas": str(tmp_path / "runs" / "*" / "delta")} if measure == "parameter_cosine" else {}
+    safe = measured(measure={"type": measure}, **own)
+    shutil.rmtree(tmp_path / "out")
+    weights = tmp_path / "runs" / "films" / "delta" / "adapter_model.safetensors"
+    torch.save(load_file(weights), weights.with_name("adapter_model.bin"))
+    weights.unlink()
+    fails("films/delta", "adapter_model.bin", "or set `allow_pickle`", measure={"type": measure}, **own)
+    pickled = measured(measure={"type": measure}, allow_pickle=True, **own)
+    np.testing.assert_array_equal(pickled.scores, safe.scores)
 
 
 def test_a_base_model_that_is_another(fails: Any, tiny_model: Callable[[str], str]) -> None:

@@ -40,7 +40,7 @@ def test_what_does_not_matter_may_differ(write_delta: Callable[..., DeltaFolder]
 def test_deltas_of_different_kinds(changes: Any, message: str, write_delta: Callable[..., DeltaFolder]) -> None:
     deltas = [write_delta("a", lora_tensors(1)), write_delta("b", lora_tensors(2)), write_delta("c", lora_tensors(3))]
     deltas[2] = write_delta("c", lora_tensors(3), **changes)
-    with pytest.raises(ConfigurationError, match="a and .*c cannot be merged: ") as error:
+    with pytest.raises(ConfigurationError, match="a and .*c do not go together: ") as error:
         common_layout(deltas)
     assert message in str(error.value)
 
@@ -57,7 +57,7 @@ def test_the_base_model_by_its_weights(write_delta: Callable[..., DeltaFolder]) 
     same.files[0].write_text(json.dumps({**elsewhere, "base_model_name_or_path": "/models/t5-tiny"}))
     assert common_layout([one, DeltaFolder(same.path)]).metadata
     save_file(lora_tensors(1), same.files[1], {"base_fingerprint": "2" * 64})
-    with pytest.raises(ConfigurationError, match="a and .*b cannot be merged: they were tuned on other weights"):
+    with pytest.raises(ConfigurationError, match="a and .*b do not go together: they were tuned on other weights"):
         common_layout([one, DeltaFolder(same.path)])
 
 

@@ -37,6 +37,15 @@ def test_what_is_held_is_merged_as_what_is_written(
     torch.testing.assert_close(HeldDeltas(sources, merger).merged(weights), written)
 
 
+def test_pickles_are_held_where_they_are_asked_for(write_delta: Callable[..., DeltaFolder]) -> None:
+    sources = [write_delta(name, lora_tensors(seed)) for seed, name in enumerate("ab")]
+    wanted = HeldDeltas(sources, LinearMerger()).merged(SIGNED[:2])
+    torch.save(load_file(sources[1].path / WEIGHTS), sources[1].path / "adapter_model.bin")
+    (sources[1].path / WEIGHTS).unlink()
+    pickled = [sources[0], DeltaFolder(sources[1].path, allow_pickle=True)]
+    torch.testing.assert_close(HeldDeltas(pickled, LinearMerger()).merged(SIGNED[:2]), wanted)
+
+
 def test_of_ia3_the_distances_from_one_are_added(write_delta: Callable[..., DeltaFolder]) -> None:
     config = {"peft_type": "IA3", "target_modules": ["k"]}
     scales = (torch.tensor([1.5, 1.0]), torch.tensor([0.5, 2.0]))

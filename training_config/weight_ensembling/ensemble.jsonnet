@@ -1,6 +1,8 @@
 // For each target one delta, merged from other tasks' deltas (of the same name as the target: left out).
 //
 // DELTAS       a pattern of folders with a delta each: 'runs/*/delta'; with {target} in it each target has its own
+// TUNED        of performance, as in similarity.jsonnet: the sources as they were tuned on each target are merged
+//              then, as published (without it those of DELTAS)
 // SIMILARITY   similarity.npz: the scores (uniform and group need none)
 // WEIGHTING    softmax, linear, top_k, uniform, group, learned; or a measure: softmax with its temperature (softmax)
 // TEMPERATURE  of softmax (that of the measure; without one 0.1)
@@ -46,7 +48,8 @@ local temperatures = {
 local chosen = env.optional('WEIGHTING', 'softmax');
 local weighting = if std.objectHas(temperatures, chosen) then 'softmax' else chosen;
 {
-  deltas: env.required('DELTAS'),
+  deltas: if chosen == 'performance' && given('TUNED') then std.strReplace(env.required('TUNED'), '{source}', '*')
+  else env.required('DELTAS'),
   [if given('SIMILARITY') then 'similarity']: env.required('SIMILARITY'),
   weighting: settings({
     softmax: { temperature: number('TEMPERATURE', std.toString(std.get(temperatures, chosen, 0.1))) },

@@ -6,7 +6,6 @@
 // SHOT_SEEDS  samples of the gym (13 21 42)
 // SEEDS       those whose rows measures and `learned` look at (the first)
 // RATES       learning rates, of which the best on development counts (5e-4)
-// The start `performance` merges the sources as they were (published: as they were tuned on the target).
 // GYM, DELTAS, MODEL_NAME and others are those of similarity.jsonnet (TARGET_DELTAS, BEFORE, AFTER, ...), of
 // ensemble.jsonnet (CATEGORIES, MERGER, ...) and of tune.jsonnet (UPDATES, METRIC, ...).
 local env = import '../common/env.libsonnet';

@@ -63,5 +63,10 @@ def test_from_rows_to_the_page(tiny_model: Callable[[str], str], tmp_path: Path)
             (tmp_path / "runs" / "few_shot" / "merged" / f"INIT={init}" / "films" / "weights.json").read_text()
         )
         assert "films" not in json.dumps(weights.get("weights", weights))
+    manifest = json.loads(
+        (tmp_path / "runs" / "few_shot" / "merged" / "INIT=performance" / "manifest.json").read_text()
+    )
+    tuned = [Path(file["path"]).parent.name for file in manifest["inputs"] if "trials/tuned" in file["path"]]
+    assert set(tuned) == {f"SOURCE={source},TARGET={target}" for source in TASKS for target in TASKS}
     page = (tmp_path / "runs" / "report" / "index.html").read_text()
     assert all(name in page for name in (*TASKS, *inits))
