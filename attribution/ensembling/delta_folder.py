@@ -86,7 +86,8 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
 
     # Raises
 
-    `ConfigurationError`, naming two folders and their first difference, if they cannot be merged, or take turns in a model.
+    `ConfigurationError`, naming two folders and their first difference, if they cannot be merged or take turns in a
+    model.
     """
     first = deltas[0]
     for other in deltas[1:]:
