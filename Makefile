@@ -37,8 +37,9 @@ demo: install
 	@PATH="$(abspath $(BIN)):$$PATH" TARGETS="$(TARGETS)" SEEDS=$(SEEDS) \
 	  shell_scripts/demo/demo.sh $(CACHE)/demo $(DEMO_RUNS)
 
+# Two workers of one thread each: many tests start processes, which would wait for each other's threads.
 test: install
-	@$(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # In an environment of its own: pyserini brings 60 packages and a Java.
 install-lucene:

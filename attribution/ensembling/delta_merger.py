@@ -83,7 +83,9 @@ class LinearMerger(DeltaMerger):
 
     def merge(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
         neutral = neutral_value(layout)
-        return [weighted_sums(tensor - neutral if neutral else tensor, weights) + neutral for tensor in tensors]
+        if not neutral:
+            return [weighted_sums(tensor, weights) for tensor in tensors]
+        return [weighted_sums(tensor - neutral, weights) + neutral for tensor in tensors]
 
 
 @DeltaMerger.register("per_block")
