@@ -40,6 +40,13 @@ def products(sets: List[np.ndarray]) -> float:
     return time.perf_counter() - start
 
 
+def accumulators(count: int) -> int:
+    """Bytes of the cross-moments that are in memory at once, in double precision."""
+    within = min(count, AT_ONCE)
+    across = min(max(count - AT_ONCE, 0), AT_ONCE) * AT_ONCE
+    return max(within * (within + 1) // 2, across) * WIDTH * WIDTH * 8
+
+
 def definition(one: np.ndarray, other: np.ndarray) -> float:
     x, y = (values - values.mean(0) for values in (one.astype(np.float64), other.astype(np.float64)))
     return float(np.linalg.norm(x.T @ y) ** 2 / np.linalg.norm(x.T @ x) / np.linalg.norm(y.T @ y))
@@ -50,12 +57,11 @@ def main(count: int) -> None:
         sets = write_sets(Path(folder), count)
         linear_cka(sets[:2])
         alone = products(sets)
+        tracemalloc.start()
         start = time.perf_counter()
         alignment = linear_cka(sets, sets_at_once=AT_ONCE)
         taken = time.perf_counter() - start
-        tracemalloc.start()
-        linear_cka(sets[:3])
-        peak = tracemalloc.get_traced_memory()[1] - 6 * WIDTH * WIDTH * 8
+        peak = tracemalloc.get_traced_memory()[1] - accumulators(count)
         tracemalloc.stop()
         checked = [(0, 1), (0, count - 1), (count - 2, count - 1)]
         error = max(abs(alignment[pair] - definition(sets[pair[0]], sets[pair[1]])) for pair in checked)

@@ -11,13 +11,12 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.delta_folders import delta_folders
-from attribution.commands.select import own_names
 from attribution.common.artefacts import write_json
 from attribution.common.engines import Engine
-from attribution.common.figures import new_figure, save_figure
+from attribution.common.figures import save_figure
 from attribution.common.rows import local_file
-from attribution.selection import TOLERANCE, Covariance, correlation, kl_divergence
-from attribution.similarity import SimilarityMatrix
+from attribution.reports.covariances import COMPARISONS, convergence_curve
+from attribution.selection import TOLERANCE, Covariance, correlation, kl_divergence, read_covariance
 
 MATRIX = "similarity.npz"
 
@@ -53,22 +52,21 @@ class CovarianceComparison(ArtefactJob):
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes `comparisons.json` and, of sizes, `convergence.png` and `.svg`."""
-        whole = self._read(self.covariance)
-        found = {name: _compare(whole, self._read(path), path) for name, path in self.others.items()}
+        whole = read_covariance(self.covariance, tolerance=self.tolerance)
+        found = {
+            name: _compare(whole, read_covariance(path, tolerance=self.tolerance), path)
+            for name, path in self.others.items()
+        }
         isotropic = _compare(whole, Covariance(whole.names, np.eye(len(whole))), self.covariance)
-        write_json(directory / "comparisons.json", {"others": found, "isotropic": isotropic})
+        write_json(directory / COMPARISONS, {"others": found, "isotropic": isotropic})
         if self.are_sizes:
-            _draw_curve(directory, found, isotropic)
+            sizes, nats = [int(name) for name in found], [each["kl"] for each in found.values()]
+            for ending in ("png", "svg"):
+                save_figure(convergence_curve(sizes, nats, isotropic["kl"]), directory / f"convergence.{ending}")
         lines = [
             f"{name}: KL {each['kl']:.4f} nats, correlation {each['correlation']:.4f}" for name, each in found.items()
         ]
         return "\n  ".join([f"{len(found)} compared; with independent members KL is {isotropic['kl']:.4f}", *lines])
-
-    def _read(self, path: Path) -> Covariance:
-        matrix = SimilarityMatrix.load(path)
-        return Covariance(
-            own_names(matrix, path), matrix.scores.reshape(*matrix.scores.shape[:2], -1).mean(2), self.tolerance
-        )
 
 
 def _compare(whole: Covariance, other: Covariance, path: Path) -> Comparison:
@@ -76,17 +74,6 @@ def _compare(whole: Covariance, other: Covariance, path: Path) -> Comparison:
         return {"kl": kl_divergence(whole, other), "correlation": correlation(whole, other)}
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
-
-
-def _draw_curve(directory: Path, found: Dict[str, Comparison], isotropic: Comparison) -> None:
-    figure = new_figure(6, 4)
-    axes = figure.subplots()
-    axes.plot([int(name) for name in found], [each["kl"] for each in found.values()], marker="o")
-    axes.axhline(isotropic["kl"], linestyle="--", color="grey", label="independent members")
-    axes.set(xscale="log", xlabel="rows of the probe", ylabel="KL from the whole probe's covariance (nats)")
-    axes.legend()
-    for ending in ("png", "svg"):
-        save_figure(figure, directory / f"convergence.{ending}")
 
 
 @Subcommand.register("compare-covariances")

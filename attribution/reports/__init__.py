@@ -1,4 +1,6 @@
+from attribution.reports.agents import AgentsSection
 from attribution.reports.blocks import Block, Number, Plot, Table
+from attribution.reports.covariances import CovariancesSection
 from attribution.reports.ensemble import EnsembleSection
 from attribution.reports.matrix import SimilaritySection
 from attribution.reports.page import PAGE, Section, write_page
@@ -11,7 +13,9 @@ from attribution.reports.training import TrainingSection
 
 __all__ = [
     "PAGE",
+    "AgentsSection",
     "Block",
+    "CovariancesSection",
     "EnsembleSection",
     "Number",
     "Plot",

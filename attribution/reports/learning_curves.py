@@ -71,12 +71,9 @@ def _plot(results: SweepResults, step: str, trainings: Sequence[Training], name:
 def _curve(label: str, runs: Sequence[Epochs], name: str) -> Curve:
     epochs = sorted({epoch for run in runs for epoch in run})
     values = [[run[epoch][name] for run in runs if name in run.get(epoch, {})] for epoch in epochs]
-    return Curve(
-        label,
-        np.array(epochs),
-        np.array([np.mean(there) if there else math.nan for there in values]),
-        np.array([np.std(there, ddof=1) if len(there) > 1 else math.nan for there in values]),
-    )
+    mean = np.array([np.mean(there) if there else math.nan for there in values])
+    deviation = np.array([np.std(there, ddof=1) if len(there) > 1 else math.nan for there in values])
+    return Curve(label, np.array(epochs), mean, mean - deviation, mean + deviation)
 
 
 def _trainings(directory: Path) -> List[Path]:

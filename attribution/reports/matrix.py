@@ -11,6 +11,7 @@ from attribution.reports.report_section import ReportSection
 from attribution.similarity import SimilarityMatrix
 
 SIMILARITY = "similarity.npz"
+ACCURACY = "accuracy.json"
 
 _MOST_PARTS = 72
 
@@ -28,7 +29,9 @@ class SimilaritySection(ReportSection):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        return path.suffix == ".npz" if path.is_file() else (path / SIMILARITY).is_file()
+        if path.is_file():
+            return path.suffix == ".npz"
+        return (path / SIMILARITY).is_file() and not (path / ACCURACY).is_file()  # With both it is an `AgentsSection`.
 
     def inputs(self) -> List[Path]:
         return [self.path if self.path.is_file() else self.path / SIMILARITY]

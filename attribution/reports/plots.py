@@ -22,8 +22,10 @@ class Curve(NamedTuple):
     label: str
     x: np.ndarray
     y: np.ndarray
-    spread: np.ndarray
-    """Half the band's height, NaN where there is none."""
+    low: Optional[np.ndarray] = None
+    """The band's lower edge, NaN where there is none."""
+    high: Optional[np.ndarray] = None
+    """Its upper edge."""
 
 
 def heat_map(
@@ -56,7 +58,7 @@ def heat_map(
     numbered = len(columns) <= _MOST_COLUMNS and values.size <= _MOST_CELLS
     width = max(len(columns) * (0.55 if numbered else CELL), 1.5)
     height = max(len(rows) * (0.32 if numbered else CELL), names_length([label]), 1.0)
-    above = 0.9 if tree is not None else 0.0
+    above = max(0.9, 0.15 * height) if tree is not None else 0.0
     figure = new_figure(width + names_length(rows) + 1.2, height + names_length(columns) + above + 0.4)
     grid = figure.add_gridspec(
         2 if tree is not None else 1,
@@ -120,15 +122,21 @@ def paired_bars(names: Sequence[str], series: Mapping[str, Sequence[float]], lab
     return figure
 
 
-def curves(panels: Dict[str, List[Curve]], x_label: str, y_label: str, names: Sequence[str] = ()) -> Any:
-    """A small plot for each panel, whose lines have the same colours in all; `names` are those of the points."""
+def curves(
+    panels: Dict[str, List[Curve]], x_label: str, y_label: str, names: Sequence[str] = (), log_x: bool = False
+) -> Any:
+    """
+    A small plot for each panel, whose lines have the same colours in all; `names` are those of the points. With `log_x`
+    the distance of two is that of their logarithms.
+    """
     across = min(len(panels), 4)
     down = -(-len(panels) // across)
     labels = list(dict.fromkeys(curve.label for lines in panels.values() for curve in lines))
     legend = len(labels) > 1
     size = (2.6, 2.0) if len(panels) > 1 else (5.5, 3.2)
     height = down * size[1] + 0.3 + (0.2 * -(-len(labels) // 3) if legend else 0)
-    figure = new_figure(across * size[0] + 0.3, height + (names_length(names) if names else 0))
+    width = max(size[0], len(names) * CELL)
+    figure = new_figure(across * width + 0.3, height + (names_length(names) if names else 0))
     styles = dict(zip(labels, zip(cycle(COLOURS), (dash for dash in cycle(_DASHES) for _ in COLOURS))))
     handles: Dict[str, Any] = {}
     grid = figure.subplots(down, across, squeeze=False)
@@ -138,11 +146,16 @@ def curves(panels: Dict[str, List[Curve]], x_label: str, y_label: str, names: Se
             handles[curve.label] = axes.plot(
                 curve.x, curve.y, color=colour, linestyle=dash, marker="o", markersize=3, linewidth=1.4
             )[0]
-            axes.fill_between(curve.x, curve.y - curve.spread, curve.y + curve.spread, color=colour, alpha=0.2, lw=0)
+            if curve.low is not None:
+                axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2, lw=0)
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
         if names:
-            axes.set_xticks(lines[0].x, names, rotation=90)
+            axes.set_xticks(lines[0].x, names, rotation=90, fontsize=8)
+        elif log_x:
+            axes.set_xscale("log")
+            axes.set_xticks(lines[0].x, [f"{value:,}" for value in lines[0].x])
+            axes.set_xticks([], minor=True)
         else:
             axes.xaxis.get_major_locator().set_params(integer=True)
         _clear(axes)
@@ -187,7 +200,8 @@ def _clear(axes: Any) -> None:
 
 def cluster(scores: np.ndarray, higher_is_better: bool) -> Tuple[np.ndarray, np.ndarray]:
     """
-    Average linkage (UPGMA) of the members of a square matrix of finite scores, and the order of its leaves. The
+    Average linkage (UPGMA) of the members of a square matrix of finite scores, and the order of its leaves, in which
+    neighbours are as close as the tree allows. The
     distance of two is how far the mean of their two scores is from the best score there is: the highest score minus
     it, or it minus the lowest where low is close. What a member scores with itself counts for that best score only;
     where it is missing (NaN), for nothing.
@@ -198,5 +212,5 @@ def cluster(scores: np.ndarray, higher_is_better: bool) -> Tuple[np.ndarray, np.
     both = (scores + scores.T) / 2
     distances = np.nanmax(scores) - both if higher_is_better else both - np.nanmin(scores)
     np.fill_diagonal(distances, 0)
-    tree = linkage(squareform(distances, checks=False), "average")
+    tree = linkage(squareform(distances, checks=False), "average", optimal_ordering=True)
     return tree, leaves_list(tree)

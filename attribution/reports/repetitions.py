@@ -1,12 +1,15 @@
 """The repetitions of a sweep's points: ReCross's query sets, say."""
 
 from collections import defaultdict
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from attribution.reports.blocks import Block, Cell, Number, Table, plain
+from attribution.reports.blocks import Block, Cell, Number, Plot, Table, plain
 from attribution.reports.sweep_results import Result, SweepResults
+from attribution.reports.violins import is_spread, violins
+
+_MOST_VIOLINS = 200
 
 Scores = Dict[Tuple[str, ...], float]
 """By the values of the repeated axes."""
@@ -18,7 +21,7 @@ def repetitions(
     """
     A table of mean, standard deviation, median, lowest and highest over repetitions: of each column first, whose score
     in a repetition is the mean over rows (Lin et al., 2022, https://arxiv.org/abs/2204.07937, table 1), then of each
-    row. None where nothing was repeated.
+    row. Violins of these, where there are enough. None where nothing was repeated.
     """
     scores: Dict[str, Dict[str, Scores]] = defaultdict(dict)
     for result in part:
@@ -43,6 +46,28 @@ def repetitions(
     )
     header = [columns or "", rows or "", "n", "mean", "median", "lowest", "highest"]
     yield Table(f"{title}: over {over}", caption, header, cells, folded=len(cells) > 40)
+    yield from _spread(results, scores, metric, rows, f"{title}: spread over {over}")
+
+
+def _spread(
+    results: SweepResults,
+    scores: Mapping[str, Mapping[str, Scores]],
+    metric: str,
+    rows: Optional[str],
+    title: str,
+) -> Iterator[Block]:
+    """Violins, where there are enough different scores for one."""
+    places = list(dict.fromkeys(row for of_rows in scores.values() for row in of_rows))
+    series = {
+        column: [np.array(list(of_rows.get(row, {}).values())) for row in places] for column, of_rows in scores.items()
+    }
+    if not any(map(is_spread, series.values())) or len(places) * len(series) > _MOST_VIOLINS:
+        return
+    caption = (
+        f"{metric} of each of {', '.join(results.repeat)}: violins with their median where they differ, otherwise a "
+        f"mark at the mean. From {results.directory}."
+    )
+    yield Plot(title, caption, violins(places, series, rows or "", metric))
 
 
 def _average(of_rows: Sequence[Scores]) -> List[float]:

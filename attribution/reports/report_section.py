@@ -68,9 +68,10 @@ class ReportSection(Registrable):
         """
         if not path.exists():
             raise ConfigurationError(f"{path}: there is no such directory")
-        kinds: List[Any] = [cls.by_name(name) for name in cls.list_available()]
+        names = sorted(cls.list_available())
+        kinds: List[Any] = [cls.by_name(name) for name in names]
         for kind in kinds:
             if kind.recognises(path):
                 return kind(path, rows, columns, baseline)
-        known = "; ".join(f"{name} ({kind.needs})" for name, kind in zip(cls.list_available(), kinds))
+        known = "; ".join(f"{name} ({kind.needs})" for name, kind in zip(names, kinds))
         raise ConfigurationError(f"{path}: nothing that a report knows. It knows {known}")

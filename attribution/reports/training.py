@@ -90,7 +90,7 @@ def _curves(epochs: Epochs, path: Path) -> Plot:
         match = _RUN.fullmatch(name)
         if match:
             y = np.array([numbers.get(name, math.nan) for numbers in epochs.values()])
-            panels[match[2]].append(Curve(match[1], np.array(list(epochs)), y, np.full(len(y), np.nan)))
+            panels[match[2]].append(Curve(match[1], np.array(list(epochs)), y))
     if not panels:
         raise ConfigurationError(
             f"{path}: metrics_epoch_{next(iter(epochs))}.json has no training_ or validation_ metric"

@@ -2,6 +2,7 @@ from attribution.selection.baseline_selectors import FixedSelector, HubSelector,
 from attribution.selection.checkpoint_selector import CheckpointSelector, Selection
 from attribution.selection.covariance import TOLERANCE, Covariance
 from attribution.selection.covariance_comparison import correlation, kl_divergence
+from attribution.selection.covariance_files import own_names, read_covariance
 from attribution.selection.exhaustive_selector import ExhaustiveSelector
 from attribution.selection.greedy_selectors import MaxEntropy, MaxMutualInformation
 from attribution.selection.k_medoids_selector import KMedoidsSelector
@@ -27,4 +28,6 @@ __all__ = [
     "TopKOnTask",
     "h_score",
     "log_me",
+    "own_names",
+    "read_covariance",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.json_files import read_json_object
-from attribution.selection.checkpoint_selector import CheckpointSelector
+from attribution.selection.checkpoint_selector import CheckpointSelector, first_best
 from attribution.selection.covariance import Covariance
 
 
@@ -81,7 +81,12 @@ class HubSelector(CheckpointSelector):
     """
 
     def pick(self, covariance: Covariance, k: int) -> List[int]:
-        return highest(covariance.values.sum(1), k)
+        sums = covariance.values.sum(1)
+        picked: List[int] = []
+        for _ in range(k):
+            picked.append(first_best(sums))
+            sums[picked[-1]] = -np.inf
+        return picked
 
 
 @CheckpointSelector.register("top_k_on_task")

@@ -10,8 +10,11 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.selection.covariance import Covariance
 
-TIE = 1e-9
-"""Scores that differ by no more are equal: the same choice on every machine."""
+TIE = 1e-6
+"""
+Scores that differ by no more are equal, so that the choice is the same on every machine: where a member is there twice,
+gains are rounded from the eighth digit on.
+"""
 
 
 class Selection(NamedTuple):

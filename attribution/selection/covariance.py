@@ -8,8 +8,6 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from attribution.selection.conditional_variances import ConditionalVariances
-
 TOLERANCE = 1e-3
 
 _ROUNDING = 1e-6
@@ -31,19 +29,24 @@ class Covariance:
         Shape: (members, members)
     tolerance : `float`, optional (default = `0.001`)
         An eigenvalue below minus this is an error.
+    normalize : `bool`, optional (default = `False`)
+        Take the mean of both directions of each pair, and divide by the roots of the diagonal: what the two checks of
+        symmetry and of the diagonal are for is then made so.
     """
 
     repaired: Optional[float] = None
     """The smallest eigenvalue there was, where some had to be raised."""
 
-    def __init__(self, names: Sequence[str], values: np.ndarray, tolerance: float = TOLERANCE) -> None:
+    def __init__(
+        self, names: Sequence[str], values: np.ndarray, tolerance: float = TOLERANCE, normalize: bool = False
+    ) -> None:
         if not tolerance >= 0:
             raise ConfigurationError(f"tolerance is {tolerance}; a number from 0 on is needed")
         again = [name for name, count in Counter(names).items() if count > 1]
         if again:
             raise ConfigurationError(f"covariance: {again[0]!r} is the name of two members")
         self.names = list(names)
-        self.values = self._checked(values)
+        self.values = self._checked(values, normalize)
         if not _is_positive_definite(self.values):
             self._repair(tolerance)
 
@@ -60,17 +63,11 @@ class Covariance:
 
     def information(self, indices: Sequence[int]) -> List[float]:
         """
-        I(A; V \\ A) in nats, of the first index, the first two, ... with the rest: one half of the sum of the
-        logarithms of var(y | A) / var(y | V \\ A \\ y) as the y are added to A.
+        I(A; V \\ A) in nats, of the first index, the first two, ... with the rest: half of log |S_A| + log |(S^-1)_A|,
+        the second being log |S_(V \\ A)| - log |S|. It is the sum of the logarithms on the Cholesky factors' diagonals.
         """
-        own = ConditionalVariances(self.values, len(indices))
-        rest = ConditionalVariances(self.precision, len(indices))
-        gains = []
-        for index in indices:
-            gains.append((np.log(own.values[index]) + np.log(rest.values[index])) / 2)
-            own.condition_on(index)
-            rest.condition_on(index)
-        return np.cumsum(gains).tolist()
+        factors = [np.linalg.cholesky(matrix[np.ix_(indices, indices)]) for matrix in (self.values, self.precision)]
+        return np.cumsum([np.log(factor.diagonal()) for factor in factors], axis=1).sum(0).tolist()
 
     def position(self, name: str) -> int:
         """
@@ -82,7 +79,7 @@ class Covariance:
             raise ConfigurationError(f"{name!r} is not among the {len(self)} members {self.names}")
         return self.names.index(name)
 
-    def _checked(self, values: np.ndarray) -> np.ndarray:
+    def _checked(self, values: np.ndarray, normalize: bool) -> np.ndarray:
         if values.ndim != 2 or values.shape[0] != values.shape[1] or not values.size:
             raise ConfigurationError(f"covariance: a square matrix is needed, this has the shape {values.shape}")
         if values.dtype.kind not in "fiu":
@@ -93,11 +90,13 @@ class Covariance:
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
             raise ConfigurationError(f"covariance: {self._at(row, column)} is {values[row, column]}")
+        if normalize:
+            values = self._normalized(values)
         if np.abs(values.diagonal() - 1).max() > _ROUNDING:
             row = int(np.abs(values.diagonal() - 1).argmax())
             raise ConfigurationError(
                 f"covariance: {self._at(row, row)} is {values[row, row]}, and 1 is needed on the diagonal; divide rows "
-                "and columns by the square roots of it"
+                "and columns by the square roots of it (`normalize`)"
             )
         difference = values - values.T
         np.abs(difference, out=difference)
@@ -105,12 +104,22 @@ class Covariance:
             row, column = np.unravel_index(difference.argmax(), difference.shape)
             raise ConfigurationError(
                 f"covariance: not symmetric; {self._at(row, column)} is {values[row, column]} one way and "
-                f"{values[column, row]} the other. If these are two measurements of the same, average them"
+                f"{values[column, row]} the other. If these are two measurements of the same, average them "
+                "(`normalize`)"
             )
         values += values.T.copy()
         values /= 2
         np.fill_diagonal(values, 1.0)
         return values
+
+    def _normalized(self, values: np.ndarray) -> np.ndarray:
+        diagonal = values.diagonal()
+        if diagonal.min() <= 0:
+            row = int(diagonal.argmin())
+            raise ConfigurationError(
+                f"covariance: {self._at(row, row)} is {diagonal[row]}; to normalize, one above 0 is needed"
+            )
+        return (values + values.T) / 2 / np.sqrt(np.outer(diagonal, diagonal))
 
     def _at(self, row: int, column: int) -> str:
         return f"the value of {self.names[row]!r} and {self.names[column]!r}"

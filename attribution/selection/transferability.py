@@ -7,6 +7,7 @@ from allennlp.common.checks import ConfigurationError
 
 _ITERATIONS = 1000
 _CONVERGED = 1e-8
+_FARTHEST = 1e-12
 
 
 def log_me(features: np.ndarray, labels: np.ndarray) -> float:
@@ -28,28 +29,31 @@ def log_me(features: np.ndarray, labels: np.ndarray) -> float:
     """
     features, targets = _checked(features, labels)
     left, singular, _ = np.linalg.svd(features, full_matrices=False)
-    return float(np.mean([_evidence(left.T @ target, singular**2, target, features.shape[1]) for target in targets.T]))
+    return float(np.mean([_evidence(left.T @ target, singular**2, target) for target in targets.T]))
 
 
-def _evidence(along: np.ndarray, squares: np.ndarray, target: np.ndarray, width: int) -> float:
+def _evidence(along: np.ndarray, squares: np.ndarray, target: np.ndarray) -> float:
     """
     A row, at the fixed point of alpha and beta (You et al., section 4.2). With F = U S V', `along` is U'y and `squares`
-    is S^2.
+    is S^2. Where the features say nothing, or all, the best ratio of alpha to beta is infinite, or 0; it ends at a
+    bound.
     """
     rows = len(target)
     outside = max(float(target @ target - along @ along), 0.0)
+    lowest, highest = (squares.max() or 1.0) * np.array([_FARTHEST, 1 / _FARTHEST])
     ratio = 1.0  # Of alpha to beta: all but the evidence itself depends on it alone.
     for _ in range(_ITERATIONS):
         effective = (squares / (squares + ratio)).sum()
         weights = (squares * (along / (squares + ratio)) ** 2).sum()
         residual = ((ratio * along / (squares + ratio)) ** 2).sum() + outside
         alpha, beta = effective / max(weights, 1e-300), (rows - effective) / max(residual, 1e-300)
-        before, ratio = ratio, alpha / beta
+        before, ratio = ratio, min(max(alpha / beta, lowest), highest)
         if abs(ratio - before) <= _CONVERGED * before:
             break
-    log_determinant = np.log(alpha + beta * squares).sum() + (width - len(squares)) * np.log(alpha)
-    evidence = rows * np.log(beta) + width * np.log(alpha) - rows * np.log(2 * np.pi) - log_determinant
-    return (evidence - beta * residual - alpha * weights) / (2 * rows)
+    # The best 1 / beta at this ratio; and the logarithm of |alpha I + beta F'F| is that of alpha^width and `spread`.
+    noise = (residual + ratio * weights) / rows
+    spread = np.log1p(squares / ratio).sum()
+    return -(np.log(2 * np.pi * noise) + 1 + spread / rows) / 2
 
 
 def h_score(features: np.ndarray, labels: np.ndarray) -> float:

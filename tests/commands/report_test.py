@@ -69,7 +69,7 @@ def test_a_wrong_call(fails: Any, tmp_path: Path) -> None:
     (tmp_path / "report.jsonnet").write_text(json.dumps({"directories": []}))
     (tmp_path / "empty").mkdir()
     fails(tmp_path / "nowhere", message="nowhere: there is no such directory")
-    fails(tmp_path / "empty", message="empty: nothing that a report knows. It knows ensemble (TARGET/weights.json)")
+    fails(tmp_path / "empty", message="empty: nothing that a report knows. It knows agents (accuracy.json)")
     fails(sweep, "--baseline", "ORM=none", message="baseline: there is no axis 'ORM'")
     fails(sweep, "--rows", "SEED", message="rows: there is no 'SEED'")
     fails(tmp_path / "rows", "--baseline", "ARM=none", message="baseline: none of the directories is a sweep")

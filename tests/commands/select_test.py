@@ -29,7 +29,7 @@ def select(allennlp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ca
 
     def run(*arguments: str, **variables: Optional[str]) -> Any:
         settings = {"COVARIANCE_PATH": str(tmp_path / "kappa.npy"), "NAMES_PATH": str(tmp_path / "names.txt"), "K": "2"}
-        for name, value in {**settings, **variables}.items():
+        for name, value in {"NORMALIZE": None, **settings, **variables}.items():
             monkeypatch.delenv(name, raising=False)
             if value is not None:
                 monkeypatch.setenv(name, value)
@@ -130,6 +130,20 @@ def test_deltas_from_their_similarity_matrix(select: Any, tmp_path: Path) -> Non
         assert _selected(tmp_path)["names"] == wanted, part
 
 
+def test_similarities_that_are_sums_are_normalized(select: Any, tmp_path: Path) -> None:
+    """As those of hidden states are: 8 with oneself, and not the same from both sides."""
+    path = tmp_path / "similarity.npz"
+    uneven = 0.01 * np.triu(np.ones((5, 5)), 1)
+    SimilarityMatrix(NAMES, NAMES, 8 * (VALUES + uneven - uneven.T), True, "model").save(path)
+    result = select(COVARIANCE_PATH=str(path), NAMES_PATH=None)
+    assert result.status == 1 and "1 is needed on the diagonal" in result.stderr and "(`normalize`)" in result.stderr
+    assert select(COVARIANCE_PATH=str(path), NAMES_PATH=None, NORMALIZE="true").status == 0
+    assert _selected(tmp_path)["names"] == ["bert", "t5"]
+    information = _selected(tmp_path)["information"]
+    assert select("--force").status == 0
+    np.testing.assert_allclose(_selected(tmp_path)["information"], information)
+
+
 def test_a_repair_is_told(select: Any, tmp_path: Path) -> None:
     np.save(tmp_path / "kappa.npy", np.array([[1, 1, 0.5], [1, 1, 0.5], [0.5, 0.5, 1]]))
     (tmp_path / "names.txt").write_text("a\nb\nc\n")
@@ -154,6 +168,7 @@ def test_the_published_kernel(select: Any, shared_data: Path, tmp_path: Path) ->
     [
         ({"K": "6"}, ["k is 6; a number from 1 to the 5 members"]),
         ({"HUB_START": "yes"}, ["HUB_START is yes; true or false is needed"]),
+        ({"NORMALIZE": "yes"}, ["NORMALIZE is yes; true or false is needed"]),
         ({"K": "0"}, ["k is 0; a number from 1"]),
         ({"SELECTOR": "mni"}, ["mni", "mmi"]),
         ({"SELECTOR": "fixed", "FIXED": "bert gpt3"}, ["'gpt3' is not among the 5 members"]),

@@ -42,7 +42,7 @@ def test_clusters() -> None:
     tree, order = cluster(scores, higher_is_better=True)
     # 0 and 2 score 7 in the mean, 9 - 7 = 2; 1 scores 2 with both.
     np.testing.assert_allclose(tree[:, 2], [2, 7])
-    assert sorted(order.tolist()[:2]) in ([0, 2], [0, 1]) and set(tree[0, :2]) == {0, 2}
+    assert order.tolist()[1] != 1 and set(tree[0, :2]) == {0, 2}
     tree, _ = cluster(scores, higher_is_better=False)
     assert set(tree[0, :2]) == {0, 1} and tree[0, 2] == 1  # Both 1 above the lowest, 1: a draw, the first.
 
@@ -55,14 +55,14 @@ def test_small_maps_share_one_scale() -> None:
 
 def test_names_that_begin_with_an_underscore_stay_in_the_legend() -> None:
     x = np.arange(2.0)
-    lines = [Curve(name, x, x, x * np.nan) for name in ("_hidden", "shown")]
+    lines = [Curve(name, x, x) for name in ("_hidden", "shown")]
     figure = curves({"t": lines}, "epoch", "loss")
     assert [text.get_text().strip() for text in figure.legends[0].texts] == ["_hidden", "shown"]
 
 
 def test_many_lines_differ_in_colour_or_dash() -> None:
     x = np.arange(2.0)
-    figure = curves({"t": [Curve(str(number), x, x, x) for number in range(20)]}, "epoch", "loss")
+    figure = curves({"t": [Curve(str(number), x, x) for number in range(20)]}, "epoch", "loss")
     assert len({(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}) == 20
 
 

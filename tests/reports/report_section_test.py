@@ -6,6 +6,8 @@ from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
 from attribution.reports import (
+    AgentsSection,
+    CovariancesSection,
     EnsembleSection,
     ReportSection,
     RetrievalSection,
@@ -27,6 +29,9 @@ def test_each_kind_is_known_by_its_files(tmp_path: Path) -> None:
     (tmp_path / "chosen").mkdir()
     (tmp_path / "chosen" / "selected.json").write_text("{}")
     write_sweep(tmp_path / "sweep")
+    for name, file in (("compared", "comparisons.json"), ("agents", "accuracy.json")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("{}")
     for name, kind in {
         "similarity": SimilaritySection,
         "similarity/similarity.npz": SimilaritySection,
@@ -36,6 +41,8 @@ def test_each_kind_is_known_by_its_files(tmp_path: Path) -> None:
         "run": TrainingSection,
         "chosen": SelectionSection,
         "sweep": SweepSection,
+        "compared": CovariancesSection,
+        "agents": AgentsSection,
     }.items():
         assert type(ReportSection.of(tmp_path / name)) is kind, name
 

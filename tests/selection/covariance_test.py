@@ -58,6 +58,17 @@ def test_what_is_slightly_indefinite_is_repaired_and_said() -> None:
         Covariance(letters(3), values, tolerance=1e-5)
 
 
+def test_normalized_by_hand() -> None:
+    """As a sum over two parts, of which each target's own examples gave one direction."""
+    values = np.array([[2, 0.8, 0.2], [1.6, 8, 0.8], [0.2, 0.8, 2]])
+    wanted = [[1, 0.3, 0.1], [0.3, 1, 0.2], [0.1, 0.2, 1]]
+    np.testing.assert_allclose(Covariance(letters(3), values, normalize=True).values, wanted)
+    np.testing.assert_allclose(Covariance(letters(3), THREE, normalize=True).values, THREE)
+    values[1, 1] = 0
+    with pytest.raises(ConfigurationError, match="'m01' and 'm01' is 0.0; to normalize, one above 0 is needed"):
+        Covariance(letters(3), values, normalize=True)
+
+
 def test_the_same_checkpoint_twice() -> None:
     """Singular, where the published script stops or divides by rounding errors."""
     covariance = Covariance(letters(3), np.array([[1, 1, 0.2], [1, 1, 0.2], [0.2, 0.2, 1]]))

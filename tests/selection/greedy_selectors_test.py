@@ -3,7 +3,7 @@ from typing import List
 import numpy as np
 import pytest
 
-from attribution.selection import Covariance, ExhaustiveSelector, MaxEntropy, MaxMutualInformation
+from attribution.selection import Covariance, ExhaustiveSelector, HubSelector, MaxEntropy, MaxMutualInformation
 from tests.selection.conftest import information_by_definition, letters, log_determinant, random_correlations
 
 FIVE = ["roberta-base", "distilbert-base-uncased", "t5-base", "bert-base-cased", "bart-large"]
@@ -48,6 +48,31 @@ def test_one_of_each_family_the_largest_first(zoo: Covariance) -> None:
     assert MaxEntropy().pick(zoo, 3) == [0, 4, 7]
 
 
+@pytest.mark.parametrize("hub_start", [False, True])
+def test_the_published_algorithm_over_all_steps(hub_start: bool, published: Covariance) -> None:
+    """Two inverses for each candidate and step, and half the logarithm of their ratio."""
+    values = published.values
+    picked: List[int] = []
+    gains = []
+
+    def left_open(member: int, known: List[int]) -> float:
+        cross = values[member, known]
+        return float(1 - cross @ np.linalg.inv(values[np.ix_(known, known)]) @ cross)
+
+    for step in range(20):
+        left = [index for index in range(34) if index not in picked]
+        ratios = {
+            index: left_open(index, picked) / left_open(index, [other for other in left if other != index])
+            for index in left
+        }
+        first = hub_start and step == 0
+        picked.append(max(left, key=lambda index: values[index].sum() if first else ratios[index]))
+        gains.append(np.log(ratios[picked[-1]]) / 2)
+    selection = MaxMutualInformation(hub_start).select(published, 20)
+    assert selection.indices == picked
+    np.testing.assert_allclose(selection.information, np.cumsum(gains))
+
+
 def test_the_hub_may_be_first() -> None:
     values = random_correlations(20, 2)
     hub = int(values.sum(1).argmax())
@@ -79,6 +104,19 @@ def test_a_member_that_is_there_twice_is_taken_once() -> None:
     again = [0, 1, 2, 3, 4, 5, 6, 7, 3]
     picked = MaxMutualInformation().pick(Covariance(letters(9), values[np.ix_(again, again)]), 4)
     assert picked[0] == 3 and 8 not in picked
+
+
+def test_of_members_that_are_there_three_times_the_first() -> None:
+    """Their gains differ by rounding, from the eighth digit on."""
+    values = np.eye(13)
+    values[:10, :10] = random_correlations(10, 1)
+    again = [*range(10), 3, 3, 0]
+    covariance = Covariance(letters(13), values[np.ix_(again, again)])
+    for selector in (MaxMutualInformation(), MaxEntropy(hub_start=True), HubSelector(), ExhaustiveSelector()):
+        picked = selector.pick(covariance, 4)
+        assert 10 not in picked or 3 in picked[: picked.index(10)]
+        assert 12 not in picked or 0 in picked[: picked.index(12)]
+    assert MaxMutualInformation().pick(covariance, 2)[0] == 3
 
 
 def test_the_published_picks(published: Covariance) -> None:

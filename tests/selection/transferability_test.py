@@ -39,6 +39,19 @@ def test_log_me_is_the_highest_evidence(rows: int, width: int) -> None:
     assert log_me(features, numbers) == pytest.approx(_evidence_by_definition(features, numbers), abs=1e-5)
 
 
+def test_log_me_of_features_that_say_nothing() -> None:
+    """Nothing, or what is orthogonal to the labels: only noise is left, whose best variance is their mean square."""
+    labels = np.array([0.5, 0.5, -1.0, -1.0])
+    wanted = -(np.log(2 * np.pi * np.mean(labels**2)) + 1) / 2
+    for features in (np.zeros((4, 2)), np.array([[1.0], [-1.0], [1.0], [-1.0]])):
+        assert log_me(features, labels) == pytest.approx(wanted)
+
+
+def test_log_me_of_features_that_say_all() -> None:
+    features, labels = np.eye(4)[:, :2], np.array([1, 1, 0, 0])
+    assert np.isfinite(log_me(features, labels)) and log_me(features, labels) > log_me(features[::-1] * 0.5 + 1, labels)
+
+
 def _h_score_by_definition(features: np.ndarray, labels: np.ndarray) -> float:
     means = np.stack([features[labels == label].mean(0) for label in labels])
     return float(np.trace(np.linalg.pinv(np.cov(features.T), rcond=1e-10) @ np.cov(means.T)))

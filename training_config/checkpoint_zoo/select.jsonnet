@@ -11,15 +11,16 @@
 // FEATURES         of log_me and h_score: a folder of NAME.npy, each the features of a labelled task's rows
 // LABELS           of the same: a .npy of those rows' labels, whole numbers if they are classes
 // PART             of similarities by block or layer: this one, from 0 (their mean)
+// NORMALIZE        true: of similarities that are not symmetric, or have other than ones on the diagonal, the mean of both
+//                  directions of each pair, divided by the roots of the diagonal (false)
 // TOLERANCE        eigenvalues from minus this on are raised, lower ones refused (0.001)
 local env = import '../common/env.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local name = env.optional('SELECTOR', 'mmi');
-local hub_start = env.optional('HUB_START', 'false');
-local greedy = {
-  hub_start: if std.member(['true', 'false'], hub_start) then hub_start == 'true'
-  else error 'HUB_START is %s; true or false is needed' % hub_start,
-};
+local flag(name) =
+  local value = env.optional(name, 'false');
+  if std.member(['true', 'false'], value) then value == 'true' else error '%s is %s; true or false is needed' % [name, value];
+local greedy = { hub_start: flag('HUB_START') };
 local settings = {
   mmi: greedy,
   entropy: greedy,
@@ -38,4 +39,5 @@ local settings = {
   k: env.integer('K', 5),
   [if given('PART') then 'part']: env.integer('PART', 0),
   tolerance: env.number('TOLERANCE', '0.001'),
+  normalize: flag('NORMALIZE'),
 }
