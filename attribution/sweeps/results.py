@@ -124,7 +124,8 @@ def _that_count(runs: List[Values]) -> List[Values]:
 def _mean_and_deviation(values: List[float]) -> Tuple[str, str]:
     if not values:
         return "", ""
-    return str(float(np.mean(values))), str(float(np.std(values, ddof=1))) if len(values) > 1 else ""
+    differences = np.subtract(values, values[0])  # Of equal values the deviation is 0, and not 1e-17.
+    return str(float(np.mean(values))), str(float(np.std(differences, ddof=1))) if len(values) > 1 else ""
 
 
 def _texts(point: Point, axes: Sequence[str]) -> Tuple[str, ...]:

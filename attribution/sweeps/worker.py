@@ -161,7 +161,9 @@ def recorded(path: Path) -> Iterator[None]:
     before = [(logger, logger.level, logger.disabled, logger.handlers[:]) for logger in loggers]
     handlers = {handler for logger in loggers for handler in logger.handlers}
     streams: Dict[Any, Any] = {
-        one: one.stream for one in handlers if type(one) is logging.StreamHandler and not one.stream.closed
+        one: one.stream
+        for one in handlers
+        if type(one) is logging.StreamHandler and not getattr(one.stream, "closed", False)
     }
     variables, hook, friendly = dict(os.environ), sys.excepthook, common_logging.FILE_FRIENDLY_LOGGING
     with path.open("w", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log), warnings.catch_warnings():

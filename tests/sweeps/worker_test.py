@@ -96,3 +96,15 @@ def test_all_is_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert state() == before and files[0].stream is None
     params.removeHandler(terminal)
     assert (tmp_path / "log").read_text().startswith("printed\nlogged\n") and capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_that_somebody_closed_is_left_alone(tmp_path: Path) -> None:
+    logger, closed = logging.getLogger("closed"), logging.StreamHandler((tmp_path / "terminal").open("w"))
+    closed.stream.close()
+    logger.addHandler(closed)
+    try:
+        with recorded(tmp_path / "log"):
+            print("printed")
+    finally:
+        logger.removeHandler(closed)
+    assert (tmp_path / "log").read_text() == "printed\n"
