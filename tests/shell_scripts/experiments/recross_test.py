@@ -23,9 +23,9 @@ def test_five_arms_and_one_page(tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
     # The bootstrap has its own size and rate.
     assert (tmp_path / "log").read_text().splitlines() == [
-        "build-pool build_pool.jsonnet  64 1e-4 ",
-        "mine-tuples mine_loss.jsonnet base 24 5e-5 ",
-        "train reranker.jsonnet minilm 24 5e-5 ",
-        "sweep rounds.jsonnet base 64 1e-4 runs/bootstrap/reranker_0",
-        "report rounds base 64 1e-4 runs/bootstrap/reranker_0",
+        "build-pool build_pool.jsonnet  64 3e-4 ",
+        "mine-tuples mine_loss.jsonnet base 16 5e-5 ",
+        "train reranker.jsonnet minilm 16 5e-5 ",
+        "sweep rounds.jsonnet base 64 3e-4 runs/bootstrap/reranker_0",
+        "report rounds base 64 3e-4 runs/bootstrap/reranker_0",
     ]

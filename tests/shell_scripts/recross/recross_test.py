@@ -122,7 +122,7 @@ def test_the_whole_chain(commands: Commands) -> None:
         "sweep rounds.jsonnet",
         "report",
     ]
-    assert seen[0]["EXCLUDE_TASKS_OF"] == "cb.t wic.t"
+    assert seen[0]["EXCLUDE_TASKS_OF"] == "cb.test wic.test"
     assert {one["POOL_PATH"] for one in seen[1:]} == {"out/pool/pool.jsonl"}
     upstream, bootstrap, sweep = seen[1], seen[2:7], seen[7]
     assert (upstream["MODEL_NAME"], sweep["MODEL_NAME"]) == ("bart", "out/upstream/transformer")
