@@ -165,7 +165,7 @@ def test_tuples_of_another_model_are_not_taken_for_its_own(
     "changes, message",
     [
         ({"size": 0}, "loss: size is 0"),
-        ({"learning_rate": 0}, "max_norm 1.0; both must be above 0"),
+        ({"learning_rate": 0}, "learning_rate is 0, max_norm 1; both must be above 0"),
         ({"max_query_length": 0}, "loss: max_query_length is 0"),
         ({"candidates": 3}, "loss: candidates is 3; more than group_size"),
         ({"group_size": 24}, "more than group_size (24) are needed"),
