@@ -77,8 +77,8 @@ class Reranking(ArtefactJob):
         source, folder = self.retrieved / self.folders[name], directory / self.folders[name]
         folder.mkdir(exist_ok=True)
         if not (source / TRAINING_ROWS).stat().st_size:  # Of several targets, one that found nothing.
-            for file in (TRAINING_ROWS, SEARCH_LOG, COMPOSITION):
-                shutil.copyfile(source / file, folder / file)
+            for part in (TRAINING_ROWS, SEARCH_LOG, COMPOSITION):
+                shutil.copyfile(source / part, folder / part)
             return read_json(source / COMPOSITION, _AGAIN)
         rows = sorted(open_rows(source / TRAINING_ROWS), key=_rank)
         queries = [_input(row) for row in open_rows(source / SEARCH_LOG)]

@@ -179,7 +179,8 @@ def recorded(path: Path) -> Iterator[None]:
             for handler, stream in streams.items():
                 handler.setStream(stream)
             for handler in {handler for logger in _loggers() for handler in logger.handlers} - handlers:
-                if getattr(handler, "stream", None) is log:  # Of a library that was imported meanwhile.
+                # Of a library that was imported meanwhile.
+                if isinstance(handler, logging.StreamHandler) and handler.stream is log:
                     handler.setStream(terminal)
             os.environ.clear()
             os.environ.update(variables)
