@@ -24,8 +24,12 @@ apart() ( # apart 'NAME=VALUE ...' COMMAND: with these, and without those of the
 needs() { # needs ARM: or _rerank
   [[ " ${ARMS//_rerank/ _rerank} ${FIRST:-} ${SECOND:-} " == *" $1 "* ]]
 }
-mkdir -p "$1"
 export ARMS=${ARMS:-none random bm25 bart0} INDEX_PATH=$1/indexes
+possible="none random bm25 two_stage bart0 bart0_both vbart sbert bi_encoder"
+for arm in $ARMS; do # Before anything is trained.
+  [[ " $possible " == *" ${arm%_rerank} "* ]] || { echo "error: ARMS has $arm; possible: $possible" >&2 && exit 1; }
+done
+mkdir -p "$1"
 if [ -z "${POOL_PATH:-}" ]; then
   tests=$(for target in $TARGETS; do echo "${TEST_PATH//\{TARGET\}/$target}"; done)
   EXCLUDE_TASKS_OF=${EXCLUDE_TASKS_OF-${tests//$'\n'/ }} allennlp build-pool $configs/build_pool.jsonnet -s "$1/pool"

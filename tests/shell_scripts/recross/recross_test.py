@@ -148,3 +148,9 @@ def test_only_what_the_arms_need_is_made(commands: Commands) -> None:
     assert [one["run"] for one in seen] == [*mining, "train bi_encoder.jsonnet", *last]
     assert seen[2]["TUPLES_PATH"] == "out/bootstrap/tuples_0/train.jsonl" and seen[2]["EPOCHS"] == "3"
     assert seen[3]["BI_ENCODER"] == "out/bi_encoder" and seen[3]["EPOCHS"] == "1"
+
+
+def test_an_unknown_arm_stops_before_anything_is_made(commands: Commands, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        commands(POOL_SOURCE="upstream.json", ARMS="none bm52_rerank")
+    assert not (tmp_path / "log").exists()
