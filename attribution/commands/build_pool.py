@@ -5,7 +5,7 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import List, Optional, Union
+from typing import List, Optional, Set, Union
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
@@ -17,10 +17,11 @@ from attribution.common.artefacts import write_json
 from attribution.common.engines import Engine
 from attribution.common.row_store import RowStore
 from attribution.common.row_writers import WRITERS
-from attribution.common.rows import RowError
+from attribution.common.rows import RowError, Rows, open_rows
 from attribution.data.gathered_pool import GatheredPool
 from attribution.data.pool_sources import PoolRow, PoolSource, Skipped
 from attribution.data.row_choice import repeats, within_cap
+from attribution.data.triples import open_triples
 
 TASKS = "tasks.json"
 
@@ -50,6 +51,8 @@ class PoolBuild(ArtefactJob):
         Keep the rows of these tasks only: names, or a text file with a name a line.
     exclude_tasks : `List[str]`, optional
         Leave out the rows of these tasks.
+    exclude_tasks_of : `List[str]`, optional
+        Files of targets, prompted rows or ReCross's triples (`.json`): leave out (and count) the rows of their tasks.
     deduplicate : `bool`, optional (default = `False`)
         Of the rows with the same input and target keep the first.
     max_characters : `int`, optional
@@ -68,6 +71,7 @@ class PoolBuild(ArtefactJob):
         max_rows: Optional[int] = None,
         tasks: Optional[Union[str, List[str]]] = None,
         exclude_tasks: Optional[List[str]] = None,
+        exclude_tasks_of: Optional[List[str]] = None,
         deduplicate: bool = False,
         max_characters: Optional[int] = None,
         on_bad_row: str = "stop",
@@ -95,6 +99,8 @@ class PoolBuild(ArtefactJob):
         names = _read_names(tasks) if isinstance(tasks, str) else tasks
         self.tasks = None if names is None else frozenset(names)
         self.exclude_tasks = frozenset(exclude_tasks or ())
+        self.targets = [_open(path) for path in exclude_tasks_of or ()]
+        self.tasks_of_targets = frozenset(task for rows in self.targets for task in _tasks(rows))
         self.deduplicate = deduplicate
         self.max_characters = max_characters
         self.skip_bad_rows = on_bad_row == "skip"
@@ -102,7 +108,8 @@ class PoolBuild(ArtefactJob):
     def inputs(self) -> List[Path]:
         """The local files that the pool is made from."""
         listed = [path for source in self.sources for path in source.inputs()]
-        return list(dict.fromkeys([*listed, *self.tasks_file]))
+        of_targets = [path for rows in self.targets for path in rows.files()]
+        return list(dict.fromkeys([*listed, *self.tasks_file, *of_targets]))
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes the pool and `tasks.json`."""
@@ -154,6 +161,8 @@ class PoolBuild(ArtefactJob):
         gathered.tasks[task] += 1
         if task in self.exclude_tasks or (self.tasks is not None and task not in self.tasks):
             return "of another task"
+        if task in self.tasks_of_targets:
+            return "of a target's task"
         if len(item.content["input"]) > (self.max_characters or _LONG):
             gathered.sources[-1].long += 1
             if self.max_characters is not None:
@@ -195,6 +204,17 @@ class PoolBuild(ArtefactJob):
 def _keep(gathered: GatheredPool, rows: np.ndarray, kept: np.ndarray, reason: str) -> np.ndarray:
     gathered.drop(rows[~kept], reason)
     return rows[kept]
+
+
+def _open(path: str) -> Rows:
+    return open_triples(path) if path.endswith(".json") else open_rows(path)
+
+
+def _tasks(rows: Rows) -> Set[str]:
+    tasks = {str(row.content.get("task") or "") for row in rows}
+    if "" in tasks:
+        raise ConfigurationError(f"exclude_tasks_of: {rows.path} has rows that do not say of which `task` they are")
+    return tasks
 
 
 def _read_names(path: str) -> List[str]:

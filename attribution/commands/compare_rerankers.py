@@ -20,8 +20,11 @@ from attribution.similarity import SimilarityMatrix
 
 def reranker_scores(folder: Path) -> Dict[int, float]:
     """The score of each row of a reranking, best first, by its number in the pool."""
-    scores = {}
-    for row in open_rows(folder / TRAINING_ROWS):
+    scores: Dict[int, float] = {}
+    path = folder / TRAINING_ROWS
+    if path.is_file() and not path.stat().st_size:  # Nothing was found.
+        return scores
+    for row in open_rows(path):
         number, score = row.content.get("index_id"), row.content.get("reranker_score")
         if not isinstance(number, int) or not isinstance(score, (int, float)):
             raise RowError(row.where, "has no reranker_score", "; name the directories of two rerankings")
@@ -39,7 +42,7 @@ def compare(one: Dict[int, float], other: Dict[int, float]) -> Dict[str, Any]:
     from scipy.stats import kendalltau, rankdata, spearmanr
 
     shared = sorted(one.keys() & other.keys())
-    result: Dict[str, Any] = {"shared": len(shared), "share": len(shared) / min(len(one), len(other))}
+    result: Dict[str, Any] = {"shared": len(shared), "share": len(shared) / max(1, min(len(one), len(other)))}
     left, right = (np.array([scores[number] for number in shared]) for scores in (one, other))
     varied = len(shared) > 1 and len(set(left)) > 1 and len(set(right)) > 1
     result["kendall"] = float(kendalltau(left, right).statistic) if varied else None

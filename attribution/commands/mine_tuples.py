@@ -13,6 +13,7 @@ from allennlp.common.util import lazy_groups_of
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.artefacts import Identity, write_json
 from attribution.common.engines import Engine
+from attribution.common.pretrained import model_identity
 from attribution.common.rows import Row
 from attribution.mining import MinedTuple, TupleMiner
 from attribution.retrievers import Pool
@@ -47,7 +48,9 @@ class TupleMining(ArtefactJob):
         return [self.pool.rows.path]
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
-        return {**super().identity(configuration), "miner": self.miner.identity()}
+        identity = {**super().identity(configuration), "miner": self.miner.identity()}
+        name = configuration["miner"].get("model", {}).get("model_name")
+        return {**identity, "model": model_identity(name)} if name else identity
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes `train.jsonl`, `dev.jsonl` and `test.jsonl`, each if it has a tuple, and `tuples.json`, about them."""

@@ -76,6 +76,10 @@ class Reranking(ArtefactJob):
     def _rerank(self, name: str, directory: Path, engine: Engine) -> Dict[str, Any]:
         source, folder = self.retrieved / self.folders[name], directory / self.folders[name]
         folder.mkdir(exist_ok=True)
+        if not (source / TRAINING_ROWS).stat().st_size:  # Of several targets, one that found nothing.
+            for part in (TRAINING_ROWS, SEARCH_LOG, COMPOSITION):
+                shutil.copyfile(source / part, folder / part)
+            return read_json(source / COMPOSITION, _AGAIN)
         rows = sorted(open_rows(source / TRAINING_ROWS), key=_rank)
         queries = [_input(row) for row in open_rows(source / SEARCH_LOG)]
         found = self.reranker.rerank(queries, [_input(row) for row in rows], engine, scratch_folder(directory))

@@ -93,6 +93,8 @@ class LossMiner(TupleMiner):
         Of the tuning, as published.
     max_query_length, max_answer_length : `int`, optional (default = `512`, `64`)
         Rows are cut to this many tokens.
+    extra_bos : `bool`, optional (default = `False`)
+        For a BART that was trained so: texts begin with the beginning-of-sequence token once more.
     seed : `int`, optional (default = `0`)
     """
 
@@ -120,6 +122,7 @@ class LossMiner(TupleMiner):
         max_norm: float = 0.1,
         max_query_length: int = 512,
         max_answer_length: int = 64,
+        extra_bos: bool = False,
         seed: int = 0,
     ) -> None:
         check_counts(
@@ -134,6 +137,8 @@ class LossMiner(TupleMiner):
             negatives=negatives,
             batch_size=batch_size,
             epochs=epochs,
+            max_query_length=max_query_length,
+            max_answer_length=max_answer_length,
         )
         if candidates < max(group_size + 1, positives + negatives):
             raise ConfigurationError(
@@ -160,8 +165,12 @@ class LossMiner(TupleMiner):
         self.negatives = negatives
         self.delta = delta or Lora(target_modules=_DECODER)
         published = type(self.delta) is DeltaModule.by_name("none")
-        self.learning_rate = learning_rate or (3e-5 if published else 1e-3)
-        self.tuning = (self.learning_rate, batch_size, epochs, warmup_steps, max_norm)
+        self.learning_rate = (3e-5 if published else 1e-3) if learning_rate is None else learning_rate
+        if self.learning_rate <= 0 or max_norm <= 0:
+            raise ConfigurationError(
+                f"loss: learning_rate is {self.learning_rate}, max_norm {max_norm}; both must be above 0"
+            )
+        self.tuning = (self.learning_rate, batch_size, epochs, warmup_steps, max_norm, extra_bos)
         self.lengths = (max_query_length, max_answer_length)
         self.seed = seed
         self._about: Dict[str, Any] = {}

@@ -12,6 +12,7 @@ from allennlp.models import Model
 from torch.nn.utils.rnn import pad_sequence
 
 from attribution.data.fields import TokenIds, pad_token_ids
+from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.encoders.batched import batches_of_similar_length
 from attribution.models import PromptedModel
 from attribution.modules.delta import DeltaModule
@@ -48,6 +49,8 @@ class TunedCopy:
         What is tuned.
     learning_rate, batch_size, epochs, warmup_steps, max_norm :
         Of the tuning: Adam, after the warm-up with a linear decay to 0; the gradient's norm is clipped.
+    extra_bos : `bool`, optional (default = `False`)
+        Whether texts begin with the beginning-of-sequence token once more, as `PromptTokenizer` says.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class TunedCopy:
         epochs: int,
         warmup_steps: int,
         max_norm: float,
+        extra_bos: bool = False,
     ) -> None:
         built: Any = model.construct(vocab=Vocabulary.empty(), delta=delta)
         if not isinstance(built, PromptedModel):
@@ -67,6 +71,7 @@ class TunedCopy:
             raise ConfigurationError("model: leave `delta` out; it is a setting of the miner")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = built.to(self.device).eval()
+        self.tokenizer = PromptTokenizer(built.model_name, extra_bos=extra_bos)
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.epochs = epochs
@@ -79,9 +84,8 @@ class TunedCopy:
     def examples(self, texts: Sequence[Sequence[str]], lengths: Sequence[int]) -> List[Example]:
         """Prompts with their answers, cut to these `lengths`; the states are those of the untuned model."""
         self.restore()
-        tokenizer = self.model.tokenizer
-        prompt_ids = tokenizer.prompts([prompt for prompt, _ in texts], lengths[0])
-        answer_ids = tokenizer.options([answer for _, answer in texts], lengths[1])
+        prompt_ids = self.tokenizer.prompts([prompt for prompt, _ in texts], lengths[0])
+        answer_ids = self.tokenizer.options([answer for _, answer in texts], lengths[1])
         examples = [Example(*ids) for ids in zip(prompt_ids, answer_ids)]
         for first in range(0, len(texts), _ROWS_PER_PASS):
             some = examples[first : first + _ROWS_PER_PASS]
@@ -92,7 +96,7 @@ class TunedCopy:
         return examples
 
     def batch(self, examples: Sequence[Example]) -> Batch:
-        pad_id = self.model.tokenizer.pad_id
+        pad_id = self.tokenizer.pad_id
         prompts = self._to_device(pad_token_ids([example.prompt for example in examples], pad_id))
         states = [example.states for example in examples if example.states is not None]
         if states:

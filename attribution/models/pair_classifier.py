@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional
 
 import torch
 import torch.nn.functional as F
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.model import Model
@@ -99,6 +100,12 @@ class PairClassifier(Model):
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """With `reset` only: AllenNLP asks after every batch, and these are of all pairs."""
         return self._metric.get_metric(reset) if reset and not self.training else {}
+
+    @classmethod
+    def _load(cls, config: Params, *args: Any, **kwargs: Any) -> Model:
+        """As AllenNLP loads an archive, which holds all weights: what they started from is not needed then."""
+        config["model"].pop("weights_file", None)
+        return super()._load(config, *args, **kwargs)
 
     def _check(self, token_ids: torch.Tensor) -> None:
         if self._positions is not None and token_ids.size(1) > self._positions:

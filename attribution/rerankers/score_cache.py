@@ -1,5 +1,6 @@
 """Scores of pairs of texts on disk: what is scored once is not scored again."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -22,8 +23,8 @@ def pair_key(pair: Pair) -> bytes:
 
 class ScoreCache:
     """
-    A file of hashes of pairs with their scores, appended to; the beginning of a record, left by a killed process, is
-    dropped.
+    A file of hashes of pairs with their scores, that one process at a time adds to; the beginning of a record, left by
+    a killed process, is dropped.
 
     # Parameters
 
@@ -50,7 +51,8 @@ class ScoreCache:
         records["key"] = [np.void(key) for key in keys]
         records["score"] = scores
         with self.path.open("ab") as file:
-            file.truncate(file.tell() // _RECORD.itemsize * _RECORD.itemsize)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.truncate(file.seek(0, os.SEEK_END) // _RECORD.itemsize * _RECORD.itemsize)
             file.write(records.tobytes())
 
 

@@ -156,8 +156,7 @@ def recorded(path: Path) -> Iterator[None]:
     Within it, what would go to the terminal goes to a file. Afterwards logging, warnings and environment variables are
     as they were before.
     """
-    everyone = [logging.root, *logging.root.manager.loggerDict.values()]
-    loggers = [logger for logger in everyone if isinstance(logger, logging.Logger)]
+    loggers = _loggers()
     before = [(logger, logger.level, logger.disabled, logger.handlers[:]) for logger in loggers]
     handlers = {handler for logger in loggers for handler in logger.handlers}
     streams: Dict[Any, Any] = {
@@ -166,6 +165,7 @@ def recorded(path: Path) -> Iterator[None]:
         if type(one) is logging.StreamHandler and not getattr(one.stream, "closed", False)
     }
     variables, hook, friendly = dict(os.environ), sys.excepthook, common_logging.FILE_FRIENDLY_LOGGING
+    terminal = sys.stderr
     with path.open("w", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log), warnings.catch_warnings():
         for handler in streams:
             handler.setStream(log)
@@ -182,6 +182,15 @@ def recorded(path: Path) -> Iterator[None]:
                     logger.setLevel(level)
             for handler, stream in streams.items():
                 handler.setStream(stream)
+            for handler in {handler for logger in _loggers() for handler in logger.handlers} - handlers:
+                # Of a library that was imported meanwhile.
+                if isinstance(handler, logging.StreamHandler) and handler.stream is log:
+                    handler.setStream(terminal)
             os.environ.clear()
             os.environ.update(variables)
             sys.excepthook, common_logging.FILE_FRIENDLY_LOGGING = hook, friendly
+
+
+def _loggers() -> List[logging.Logger]:
+    everyone = [logging.root, *logging.root.manager.loggerDict.values()]
+    return [logger for logger in everyone if isinstance(logger, logging.Logger)]

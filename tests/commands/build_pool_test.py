@@ -124,6 +124,22 @@ def test_tasks(build: Any, fails: Any, tmp_path: Path) -> None:
     assert _source(tmp_path)["rows_dropped"] == {"of another task": 10}
 
 
+def test_without_the_tasks_of_targets(build: Any, write_jsonl: Any, tmp_path: Path) -> None:
+    triples = tmp_path / "triples.json"
+    triples.write_text(json.dumps([["a ?", ["b"], "elsewhere|test|one|#0"]]))
+    target = write_jsonl("target.jsonl", [{"input": "a ?", "target": "b", "task": "small"}])
+    assert build(exclude_tasks_of=[str(triples), target], shuffle=False) == ROWS[:30]
+    assert _source(tmp_path)["rows_dropped"] == {"of a target's task": 10}
+    inputs = json.loads((tmp_path / "pool" / MANIFEST).read_text())["inputs"]
+    assert [Path(item["path"]).name for item in inputs] == ["source.jsonl", "triples.json", "target.jsonl"]
+
+
+def test_targets_without_a_task(fails: Any, write_jsonl: Any) -> None:
+    nameless = write_jsonl("nameless.jsonl", [{"input": "a ?", "target": "b"}])
+    message = fails(exclude_tasks_of=[nameless])
+    assert message == f"exclude_tasks_of: {nameless} has rows that do not say of which `task` they are"
+
+
 def test_duplicates(build: Any, tmp_path: Path) -> None:
     rows = [{**row, "id": number} for number, row in enumerate([*ROWS[:3], {**ROWS[1], "task": "x"}, ROWS[0]])]
     assert len(build(rows)) == 5

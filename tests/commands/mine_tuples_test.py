@@ -1,9 +1,11 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import numpy as np
 import pytest
+from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 from attribution.mining import LossMiner
 from attribution.rerankers import CrossEncoderReranker
@@ -147,10 +149,24 @@ def test_a_killed_mining_ends_with_the_same_bytes(
     assert _products(tmp_path / "again") == _products(tmp_path / "whole")
 
 
+def test_tuples_of_another_model_are_not_taken_for_its_own(
+    config: Any, tiny_model: Any, allennlp: Any, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_model("t5"), tmp_path / "model")
+    model = {"type": "seq2seq", "model_name": str(folder)}
+    settings = config(size=1, rounds=1, candidates=9, group_size=4, held_out=3, model=model)
+    assert allennlp("mine-tuples", settings, "-s", tmp_path / "out").status == 0
+    AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(folder)).save_pretrained(folder)
+    result = allennlp("mine-tuples", settings, "-s", tmp_path / "out")
+    assert result.status == 1 and "was made from something else: model.files" in result.stderr
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
         ({"size": 0}, "loss: size is 0"),
+        ({"learning_rate": 0}, "learning_rate is 0, max_norm 1; both must be above 0"),
+        ({"max_query_length": 0}, "loss: max_query_length is 0"),
         ({"candidates": 3}, "loss: candidates is 3; more than group_size"),
         ({"group_size": 24}, "more than group_size (24) are needed"),
         ({"query_tasks": ["absent"]}, "query_tasks are none of the pool's, ['animals'"),

@@ -82,7 +82,9 @@ def test_as_a_stage_of_the_retrieval_it_does_the_same(
     several: bool, retrieve: Any, rerank: Any, allennlp: Any, tmp_path: Path
 ) -> None:
     queries = json.loads(Path(retrieve()).read_text())["queries"]
-    targets = {"queries": None, "targets": {"one": queries, "two": {**queries, "size": 1}}} if several else {}
+    nothing = {**queries, "overlap": {"path": str(tmp_path / "pool.jsonl")}}
+    three = {"one": queries, "two": {**queries, "size": 1}, "nothing": nothing}
+    targets = {"queries": None, "targets": three} if several else {}
     assert allennlp("retrieve", retrieve(**targets), "-s", tmp_path / "retrieved").status == 0
     assert allennlp("rerank", rerank(), "-s", tmp_path / "later").status == 0
     result = allennlp("retrieve", retrieve(reranker=NEARNESS, **targets), "-s", tmp_path / "at_once")
@@ -90,6 +92,9 @@ def test_as_a_stage_of_the_retrieval_it_does_the_same(
     assert _products(tmp_path / "later") == _products(tmp_path / "at_once")
     if several:
         assert (tmp_path / "later" / "two" / "retrieved.jsonl").read_text().count("\n") == 3
+        assert not (tmp_path / "later" / "nothing" / "retrieved.jsonl").read_text()
+        result = allennlp("compare-rerankers", tmp_path / "later", tmp_path / "at_once")
+        assert result.status == 0 and 'nothing: {"shared": 0, "share": 0.0' in result.stdout, result.stderr
 
 
 def test_fewer_rows_than_size_times_upsampling_are_counted(

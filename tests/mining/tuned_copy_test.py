@@ -59,6 +59,15 @@ def test_kept_states_change_nothing(tiny_model: Any) -> None:
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
+def test_a_further_start_token(tiny_model: Any) -> None:
+    """What a model was trained with, it is tuned and measured with."""
+    delta = Lora(target_modules=_DECODER)
+    [plain], [further] = (
+        _copy(tiny_model("bart"), delta, extra_bos=extra).examples(TEXTS[:1], LENGTHS) for extra in (False, True)
+    )
+    assert further.prompt == [plain.prompt[0], *plain.prompt] and further.answer == [plain.answer[0], *plain.answer]
+
+
 def test_the_loss_is_that_of_all_answer_tokens(tiny_model: Any) -> None:
     copy = _copy(tiny_model("t5"), Lora(target_modules=_DECODER))
     examples = copy.examples(TEXTS, LENGTHS)

@@ -135,26 +135,41 @@ def test_a_model_of_damaged_weights(tiny_classifier: Any, tmp_path: Path) -> Non
         CrossEncoderReranker(str(tmp_path / "model"), 2).score(QUERIES, TEXTS)
 
 
-@pytest.fixture(scope="module")
-def trained(tiny_classifier: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of a `pair_classifier`'s training: which texts have the same first word?"""
+def _train(folder: Path, tokenizer: str, model: str) -> Path:
+    """The directory of a `pair_classifier`'s training, of pairs that a tokenizer has read."""
     from allennlp.commands.train import train_model
     from allennlp.common import Params
 
-    folder = tmp_path_factory.mktemp("pairs")
     rows = [{"first": QUERIES[0], "second": text, "label": number % 2} for number, text in enumerate(TEXTS)]
     (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    reader = {"type": "text_pairs", "model_name": tiny_classifier(), "max_length": 12, "lower_case": True}
     config = {
-        "dataset_reader": reader,
+        "dataset_reader": {"type": "text_pairs", "model_name": tokenizer, "max_length": 12, "lower_case": True},
         "train_data_path": str(folder / "pairs.jsonl"),
         "vocabulary": {"type": "empty"},
-        "model": {"type": "pair_classifier", "model_name": tiny_classifier()},
+        "model": {"type": "pair_classifier", "model_name": model},
         "data_loader": {"batch_size": 4},
         "trainer": {"num_epochs": 1, "optimizer": {"type": "adam", "lr": 0.01}, "cuda_device": -1},
     }
     train_model(Params(config), str(folder / "run"))
     return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_classifier: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _train(tmp_path_factory.mktemp("pairs"), tiny_classifier(), tiny_classifier())
+
+
+def test_an_archive_whose_pairs_another_tokenizer_read(tiny_classifier: Any, tmp_path: Path) -> None:
+    other = str(tmp_path / "other")
+    shutil.copytree(tiny_classifier(), other)
+    tokenizer = AutoTokenizer.from_pretrained(other)
+    tokenizer.add_tokens(["unheard"])
+    tokenizer.save_pretrained(other)
+    run = _train(tmp_path, other, tiny_classifier())
+    with pytest.raises(
+        ConfigurationError, match=f"trained for another tokenizer: {other} read its pairs, the model is"
+    ):
+        CrossEncoderReranker(str(run), 2).score(QUERIES, TEXTS)
 
 
 @pytest.mark.parametrize("archive", ["", "model.tar.gz"])

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any, Iterable, List
 
@@ -20,6 +21,21 @@ def test_what_was_added_is_there_again(tmp_path: Path) -> None:
     cache.add(keys[2:3], np.array([2.0]))
     assert list(cache.read().values()) == [0.5, -1.0, 2.0]
     assert ScoreCache(tmp_path / "scores", {"model": 2}).read() == {}
+
+
+def test_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
+    children = []
+    for child in range(3):
+        process = os.fork()
+        if process == 0:
+            for number in range(100):
+                pairs = [(f"{child} {number}", str(n)) for n in range(50)]
+                ScoreCache(tmp_path, {}).add([pair_key(pair) for pair in pairs], np.arange(50))
+            os._exit(0)
+        children.append(process)
+    assert [os.waitpid(process, 0)[1] for process in children] == [0, 0, 0]
+    found = ScoreCache(tmp_path, {}).read()
+    assert len(found) == 3 * 100 * 50 and found[pair_key(("2 99", "49"))] == 49
 
 
 def test_the_texts_of_a_pair_do_not_run_together() -> None:

@@ -108,3 +108,19 @@ def test_a_terminal_that_somebody_closed_is_left_alone(tmp_path: Path) -> None:
     finally:
         logger.removeHandler(closed)
     assert (tmp_path / "log").read_text() == "printed\n"
+
+
+def test_a_library_that_comes_meanwhile_logs_to_the_terminal_afterwards(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """As sentence-transformers does, whose logger kept the closed log of the step that imported it."""
+    with recorded(tmp_path / "first"):
+        library = logging.getLogger("tests.a_library_of_the_first_step")
+        library.addHandler(logging.StreamHandler())
+        library.error("first")
+    with recorded(tmp_path / "second"):
+        library.error("second")
+    library.error("after")
+    library.handlers.clear()
+    assert [(tmp_path / name).read_text() for name in ("first", "second")] == ["first\n", "second\n"]
+    assert capsys.readouterr().err == "after\n"

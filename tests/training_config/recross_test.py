@@ -90,7 +90,7 @@ def test_published_settings(monkeypatch: pytest.MonkeyPatch, variables: Any) -> 
     config = Params.from_file(CONFIGS / "generalise.jsonnet").as_dict()
     assert (config["trainer"]["num_epochs"], config["trainer"]["optimizer"]["lr"]) == (5, 1e-5)
     assert config["dataset_reader"]["max_query_length"] == 386
-    for aggregator, neighbours in (("quota", 32), ("mean_score", 48), ("round_robin", 512)):
+    for aggregator, neighbours in (("quota", 512), ("mean_score", 48), ("round_robin", 512)):
         monkeypatch.setenv("AGGREGATOR", aggregator)
         config = Params.from_file(CONFIGS / "retrieve.jsonnet").as_dict()
         assert (config["queries"]["size"], config["neighbours"]) == (16, neighbours)
@@ -99,7 +99,32 @@ def test_published_settings(monkeypatch: pytest.MonkeyPatch, variables: Any) -> 
     monkeypatch.setenv("RERANKER", "roberta")
     config = Params.from_file(CONFIGS / "retrieve.jsonnet").as_dict()
     assert config["aggregator"]["size"] == 1024
-    assert config["reranker"] == {"type": "cross_encoder", "model": "roberta", "size": 512, "upsampling": 2}
+    reranker = {"type": "cross_encoder", "model": "roberta", "size": 512, "upsampling": 2, "aggregation": "mean"}
+    assert config["reranker"] == reranker
+    for name, value in {"MU": "4", "MAX_QUERIES": "8", "AGGREGATION": "max", "CACHE_PATH": "scores"}.items():
+        monkeypatch.setenv(name, value)
+    changed = {"upsampling": 4, "max_queries": 8, "aggregation": "max", "cache": "scores"}
+    assert Params.from_file(CONFIGS / "retrieve.jsonnet").as_dict()["reranker"] == {**reranker, **changed}
+
+
+def test_the_published_models_begin_with_a_further_token(monkeypatch: pytest.MonkeyPatch, variables: Any) -> None:
+    monkeypatch.delenv("EXTRA_BOS")
+    for name, expected in (("yuchenlin/BART0pp", True), ("facebook/bart-large", False)):
+        variables(MODEL_NAME=name)
+        monkeypatch.delenv("EXTRA_BOS")
+        configs = [Params.from_file(CONFIGS / f"{one}.jsonnet").as_dict() for one in ("generalise", "mine_loss")]
+        assert (configs[0]["dataset_reader"]["extra_bos"], configs[1]["miner"]["extra_bos"]) == (expected, expected)
+        monkeypatch.setenv("EXTRA_BOS", "true")
+        assert Params.from_file(CONFIGS / "mine_loss.jsonnet").as_dict()["miner"]["extra_bos"]
+
+
+def test_few_queries_still_make_a_whole_quota(variables: Any, allennlp: Any, tmp_path: Path) -> None:
+    """Two queries of the 16 that were asked for: each gives half of the rows."""
+    (tmp_path / "few.jsonl").write_text("".join((tmp_path / "queries.jsonl").open().readlines()[:2]))
+    variables(ARM="bm25", AGGREGATOR="quota", QUERY_SIZE=16, SIZE=8, QUERY_PATH=tmp_path / "few.jsonl")
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 0 and "2 queries, where 16 were asked for" in result.stdout, result.stderr
+    assert len(_lines(tmp_path / "out" / "retrieved.jsonl")) > 2
 
 
 @pytest.mark.parametrize(
@@ -316,6 +341,28 @@ def test_without_retrieval_the_labelled_rows_remain(rounds: Any) -> None:
     alone = runs["cb none 0"]["tuned"].made_of["configuration"]
     assert alone["train_data_path"] == tuned["train_data_path"] and "weights_file" not in alone["model"]
     assert rounds(ARMS="none", MODE="mix")["cb none 0"]["tuned"].made_of["configuration"]["trainer"]["num_epochs"] == 5
+
+
+def test_vectors_that_are_there_are_used(rounds: Any) -> None:
+    runs = rounds(ARMS="none bart0 sbert", VECTORS_BART0="there")
+    stores = {
+        arm: runs[f"cb {arm} 0"]["rows"].made_of["configuration"]["retriever"]["vectors"] for arm in ("bart0", "sbert")
+    }
+    assert stores == {"bart0": "there", "sbert": "runs/vectors_sbert/all"} and "vectors_bart0" not in runs["cb bart0 0"]
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"ARMS": " "}, "ARMS is empty"),
+        ({"TARGETS": ""}, "TARGETS is empty"),
+        ({"ROUNDS": 0}, "ROUNDS is 0; at least one"),
+    ],
+)
+def test_no_rounds_at_all(changes: Any, message: str, rounds: Any) -> None:
+    with pytest.raises((ConfigurationError, RuntimeError), match=message):
+        rounds(**changes)
+    assert set(rounds(TARGETS=" cb  wic ", ARMS="none ", ROUNDS=1)) == {"cb none 0", "wic none 0"}
 
 
 def test_a_reranked_arm_needs_a_reranker(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@
 // MODEL_TYPE       seq2seq, causal_lm (seq2seq)
 // WEIGHTS_NAME     a state dict of that architecture to start from (best.th, .safetensors)
 // DELTA            a JSON block of a delta to train instead of all weights: '{"type": "lora"}'
-// EXTRA_BOS        true, as published, for BART alone: <s> <s> a text </s> (true without a MODEL_NAME, otherwise false)
+// EXTRA_BOS        true, as published, for BART alone: <s> <s> a text </s> (true of yuchenlin/BART0, otherwise false)
 // LOSS             sum over tokens, as published, or mean (sum)
 // LABEL_SMOOTHING  (0.1, as published)
 // GENERATE         true: answers are written; false: the most likely of a row's options (true)
@@ -33,7 +33,7 @@ local seed = env.integer('SEED', 42) + env.integer('ROUND', 0);
     model_name: model_name,
     max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
     max_answer_length: 64,
-    extra_bos: env.optional('EXTRA_BOS', if given('MODEL_NAME') then 'false' else 'true') == 'true',
+    extra_bos: (import 'extra_bos.libsonnet')(model_name),
     keep: ['id', 'task', 'template'],
   },
 

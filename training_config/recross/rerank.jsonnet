@@ -3,24 +3,14 @@
 // RETRIEVED_PATH  the directory of `allennlp retrieve`, which has kept SIZE x UPSAMPLING rows
 // RERANKER        a sequence classifier, or the directory of reranker.jsonnet's training
 // SIZE            rows to keep (512)
-// UPSAMPLING      1.5, 2, 3, ... (2)
+// UPSAMPLING      1.5, 2, 3, ... (2): mu
 // AGGREGATION     mean, max or softmax (mean)
 // MAX_QUERIES     the first so many queries (all)
 // CACHE_PATH      where to keep scores for another reranking with this reranker (nowhere)
 // ENGINE          in_process or ray
 local env = import '../common/env.libsonnet';
-local queries = env.integer('MAX_QUERIES', 0);
-local cache = env.optional('CACHE_PATH', '');
 {
   retrieved: env.required('RETRIEVED_PATH'),
-  reranker: {
-    type: 'cross_encoder',
-    model: env.required('RERANKER'),
-    size: env.integer('SIZE', 512),
-    upsampling: env.number('UPSAMPLING', '2'),
-    aggregation: env.optional('AGGREGATION', 'mean'),
-    [if queries > 0 then 'max_queries']: queries,
-    [if cache != '' then 'cache']: cache,
-  },
+  reranker: (import 'cross_encoder.libsonnet')(env.number('UPSAMPLING', '2')),
   engine: env.optional('ENGINE', 'in_process'),
 }

@@ -8,10 +8,11 @@
 // MODEL_NAME     the upstream model (yuchenlin/BART0); VBART_NAME, SBERT_NAME, BI_ENCODER the other arms' models; POOLING
 //                and LAYER of those that are BART (mean, -1)
 // SIZE           rows in all (512)
-// RERANKER       of arms with _rerank: a cross-encoder that chooses the rows among MU (2) times as many
+// RERANKER       of arms with _rerank: a cross-encoder that chooses the rows among MU (2) times as many; AGGREGATION,
+//                MAX_QUERIES and CACHE_PATH as in rerank.jsonnet
 // AGGREGATOR     round_robin (the default): queries in turns add the best that is not there yet, until there are SIZE;
-//                quota: SIZE / QUERY_SIZE of each, as published, less what two queries found; mean_score: the rows of the
-//                best mean score, of half as many again for each query
+//                quota: SIZE / (number of queries) of each, as published, less what two queries found; mean_score: the
+//                rows of the best mean score, of half as many again for each query, as far as they go
 // FIRST, SECOND  of two_stage: arms (bm25, bart0); CANDIDATES: rows that a query finds with the first (SIZE)
 // REMOVE_GROUPS  groups of data/recross_tasks.json to do without, with blanks between (none)
 // OWN_TASK       rows of the queries' own task: refuse (the default), drop or keep
@@ -28,7 +29,6 @@ local reranked = std.endsWith(env.optional('ARM', ''), '_rerank');
 local arm = std.strReplace(env.optional('ARM', 'bart0'), '_rerank', '');
 local upsampling = if reranked then env.number('MU', '2') else 1;
 local size = std.ceil(env.integer('SIZE', 512) * upsampling);
-local share = std.ceil(size / queries);
 local indexed = { [if given('INDEX_PATH') then 'index']: env.required('INDEX_PATH') };
 local search = env.optional('SEARCH', 'exact');
 local dense(name) =
@@ -70,14 +70,9 @@ local aggregator = if arm == 'random' then 'round_robin' else env.optional('AGGR
     groups: (import '../../data/recross_tasks.json').groups,
     remove: std.split(env.required('REMOVE_GROUPS'), ' '),
   } else retriever,
-  neighbours: std.get({ quota: share, mean_score: std.ceil(1.5 * share) }, aggregator, size),
+  neighbours: if aggregator == 'mean_score' then std.ceil(1.5 * size / queries) else size,
   aggregator: { type: aggregator, size: size },
-  [if reranked then 'reranker']: {
-    type: 'cross_encoder',
-    model: env.required('RERANKER'),
-    size: env.integer('SIZE', 512),
-    upsampling: upsampling,
-  },
+  [if reranked then 'reranker']: (import 'cross_encoder.libsonnet')(upsampling),
   own_task: env.optional('OWN_TASK', 'refuse'),
   engine: env.optional('ENGINE', 'in_process'),
 }

@@ -12,9 +12,13 @@
 // MODE         as in generalise.jsonnet (unsupervised); of two_stage the first stage is a step of its own
 // METRICS      of the test, with spaces between (soft_exact_match exact_match)
 // INDEX_PATH   a folder for the indexes of the arms (none is kept)
+// VECTORS_BART0, VECTORS_SBERT, ...  those of an arm that are there already; the sweep makes the others
 // Others are those of retrieve.jsonnet (POOL_PATH, MODEL_NAME, SIZE, MU, ...) and generalise.jsonnet (EPOCHS, ...).
 local env = import '../common/env.libsonnet';
-local words(name, default) = std.split(env.optional(name, default), ' ');
+local words(name, default) =
+  local found = std.filter(function(word) word != '', std.split(env.optional(name, default), ' '));
+  if found != [] then found else error name + ' is empty; names with blanks between are needed';
+local rounds = env.integer('ROUNDS', 5);
 local arms = words('ARMS', 'none random bm25 bart0');
 local retrieved = [arm for arm in arms if arm != 'none'];
 local two_stage = env.optional('MODE', 'unsupervised') == 'two_stage';
@@ -24,7 +28,8 @@ local found_by(arm) =
   local first = std.strReplace(arm, '_rerank', '');
   if first == 'two_stage' then env.optional('FIRST', 'bm25') else first;
 local encoders = std.filter(
-  function(name) std.member(std.map(found_by, arms), name), std.objectFields(import 'encoders.libsonnet')
+  function(name) std.member(std.map(found_by, arms), name) && env.optional('VECTORS_' + std.asciiUpper(name), '') == '',
+  std.objectFields(import 'encoders.libsonnet')
 );
 local rows(path, settings) = {
   command: 'build-pool',
@@ -38,9 +43,9 @@ local training = {
 };
 {
   axes: {
-    TARGET: std.split(env.required('TARGETS'), ' '),
+    TARGET: words('TARGETS', env.required('TARGETS')),
     ARM: arms,
-    ROUND: std.range(0, env.integer('ROUNDS', 5) - 1),
+    ROUND: if rounds > 0 then std.range(0, rounds - 1) else error 'ROUNDS is %d; at least one is needed' % rounds,
   },
   steps: {
     test_rows: rows('TEST_PATH', { TARGET_SIZE: env.integer('TEST_SIZE', 0), SHOTS: 0 }) { axes: ['TARGET'] },

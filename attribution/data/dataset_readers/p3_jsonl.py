@@ -18,7 +18,7 @@ class P3JsonlReader(PromptedReader):
     be absent, empty or called `options`; other keys are ignored. A row without choices has its target as its only
     option. A target that is not among the choices is added to them, as published; a whole number is the place of a
     choice, as in the few-shot files of CaseHOLD (as published, none of their rows was read). `references`, where a row
-    has others than its target, become the example's details.
+    has others than its target, become the example's details; where they are empty, the target stands for them.
 
     Rows whose input or target is missing or not a string are skipped and counted in the log, as published; as queries,
     they are errors.
@@ -77,11 +77,23 @@ class P3JsonlReader(PromptedReader):
         if target not in options:
             self.counts["targets added to their choices"] += bool(options)
             options.append(target)
-        details = {**_references(row, target), **self._kept(row)} or _NO_DETAILS
+        details = {**self._references(row, target), **self._kept(row)} or _NO_DETAILS
         return PromptedExample(text, options, options.index(target), row.number, row.where, details)
 
     def _kept(self, row: Row) -> Dict[str, Any]:
         return {field: row.content[field] for field in self.keep if field in row.content}
+
+    def _references(self, row: Row, target: str) -> Dict[str, Any]:
+        """Always a dict: instances of one batch need the same fields."""
+        references = row.content.get("references")
+        if references is None or references == [target]:
+            return _NO_DETAILS
+        if references and not (isinstance(references, list) and all(isinstance(text, str) for text in references)):
+            raise RowError(row.where, "`references` is not a list of texts", f", but {references!r:.80}")
+        if not any(text.strip() for text in references or ()):
+            self.counts["rows with empty references, for which their target stands"] += 1
+            return _NO_DETAILS
+        return {"references": references}
 
 
 def _choices(row: Row) -> List[str]:
@@ -89,13 +101,3 @@ def _choices(row: Row) -> List[str]:
     if not isinstance(choices, list):
         raise RowError(row.where, "`answer_choices` is not a list", f", but {choices!r:.80}")
     return [str(choice).strip() for choice in choices]
-
-
-def _references(row: Row, target: str) -> Dict[str, Any]:
-    """Always a dict: instances of one batch need the same fields."""
-    references = row.content.get("references")
-    if not references or references == [target]:
-        return _NO_DETAILS
-    if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
-        raise RowError(row.where, "`references` is not a list of texts", f", but {references!r:.80}")
-    return {"references": references}

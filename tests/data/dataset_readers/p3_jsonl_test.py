@@ -84,6 +84,16 @@ def test_several_right_answers(row: Dict[str, Any], details: Any, write_jsonl: C
     assert example.details == details
 
 
+@pytest.mark.parametrize("references, empty", [([], 1), (["", " "], 1), ("", 1), (["", "true"], 0), (None, 0)])
+def test_empty_references_are_counted(references: Any, empty: int, write_jsonl: Any) -> None:
+    """The target stands for them: no answer could match nothing."""
+    reader = P3JsonlReader("unused")
+    path = write_jsonl("rows.jsonl", [{"input": "a", "target": "yes", "references": references}])
+    [example] = reader.examples(path)
+    assert example.details == ({} if empty or references is None else {"references": references})
+    assert reader.counts["rows with empty references, for which their target stands"] == empty
+
+
 def test_rows_with_several_right_answers_and_others_in_one_batch(tiny_model: Any, write_jsonl: Any) -> None:
     rows = [{"input": "a", "target": "yes"}, {"input": "a", "target": "yes", "references": ["yes", "true"]}]
     batch = Batch(P3JsonlReader(tiny_model("t5")).read(write_jsonl("rows.jsonl", rows)))

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from attribution.rerankers import CrossEncoderReranker
 from tests.mining.conftest import mixture
 
 ROOT = Path(__file__).parents[3]
@@ -36,3 +38,7 @@ def test_mine_train_and_mine_again(tiny_model: Any, tiny_classifier: Any, write_
         assert (tmp_path / "run" / f"reranker_{iteration}" / "model.tar.gz").is_file()
     manifest = json.loads((tmp_path / "run" / "tuples_1" / "manifest.json").read_text())
     assert manifest["configuration"]["miner"]["reranker"]["model"] == str(tmp_path / "run" / "reranker_0")
+    assert (tmp_path / "run" / "index" / "manifest.json").is_file()
+    # The last one does not need the one that it started from.
+    shutil.rmtree(tmp_path / "run" / "reranker_0")
+    assert CrossEncoderReranker(str(tmp_path / "run" / "reranker_1"), 1).score(["a cat"], ["a dog"]).shape == (1, 1)

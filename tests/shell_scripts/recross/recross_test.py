@@ -1,7 +1,10 @@
-"""The script as a user runs it, with a tiny model; and which commands it runs for each mode."""
+"""The script as a user runs it, with a tiny model; and which commands it runs."""
 
+import csv
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,106 +14,143 @@ import pytest
 
 from tests.conftest import ROWS
 
+pytest.importorskip("matplotlib")
+
 ROOT = Path(__file__).parents[3]
 SCRIPT = "shell_scripts/recross/recross.sh"
 
-# Instead of `allennlp`: a line for each command, with the variables that matter, and an archive where it would train.
+# Instead of `allennlp`: a line for each command, with the variables that matter, and what it would leave.
 STUB = """#!/usr/bin/env bash
-echo "$1 $(basename "$2") ARM=$ARM MODE=$MODE ROUND=$ROUND MODEL_NAME=$MODEL_NAME WEIGHTS_NAME=${WEIGHTS_NAME:-} \
-QUERY_PATH=${QUERY_PATH:-} RETRIEVED_PATH=${RETRIEVED_PATH:-} VECTORS_PATH=${VECTORS_PATH:-}" >> "$LOG"
-if [ "$1" = train ]; then mkdir -p "$4" && touch "$4/model.tar.gz"; fi
+while [ "$#" -gt 0 ]; do case $1 in -s) out=$2 ;; *.jsonnet) config=$1 ;; esac; all="${all:-$1}"; shift; done
+echo "$all $(basename "${config:-}") POOL_PATH=${POOL_PATH:-} MODEL_NAME=$MODEL_NAME RERANKER=${RERANKER:-} \
+SIZE=${SIZE:-} EPOCHS=${EPOCHS:-} TUPLES_PATH=${TUPLES_PATH:-} BI_ENCODER=${BI_ENCODER:-} \
+VECTORS=${VECTORS_PATH:-}${VECTORS_BART0:-} EXCLUDE_TASKS_OF=${EXCLUDE_TASKS_OF:-}" >> "$LOG"
+mkdir -p "$out"
+if [ "$all" = train ]; then touch "$out/model.tar.gz"; fi
 """
 
 
-def _rows(task: str, first: int) -> List[Dict[str, Any]]:
+def _rows(task: str, word: str) -> List[Dict[str, Any]]:
+    templates = ["one", "two"] * 12
     return [
         {**row, "input": f"{row['input']} {word}", "task": task, "template": template}
-        for row, word, template in zip(ROWS, ["red", "green", "blue", "cat"] * 6, ["one", "two"] * 12)
-    ][first : first + 8]
+        for row, template in zip(ROWS, templates)
+    ][:6]
 
 
-def test_one_round(tiny_model: Callable[[str], str], write_jsonl: Callable[..., str], tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "POOL_PATH": write_jsonl("pool.jsonl", _rows("app_reviews", 0)),
+def test_from_a_pool_to_a_page(tiny_model: Any, tiny_classifier: Any, write_jsonl: Any, tmp_path: Path) -> None:
+    for target, word in (("cb", "red"), ("wic", "blue")):
+        write_jsonl(f"{target}.jsonl", _rows(f"super_glue-{target}", word))
+        write_jsonl(f"{target}_test.jsonl", _rows(f"super_glue-{target}", f"the {word}"))
+    settings = {
+        "POOL_PATH": write_jsonl("pool.jsonl", _rows("imdb", "cat") + _rows("ag_news", "dog")),
         "UPSTREAM": tiny_model("bart"),
-        "ARM": "bm25",
-        "ROUNDS": "1",
-        "QUERY_SIZE": "3",
+        "RERANKER": tiny_classifier(),
+        "TARGETS": "cb wic",
+        "TARGET_PATH": f"{tmp_path}/{{TARGET}}.jsonl",
+        "TEST_PATH": f"{tmp_path}/{{TARGET}}_test.jsonl",
+        "ARMS": "none bart0_rerank",
+        "ROUNDS": "2",
+        "QUERY_SIZE": "2",
         "SIZE": "4",
-        "EXTRA_BOS": "true",
+        "NUM_BEAMS": "1",
     }
-    target, test = write_jsonl("target.jsonl", _rows("imdb", 8)), write_jsonl("test.jsonl", _rows("imdb", 16))
-    run = subprocess.run(
-        [SCRIPT, str(tmp_path / "out"), target, test], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
-    found = tmp_path / "out" / "round_0" / "bm25_unsupervised"
-    values = json.loads((found / "test.json").read_text())
-    assert {"soft_exact_match", "soft_exact_match/one", "soft_exact_match/two"} <= set(values)
-    predictions = [json.loads(line) for line in (found / "predictions.jsonl").read_text().splitlines()]
-    assert len({row["id"] for row in predictions}) == 8 and all("generated_text" in row for row in predictions)
-    assert (tmp_path / "out" / "round_0" / "rows_bm25" / "retrieved.jsonl").read_text().count("\n") == 4
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **settings}
+    script = [SCRIPT, str(tmp_path / "run")]
+    result = subprocess.run(script, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    rounds = tmp_path / "run" / "rounds"
+    with (rounds / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["TARGET"], row["ARM"], row["n"]) for row in rows] == [
+        (target, arm, "2") for arm in ("none", "bart0_rerank") for target in ("cb", "wic")
+    ]
+    place = "ARM=bart0_rerank,ROUND=1,TARGET=cb"
+    assert len((rounds / "rows" / place / "retrieved.jsonl").read_text().splitlines()) == 4
+    predictions = (rounds / "test" / place / "predictions.jsonl").read_text().splitlines()
+    assert len(predictions) == 6 and {"id", "generated_text"} <= json.loads(predictions[0]).keys()
+    page = (tmp_path / "run" / "report" / "index.html").read_text()
+    for title in (
+        "test.soft_exact_match: over ARM=none",
+        "test.soft_exact_match: over ROUND",
+        "test.soft_exact_match by group",
+        "Retrieved tasks, ARM=bart0_rerank",
+        "Retrieved rows of rows",
+    ):
+        assert title in page, title
+
+
+Commands = Callable[..., List[Dict[str, str]]]
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Callable[..., List[Dict[str, str]]]:
+def commands(tmp_path: Path) -> Commands:
+    """The script's commands: their name and configuration under `run`, and the variables that they saw."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "allennlp").write_text(STUB)
     (tmp_path / "bin" / "allennlp").chmod(0o755)
+    (tmp_path / "shell_scripts").symlink_to(ROOT / "shell_scripts")
 
-    def commands(**variables: str) -> List[Dict[str, str]]:
+    def run(**variables: str) -> List[Dict[str, str]]:
         (tmp_path / "log").unlink(missing_ok=True)
-        environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "LOG": str(tmp_path / "log"), "ROUNDS": "2"}
-        script = [SCRIPT, str(tmp_path / "out"), "target.jsonl", "test.jsonl"]
-        subprocess.run(script, cwd=ROOT, env={**environment, "POOL_PATH": "pool", **variables}, check=True)
-        lines = [line.split(" ") for line in (tmp_path / "log").read_text().splitlines()]
-        return [{"command": " ".join(line[:2]), **dict(word.split("=", 1) for word in line[2:])} for line in lines]
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "LOG": str(tmp_path / "log")}
+        settings = {
+            "MODEL_NAME": "bart",
+            "SIZE": "64",
+            "EPOCHS": "1",
+            "TARGETS": "cb wic",
+            "TEST_PATH": "{TARGET}.test",
+        }
+        subprocess.run([SCRIPT, "out"], cwd=tmp_path, env={**environment, **settings, **variables}, check=True)
+        seen = []
+        for line in (tmp_path / "log").read_text().splitlines():
+            names = re.split(r" (?=[A-Z_0-9]+=)", line)
+            seen.append({"run": names[0].strip(), **dict(name.split("=", 1) for name in names[1:])})
+        return seen
 
-    return commands
+    return run
 
 
-def test_rounds_of_a_dense_arm(log: Any, tmp_path: Path) -> None:
-    commands = log(UPSTREAM="bart0", ARM="bart0")
-    each = [
-        "build-pool target.jsonnet",
-        "retrieve retrieve.jsonnet",
-        "train generalise.jsonnet",
-        "evaluate model.tar.gz",
+def test_the_whole_chain(commands: Commands) -> None:
+    seen = commands(POOL_SOURCE="upstream.json", ARMS="none bart0_rerank", BOOTSTRAP="EPOCHS=5", ITERATIONS="2")
+    assert [one["run"] for one in seen] == [
+        "build-pool build_pool.jsonnet",
+        "train upstream.jsonnet",
+        "embed embed.jsonnet",
+        *("mine-tuples mine_loss.jsonnet", "train reranker.jsonnet") * 2,
+        "sweep rounds.jsonnet",
+        "report",
     ]
-    assert [one["command"] for one in commands] == ["build-pool target.jsonnet", "embed embed.jsonnet", *each, *each]
-    assert [one["ROUND"] for one in commands[2:]] == ["0"] * 4 + ["1"] * 4
-    assert {one["MODEL_NAME"] for one in commands} == {"bart0"}
-    assert {one["VECTORS_PATH"] for one in commands[2:]} == {f"{tmp_path}/out/vectors_bart0"}
-    queries = [one["QUERY_PATH"] for one in commands if one["command"].startswith("retrieve")]
-    assert queries == [f"{tmp_path}/out/round_{number}/queries/pool.jsonl" for number in range(2)]
+    assert seen[0]["EXCLUDE_TASKS_OF"] == "cb.test wic.test"
+    assert {one["POOL_PATH"] for one in seen[1:]} == {"out/pool/pool.jsonl"}
+    upstream, bootstrap, sweep = seen[1], seen[2:7], seen[7]
+    assert (upstream["MODEL_NAME"], sweep["MODEL_NAME"]) == ("bart", "out/upstream/transformer")
+    mined = [one["MODEL_NAME"] for one in bootstrap]
+    assert mined == [*["out/upstream/transformer"] * 2, "roberta-base", "out/upstream/transformer", "roberta-base"]
+    # The sweep's settings are not those of the bootstrap, and its vectors serve the sweep.
+    assert {(one["SIZE"], one["EPOCHS"]) for one in bootstrap} == {("", "5")}
+    assert {one["VECTORS"] for one in (*bootstrap, sweep)} == {"out/bootstrap/vectors"}
+    assert [one["RERANKER"] for one in bootstrap[1::2]] == ["", "out/bootstrap/reranker_0"]
+    assert (sweep["SIZE"], sweep["EPOCHS"], sweep["RERANKER"]) == ("64", "1", "out/bootstrap/reranker_1")
 
 
-def test_a_reranked_arm_has_the_vectors_of_its_encoder(log: Any, tmp_path: Path) -> None:
-    commands = log(UPSTREAM="bart0", ARM="bart0_rerank", ROUNDS="1")
-    arms = {one["command"]: one["ARM"] for one in commands}
-    assert arms["embed embed.jsonnet"] == "bart0" and arms["retrieve retrieve.jsonnet"] == "bart0_rerank"
-    assert commands[-1]["VECTORS_PATH"] == f"{tmp_path}/out/vectors_bart0"
-    assert "bart0_rerank" in commands[-1]["RETRIEVED_PATH"]
+def test_only_what_the_arms_need_is_made(commands: Commands) -> None:
+    last = ["sweep rounds.jsonnet", "report"]
+    given = {"POOL_PATH": "pool", "UPSTREAM": "bart0"}
+    seen = commands(ARMS="none bart0_rerank", RERANKER="mine", **given)
+    assert [one["run"] for one in seen] == last and seen[0]["RERANKER"] == "mine"
+    assert [one["run"] for one in commands(**given)] == last
+    seen = commands(ARMS="sbert_rerank", BOOTSTRAP="FIRST_MINER=groups", **given)
+    assert [one["run"] for one in seen] == ["mine-tuples mine_groups.jsonnet", "train reranker.jsonnet", *last]
+    seen = commands(ARMS="none bi_encoder", BOOTSTRAP="RETRIEVER=bm25", BI_ENCODER_SETTINGS="EPOCHS=3", **given)
+    mining = ["mine-tuples mine_loss.jsonnet", "train reranker.jsonnet"]
+    assert [one["run"] for one in seen] == [*mining, "train bi_encoder.jsonnet", *last]
+    assert seen[2]["TUPLES_PATH"] == "out/bootstrap/tuples_0/train.jsonl" and seen[2]["EPOCHS"] == "3"
+    assert seen[3]["BI_ENCODER"] == "out/bi_encoder" and seen[3]["EPOCHS"] == "1"
 
 
-def test_two_stages_start_from_the_first_one_of_their_own_round(log: Any, tmp_path: Path) -> None:
-    trained = [
-        one for one in log(ARM="random", MODE="two_stage", MODEL_NAME="bart") if one["command"].startswith("train")
-    ]
-    assert trained[0]["command"] == "train upstream.jsonnet" and trained[0]["MODEL_NAME"] == "bart"
-    assert [(one["ROUND"], one["MODE"]) for one in trained[1:]] == [
-        (number, mode) for number in "01" for mode in ("unsupervised", "two_stage")
-    ]
-    weights = [f"{tmp_path}/out/round_{number}/random_unsupervised/best.th" for number in range(2)]
-    assert [one["WEIGHTS_NAME"] for one in trained[1:]] == ["", weights[0], "", weights[1]]
-    assert {one["MODEL_NAME"] for one in trained[1:]} == {f"{tmp_path}/out/upstream/transformer"}
-    # What is there is not made again.
-    again = [one["command"] for one in log(ARM="random", MODE="two_stage", MODEL_NAME="bart")]
-    assert not any(command.startswith("train") for command in again)
-
-
-def test_none_retrieves_nothing(log: Any) -> None:
-    commands = {one["command"].split()[0] for one in log(UPSTREAM="bart0", ARM="none", MODE="none")}
-    assert commands == {"build-pool", "train", "evaluate"}
+def test_an_unknown_arm_stops_before_anything_is_made(commands: Commands, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        commands(POOL_SOURCE="upstream.json", ARMS="none bm52_rerank")
+    assert not (tmp_path / "log").exists()
