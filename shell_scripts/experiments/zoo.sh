@@ -26,4 +26,4 @@ for TASK in ${TASKS:-conll2003_ner conll2000_chunking conllx_pos}; do
   allennlp sweep $configs/compare_singles.jsonnet -s "$2/${TASK}_singles"
   pages+=("$2/$TASK" "$2/${TASK}_singles")
 done
-allennlp report "${pages[@]}" "$2/chosen" "$2/similarity" -s "$2/report"
+allennlp report "${pages[@]}" "$2/chosen" "$2/similarity" -s "$2/report" --force
