@@ -256,8 +256,8 @@ SPLITS = {"train": (0, 1, 2), "validation": (3,), "test": (4,)}
 
 def tagged_sentences(text: str) -> Iterator[List[Columns]]:
     for block in text.replace("\r", "").split("\n\n"):
-        rows: List[Columns] = [tuple(line.split()) for line in block.splitlines()]
-        words = [row for row in rows if len(row) == 4 and row[0] != "-DOCSTART-"]
+        rows = [tuple(line.split()) for line in block.splitlines()]
+        words: List[Columns] = [row for row in rows if len(row) == 4 and row[0] != "-DOCSTART-"]
         if words:
             yield words
 

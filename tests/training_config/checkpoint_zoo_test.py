@@ -68,13 +68,13 @@ def test_sets_and_singles_on_a_task(
     variables = {"ZOO": json.dumps(zoo), "TEXT_PATH": NER, "READER": "conll2003_ner", "DTYPE": "float32"}
     variables |= {"TASK": "conll2003_ner", "ENCODING": "BIO", "KS": "1 2", "ROUNDS": "2", "SEEDS": "0", "EPOCHS": "1"}
     variables |= {f"{split}_DATA_PATH": NER for split in ("TRAIN", "VALIDATION", "TEST")}
-    variables |= {"FEATURES": f"{tmp_path}/words/CHECKPOINT=*", "COVARIANCE_PATH": str(tmp_path / "kappa.npy")}
+    variables |= {"FEATURES": f"{tmp_path}/zoo/words/CHECKPOINT=*", "COVARIANCE_PATH": str(tmp_path / "kappa.npy")}
     variables |= {"NAMES_PATH": str(tmp_path / "names.txt"), "CHECKPOINTS": "bert gpt2 t5"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     np.save(tmp_path / "kappa.npy", np.array([[1, 0.9, 0.1], [0.9, 1, 0.1], [0.1, 0.1, 1]]))
     (tmp_path / "names.txt").write_text("bert\ngpt2\nt5\n")
-    assert allennlp("sweep", CONFIGS / "features.jsonnet", "-s", tmp_path).status == 0
+    assert allennlp("sweep", CONFIGS / "features.jsonnet", "-s", tmp_path / "zoo").status == 0
     monkeypatch.setattr(TransformerEncoder, "load", None)
     for config, axes in (("sets", ["K", "SELECTOR"]), ("singles", ["CHECKPOINT"])):
         result = allennlp("sweep", CONFIGS / f"compare_{config}.jsonnet", "-s", tmp_path / config)
