@@ -40,6 +40,7 @@ setup(
         "ray": ["ray>=2.40"],
         "sentence-transformers": ["sentence-transformers>=5"],
         "metrics": ["rouge-score>=0.1.2", "sacrebleu>=2.4"],
+        "images": ["pillow>=10"],
         "numba": ["numba>=0.60"],
         "plots": ["matplotlib>=3.8"],
         "dev": ["mypy>=1.13", "pytest>=8", "pytest-xdist>=3.6", "rank-bm25>=0.2", "ruff>=0.8"],

@@ -4,7 +4,6 @@
 
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Optional, Sequence
-from zipfile import BadZipFile
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
@@ -13,8 +12,8 @@ from allennlp.common.checks import ConfigurationError
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.artefacts import write_json
 from attribution.common.engines import Engine
-from attribution.common.rows import local_file
 from attribution.data.agent_split import AgentSplit, agent_split, of_classes
+from attribution.data.labelled_images import image_files, read_images
 from attribution.selection import CheckpointSelector, Covariance, MaxMutualInformation, RandomSelector, TopKOnTask
 from attribution.selection.image_agents import head_accuracy, train_agent
 from attribution.similarity import SimilarityMatrix
@@ -35,7 +34,8 @@ class CompareAgents(ArtefactJob):
     # Parameters
 
     images : `str`
-        A .npz with `images` (images, ...), numbers, and `labels` (images,), whole numbers.
+        A .npz with `images` (images, ...), numbers, and `labels` (images,), whole numbers; or a folder with a folder of
+        images for each class, all of one size.
     selector : `CheckpointSelector`, optional (default = `mmi` from the hub, as published)
     k : `int`, optional (default = `5`)
         Sets of 1 to k agents.
@@ -77,7 +77,8 @@ class CompareAgents(ArtefactJob):
             raise ConfigurationError(
                 f"k is {k}, from 1 to the {agents} agents; tasks is {tasks}, at least 2 are needed"
             )
-        self.images = local_file(images, ".npz ")
+        self.images = images
+        self.files = image_files(images)
         self.selector = selector or MaxMutualInformation(hub_start=True)
         self.k = k
         self.random_sets = random_sets
@@ -89,14 +90,15 @@ class CompareAgents(ArtefactJob):
 
     def inputs(self) -> List[Path]:
         """The images, and what the selector reads."""
-        return [self.images, *self.selector.inputs()]
+        return [*self.files, *self.selector.inputs()]
 
     def run(self, directory: Path, engine: Engine) -> str:
         """
         Writes `similarity.npz` and `accuracy.json`: of the selector, of peek and of each random set, for 1 to k agents,
         the `agents` and their `accuracy` on each task.
         """
-        images, labels = _load(self.images)
+        images, labels = read_images(self.images)
+        images = images.reshape(len(images), -1).astype(np.float32)
         split = agent_split(labels, **self.sizes, **self.counts, seed=self.seed)
         zoo = _Zoo(images, labels, split, self._features(images, labels, split))
         names = [f"agent{number:03d}" for number in range(len(split.agents))]
@@ -152,25 +154,6 @@ class _Zoo:
         train, test = (of_classes(rows, self.labels, classes) for rows in (self.split.shots, self.split.test))
         of_train, of_test = (np.hstack([self.features[agent][rows] for agent in agents]) for rows in (train, test))
         return head_accuracy(of_train, self.labels[train], of_test, self.labels[test])
-
-
-def _load(path: Path) -> List[np.ndarray]:
-    """Shapes: (images, pixels), (images,)"""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            images, labels = content["images"], content["labels"]
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile) as error:
-        raise ConfigurationError(f"images: {path} is no .npz with images and labels ({error})") from error
-    if labels.dtype.kind not in "iu" or labels.ndim != 1 or images.dtype.kind not in "iuf" or images.ndim < 2:
-        raise ConfigurationError(
-            f"images: {path} has images {images.dtype} of shape {images.shape} and labels {labels.dtype} of shape "
-            f"{labels.shape}; numbers of shape (images, ...) and whole numbers of shape (images,) are needed"
-        )
-    if len(images) != len(labels) or not len(labels):
-        raise ConfigurationError(f"images: {path} has {len(images)} images and {len(labels)} labels")
-    if not np.isfinite(images).all():
-        raise ConfigurationError(f"images: {path} has a value that is not a number")
-    return [images.reshape(len(images), -1).astype(np.float32), labels]
 
 
 @Subcommand.register("compare-agents")

@@ -10,8 +10,8 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.commands.delta_folders import delta_folders
 from attribution.common.artefacts import write_json
+from attribution.common.delta_folders import delta_folders
 from attribution.common.engines import Engine
 from attribution.common.figures import save_figure
 from attribution.common.rows import local_file

@@ -12,6 +12,7 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.commands.embed_images import ImageEmbedding
 from attribution.commands.embed_words import WordEmbedding
 from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
@@ -105,16 +106,17 @@ class _Encode:
 @Subcommand.register("embed")
 class Embed(ArtefactCommand):
     """
-    Stores the vectors of a pool's rows or, where the configuration has `words`, of a text's words: `allennlp embed
-    CONFIG -s DIR`. If it is stopped at any moment, the same command goes on after the last whole shard, and ends with
-    the same bytes.
+    Stores the vectors of a pool's rows or, where the configuration has `words` or `images`, of a text's words or of
+    images: `allennlp embed CONFIG -s DIR`. If it is stopped at any moment, the same command goes on after the last
+    whole shard, and ends with the same bytes.
 
     Registered as a `Subcommand` with name "embed".
     """
 
     job: Type[ArtefactJob] = Embedding
-    summary = "Encode a pool's rows, or a text's words, and store their vectors."
+    summary = "Encode a pool's rows, a text's words or images, and store their vectors."
 
     def make(self, params: Params, serialization_dir: str, force: bool = False, engine: Optional[str] = None) -> None:
-        self.job = WordEmbedding if "words" in params else Embedding
+        jobs: Dict[str, Type[ArtefactJob]] = {"words": WordEmbedding, "images": ImageEmbedding}
+        self.job = next((job for key, job in jobs.items() if key in params), Embedding)
         super().make(params, serialization_dir, force, engine)

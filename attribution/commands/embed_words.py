@@ -1,12 +1,13 @@
 """`allennlp embed` of words: the vectors that a checkpoint has for each word of a text."""
 
+import json
+from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.tqdm import Tqdm
 from allennlp.data import DatasetReader
 
 from attribution.commands.artefact_command import ArtefactJob
@@ -14,10 +15,10 @@ from attribution.common.artefacts import Identity, fingerprint
 from attribution.common.engines import Engine
 from attribution.common.rows import local_file
 from attribution.data.dataset_readers.probing.probe_text import ProbeTextReader
-from attribution.data.dataset_readers.probing.sentence_reader import SentenceReader
+from attribution.data.dataset_readers.probing.sentence_reader import Sentence, SentenceReader
 from attribution.encoders import Encoder, TransformerEncoder, vectors
-
-SENTENCES = "sentences.npy"
+from attribution.encoders.stored_words import SENTENCES
+from attribution.encoders.vectors import LABELS
 
 
 class Words(FromParams):
@@ -40,7 +41,9 @@ class Words(FromParams):
         if size is not None and size < 1:
             raise ConfigurationError(f"words.size is {size}; at least one sentence is needed")
         self.path = local_file(path, "text ")
-        self.sentences = [sentence.words for sentence in reader.sentences(path)][:size]
+        sentences = list(islice(reader.sentences(path), size))
+        self.sentences = [sentence.words for sentence in sentences]
+        self.labels = _labels(sentences)
         # Shape: (sentences + 1,)
         self.starts = np.cumsum([0, *map(len, self.sentences)])
         """The number of each sentence's first word among all; at the end the number of words."""
@@ -49,13 +52,23 @@ class Words(FromParams):
         return int(self.starts[-1])
 
 
+def _labels(sentences: Sequence[Sentence]) -> Optional[np.ndarray]:
+    """Of each word its number, or that of its class in alphabetical order; none if a word has none. Shape: (words,)"""
+    labels = [label for sentence in sentences for label in sentence.labels or [None]]
+    if None in labels:
+        return None
+    values = np.array(labels)
+    return values if isinstance(labels[0], float) else np.unique(values, return_inverse=True)[1]
+
+
 class WordEmbedding(ArtefactJob):
     """
     The configuration of `allennlp embed` where it has `words`.
 
-    Row numbers are those of the words, whatever the checkpoint: `sentences.npy` has the number of each sentence's first
-    word and, at the end, of all words. A word that the checkpoint does not read whole has a row of zeros, which
-    `allennlp similarity` leaves out for all checkpoints.
+    Row numbers are those of the words, whatever the checkpoint: `sentences.jsonl` has the words of each sentence, for
+    `linear_token_probe`, and `labels.npy`, where all words have one, their labels, for `log_me` and `h_score`. A word
+    that the checkpoint does not read whole has a row of zeros, which `allennlp similarity` leaves out for all
+    checkpoints.
 
     # Parameters
 
@@ -94,12 +107,12 @@ class WordEmbedding(ArtefactJob):
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes the shards that are not in `directory` yet."""
-        np.save(directory / SENTENCES, self.words.starts)
+        lines = (json.dumps(words, ensure_ascii=False) + "\n" for words in self.words.sentences)
+        (directory / SENTENCES).write_text("".join(lines), encoding="utf-8")
+        if self.words.labels is not None:
+            np.save(directory / LABELS, self.words.labels)
         every = vectors.shards(len(self.words), self.shard_rows)
-        missing = [shard for shard in every if not (directory / shard.file).is_file()]
-        encoded = engine.map(_Encode(self.encoder, self.dtype), map(self._part, missing))
-        for shard, values in Tqdm.tqdm(zip(missing, encoded), total=len(missing), desc="encoding words", unit="shard"):
-            vectors.write_shard(directory, shard, values)
+        vectors.write_missing(directory, every, engine, _Encode(self.encoder, self.dtype), self._part)
         unread = sum(int((~vectors.open_shard(directory / shard.file).any(axis=1)).sum()) for shard in every)
         cut = f", {unread} of them not read whole: zeros" if unread else ""
         return f"{len(self.words)} words of {len(self.words.sentences)} sentences{cut}"

@@ -8,7 +8,7 @@ from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
-from attribution.commands.delta_folders import matching
+from attribution.common.delta_folders import matching
 from attribution.data.dataset_readers import FewShotGymReader, PromptedReader
 from attribution.similarity import LabelledBatch, labelled_batches
 

@@ -2,13 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.tqdm import Tqdm
 
 from attribution.common.artefacts import Identity, first_difference, read_manifest
+from attribution.common.engines import Engine
 from attribution.encoders.encoder import Encoder
+from attribution.encoders.image import ImageEncoder
+
+LABELS = "labels.npy"
+"""Beside vectors of labelled rows: a number for each, its class or its value."""
 
 
 class Shard(NamedTuple):
@@ -108,13 +114,27 @@ def check_storage(dtype: str, shard_rows: int) -> None:
         raise ConfigurationError(f"shard_rows is {shard_rows}; at least one is needed")
 
 
-def source(pool: Identity, encoder: Encoder) -> Identity:
+def source(pool: Identity, encoder: Union[Encoder, ImageEncoder]) -> Identity:
     """What vectors are of: the part of their identity that has to agree before they are used."""
     return {"encoder": encoder.identity, "pool": pool}
 
 
 def shards(rows: int, shard_rows: int) -> List[Shard]:
     return [Shard(first, min(first + shard_rows, rows)) for first in range(0, rows, shard_rows)]
+
+
+def write_missing(
+    directory: Path,
+    every: Sequence[Shard],
+    engine: Engine,
+    encode: Callable[[Any], np.ndarray],
+    part: Callable[[Shard], Any],
+) -> None:
+    """Of these shards those that are not there yet: a worker encodes the part of the rows that a shard is of."""
+    missing = [shard for shard in every if not (directory / shard.file).is_file()]
+    encoded = engine.map(encode, map(part, missing))
+    for shard, values in Tqdm.tqdm(zip(missing, encoded), total=len(missing), desc="encoding", unit="shard"):
+        write_shard(directory, shard, values)
 
 
 def write_shard(directory: Path, shard: Shard, vectors: np.ndarray) -> None:

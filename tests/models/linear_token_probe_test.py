@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,8 +11,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, DatasetReader, Instance, Vocabulary
 from allennlp.models import Model, load_archive
 
-from attribution.encoders import WordEncoder
+from attribution.encoders import TransformerEncoder
 from tests.data.dataset_readers.probing.conftest import PROBING
+from tests.encoders.conftest import store_words
 
 CONFIG = Path(__file__).parents[2] / "training_config" / "checkpoint_zoo" / "probe.jsonnet"
 FILES = {path.stem: str(path) for path in PROBING.iterdir()}
@@ -28,21 +30,25 @@ def _batch(instances: List[Instance], vocab: Vocabulary) -> Dict[str, Any]:
 
 
 def _model(vocab: Vocabulary, folders: List[str], metric: Any = "accuracy", **settings: Any) -> Any:
-    checkpoints = [{"model_name": folder} for folder in folders]
+    checkpoints = [{"model_name": folder, "pooling": "last"} for folder in folders]
     params = Params({"type": "linear_token_probe", "checkpoints": checkpoints, "metric": metric, **settings})
     return Model.from_params(params, vocab=vocab)
+
+
+def _features(folder: str, sentences: List[List[str]]) -> np.ndarray:
+    return TransformerEncoder(folder, pooling="last").encode_words(sentences)
 
 
 def _counted(monkeypatch: pytest.MonkeyPatch) -> List[int]:
     """How many sentences go through a checkpoint, each time."""
     counts: List[int] = []
-    words = WordEncoder.words
+    encode = TransformerEncoder.encode_words
 
-    def count(self: WordEncoder, sentences: Any) -> Any:
+    def count(self: TransformerEncoder, sentences: Any) -> Any:
         counts.append(len(sentences))
-        return words(self, sentences)
+        return encode(self, sentences)
 
-    monkeypatch.setattr(WordEncoder, "words", count)
+    monkeypatch.setattr(TransformerEncoder, "encode_words", count)
     return counts
 
 
@@ -57,9 +63,9 @@ def test_a_tagger_over_two_checkpoints(tiny_model: Any) -> None:
     features, labels = [], []
     for instance in instances:
         words = instance["words"].metadata  # type: ignore[attr-defined]
-        features.append(torch.cat([WordEncoder(folder).words([words])[0] for folder in folders], 1))
+        features.append(np.hstack([_features(folder, [words]) for folder in folders]))
         labels += [vocab.get_token_index(label, "labels") for label in instance["labels"].labels]  # type: ignore
-    logits = model.head(torch.cat(features))
+    logits = model.head(torch.from_numpy(np.concatenate(features)))
     torch.testing.assert_close(output["logits"], logits, atol=1e-5, rtol=0)
     torch.testing.assert_close(output["loss"], F.cross_entropy(logits, torch.tensor(labels)))
     best = [vocab.get_token_from_index(index, "labels") for index in logits.argmax(1).tolist()]
@@ -103,7 +109,7 @@ def test_sentences_are_read_once_as_far_as_there_is_room(tiny_model: Any, monkey
     batch = _batch(instances, vocab)
     counts.clear()
     losses = [each(**batch)["loss"] for each in (model, model, without, without)]
-    assert counts == [len(instances), 0, len(instances), len(instances)]
+    assert counts == [len(instances)] * 3  # Once by the first, by the other each time.
     assert losses[0] == losses[1] == losses[3]
     losses[1].backward()
     assert model.head.weight.grad.abs().sum() > 0
@@ -122,7 +128,7 @@ def test_what_does_not_fit(tiny_model: Any) -> None:
     folders = [tiny_model("bert")]
     for settings, message in (
         ((empty, folders), "the vocabulary has no classes; labels that are numbers have the metric pearson"),
-        ((vocab, []), "checkpoints: none are named"),
+        ((vocab, []), "checkpoints, or else features, are needed"),
         ((vocab, ["/nowhere"]), "/nowhere"),
     ):
         with pytest.raises(ConfigurationError, match=message):
@@ -131,6 +137,26 @@ def test_what_does_not_fit(tiny_model: Any) -> None:
         _model(vocab, folders)(**_batch(numbers, empty))
     with pytest.raises(ConfigurationError, match="the task's labels are classes; pearson is for numbers"):
         _model(vocab, folders, "pearson")(**_batch(classes, vocab))
+
+
+def test_stored_features_are_those_of_the_checkpoints(tiny_model: Any, tmp_path: Path) -> None:
+    """Of a zoo the selected ones, in their order."""
+    instances = _instances("conll2000_chunking")
+    sentences = [instance["words"].metadata for instance in instances]  # type: ignore[attr-defined]
+    names = ["bert", "t5", "llama"]
+    for name in names:
+        store_words(tmp_path / f"CHECKPOINT={name}", sentences, _features(tiny_model(name), sentences))
+    (tmp_path / "selected.json").write_text(json.dumps({"names": ["t5", "bert"]}))
+    vocab = Vocabulary.from_instances(instances)
+    features = {"folders": f"{tmp_path}/CHECKPOINT=*", "names": str(tmp_path / "selected.json")}
+    stored = Model.from_params(Params({"type": "linear_token_probe", "features": features}), vocab=vocab).eval()
+    model = _model(vocab, [tiny_model("t5"), tiny_model("bert")]).eval()
+    model.load_state_dict(stored.state_dict())
+    batch = _batch(instances, vocab)
+    torch.testing.assert_close(stored(**batch)["logits"], model(**batch)["logits"], atol=1e-5, rtol=0)
+    other = DatasetReader.by_name("conll2000_chunking")().text_to_instance(["none", "such"])  # type: ignore
+    with pytest.raises(ConfigurationError, match="CHECKPOINT=t5: has no sentence 'none such'"):
+        stored(**_batch([other], vocab))
 
 
 @pytest.fixture
@@ -174,7 +200,11 @@ def test_the_best_epoch_on_validation_is_tested(probe: Any, tmp_path: Path) -> N
 def test_wrong_variables(probe: Any, tiny_model: Any) -> None:
     for task, variables, message in (
         ("pos", {"path": "x"}, "TASK is pos; it is one of conll2000_chunking, "),
-        ("semantic_tagging", {"POOLING": "max"}, "pooling 'max' is none of first, last, mean"),
+        (
+            "semantic_tagging",
+            {"POOLING": "middle"},
+            "pooling 'middle' is none of mean, weighted_mean, first, last, max",
+        ),
         ("conll2003_ner", {"POOLING": "last", "ENCODING": "BIOUL"}, "encoding 'BIOUL' is none of BIO, IOB1"),
         ("semantic_tagging", {"SELECT_ON": "dev"}, "dev"),
     ):

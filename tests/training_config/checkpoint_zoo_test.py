@@ -1,5 +1,6 @@
 """A zoo of tiny checkpoints, from a text to a selection."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 from allennlp.common import Params
 
-from attribution.encoders import Vectors
+from attribution.encoders import TransformerEncoder, Vectors
 from attribution.similarity import SimilarityMatrix, linear_cka
 from tests.conftest import WORDS
 
 CONFIGS = Path(__file__).parents[2] / "training_config" / "checkpoint_zoo"
+NER = str(Path(__file__).parents[1] / "fixtures" / "probing" / "conll2003_ner.txt")
 
 
 def test_the_published_34_in_their_order(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,3 +58,33 @@ def test_from_a_text_to_a_selection(
     np.testing.assert_allclose(matrix.scores, linear_cka(read), atol=1e-6)
     result = allennlp("select", CONFIGS / "select.jsonnet", "-s", tmp_path / "chosen")
     assert result.status == 0 and len(json.loads((tmp_path / "chosen" / "selected.json").read_text())["names"]) == 2
+
+
+def test_sets_and_singles_on_a_task(
+    tiny_model: Callable[[str], str], allennlp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Probes read what `embed` stored: no checkpoint is loaded again."""
+    zoo = {name: {"model_name": tiny_model(name)} for name in ("bert", "gpt2", "t5")}
+    variables = {"ZOO": json.dumps(zoo), "TEXT_PATH": NER, "READER": "conll2003_ner", "DTYPE": "float32"}
+    variables |= {"TASK": "conll2003_ner", "ENCODING": "BIO", "KS": "1 2", "ROUNDS": "2", "SEEDS": "0", "EPOCHS": "1"}
+    variables |= {f"{split}_DATA_PATH": NER for split in ("TRAIN", "VALIDATION", "TEST")}
+    variables |= {"FEATURES": f"{tmp_path}/zoo/words/CHECKPOINT=*", "COVARIANCE_PATH": str(tmp_path / "kappa.npy")}
+    variables |= {"NAMES_PATH": str(tmp_path / "names.txt"), "CHECKPOINTS": "bert gpt2 t5"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    np.save(tmp_path / "kappa.npy", np.array([[1, 0.9, 0.1], [0.9, 1, 0.1], [0.1, 0.1, 1]]))
+    (tmp_path / "names.txt").write_text("bert\ngpt2\nt5\n")
+    assert allennlp("sweep", CONFIGS / "features.jsonnet", "-s", tmp_path / "zoo").status == 0
+    monkeypatch.setattr(TransformerEncoder, "load", None)
+    for config, axes in (("sets", ["K", "SELECTOR"]), ("singles", ["CHECKPOINT"])):
+        result = allennlp("sweep", CONFIGS / f"compare_{config}.jsonnet", "-s", tmp_path / config)
+        assert result.status == 0, result.stderr
+        with (tmp_path / config / "results.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert all(float(row["probe.test_f1_mean"]) >= 0 for row in rows)
+        assert {tuple(row[axis] for axis in axes) for row in rows} == {
+            "sets": {(size, selector) for size in "12" for selector in ("mmi", "random")},
+            "singles": {(name,) for name in zoo},
+        }[config]
+    chosen = tmp_path / "sets" / "chosen" / "K=2,ROUND=1,SELECTOR=mmi" / "selected.json"
+    assert set(json.loads(chosen.read_text())["names"]) & {"t5"}

@@ -120,6 +120,8 @@ def environment(
         "TASKS": "T0",
         "METRIC": "accuracy",
         "MODELS": f"{tiny_model('bert')} {tiny_model('t5')}",
+        "FEATURES": "",
+        "CHECKPOINTS": "",
         "IMAGES_PATH": rows,
     }
     for name, value in variables.items():
@@ -129,7 +131,7 @@ def environment(
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.jsonnet")), ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_resolves(path: Path, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    if path.name == "probe.jsonnet":
+    if path.name in ("probe.jsonnet", "compare_sets.jsonnet", "compare_singles.jsonnet"):
         monkeypatch.setenv("TASK", "conllx_pos")
         monkeypatch.setenv("VALIDATION_DATA_PATH", environment["TRAIN_DATA_PATH"])
     assert Params.from_file(path).as_dict()

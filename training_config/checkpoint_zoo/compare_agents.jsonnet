@@ -1,7 +1,7 @@
 // Of small networks that know some classes of images each, a few for tasks of other classes: a selector, the best on
 // one task, and random sets.
 //
-// IMAGES_PATH    a .npz with images and labels (shell_scripts/checkpoint_zoo/digits.py writes one)
+// IMAGES_PATH    a .npz with images and labels (shell_scripts/checkpoint_zoo/digits.py writes one), or a folder CLASS/IMAGE
 // SELECTOR       mmi, entropy, hub or k_medoids (mmi)
 // HUB_START      of mmi and entropy: true, as published for images, or false (true)
 // K              sets of 1 to K agents (5)

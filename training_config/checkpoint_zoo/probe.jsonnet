@@ -1,14 +1,16 @@
 // A linear probe over the features of some checkpoints side by side, on a task of words.
 //
-// MODELS                hub ids or folders, with blanks between: what `allennlp select` chose
+// FEATURES              a pattern of folders of `allennlp embed` that have the words of all files: DIR/words/CHECKPOINT=*
+// SELECTED              the selected.json of `allennlp select`: these of them only (all)
+// MODELS                instead: hub ids or folders, with blanks between, whose features are worked out
 // TASK                  conll2000_chunking, conll2003_ner, conllx_pos, semantic_tagging, event_factuality,
 //                       constituency_ancestors or token_error_detection
 // TRAIN_DATA_PATH, VALIDATION_DATA_PATH, TEST_DATA_PATH   the task's files (the last may be left out)
 // SELECT_ON             the epoch that is best on it is taken: validation; or test, as published for images (validation)
 // ANCESTOR              of constituency_ancestors: parent, grandparent or great_grandparent (parent)
 // ENCODING              of conll2003_ner: BIO or IOB1 (IOB1)
-// POOLING               a word's pieces: first, last or mean (last)
-// LAYER                 0 is the embeddings (-1, the last)
+// POOLING               of MODELS: a word's pieces: first, last or mean (last)
+// LAYER                 of MODELS: 0 is the embeddings (-1, the last)
 // MAX_INSTANCES         train on so many of the first sentences (all)
 // EPOCHS                (40)
 // LEARNING_RATE         of Adam (1e-3)
@@ -19,19 +21,10 @@ local env = import '../common/env.libsonnet';
 local task = env.required('TASK');
 local test = env.optional('TEST_DATA_PATH', '');
 local max_instances = env.integer('MAX_INSTANCES', 0);
+local features = env.optional('FEATURES', '');
+local selected = env.optional('SELECTED', '');
 local select_on = env.optional('SELECT_ON', 'validation');
-local accuracy = { metric: { type: 'accuracy', at: [3] }, best: '+accuracy' };
-local tasks = {
-  conll2000_chunking: { metric: { type: 'span_f1' }, best: '+f1' },
-  conll2003_ner: { metric: { type: 'span_f1', encoding: env.optional('ENCODING', 'IOB1') }, best: '+f1' },
-  conllx_pos: accuracy,
-  semantic_tagging: accuracy,
-  constituency_ancestors: accuracy { reader: { ancestor: env.optional('ANCESTOR', 'parent') } },
-  event_factuality: { metric: { type: 'pearson' }, best: '+pearson' },
-  token_error_detection: { metric: { type: 'f1', label: 'i' }, best: '+f1' },
-};
-local settings = if std.objectHas(tasks, task) then { reader: {} } + tasks[task]
-else error 'TASK is %s; it is one of %s' % [task, std.join(', ', std.objectFields(tasks))];
+local settings = (import 'probe_tasks.libsonnet').settings(task);
 local reader = { type: task } + settings.reader;
 {
   dataset_reader: reader + (if max_instances > 0 then { max_instances: max_instances } else {}),
@@ -46,7 +39,11 @@ local reader = { type: task } + settings.reader;
   datasets_for_vocab_creation: ['train'],
   model: {
     type: 'linear_token_probe',
-    checkpoints: [
+    [if features != '' then 'features']: {
+      folders: features,
+      [if selected != '' then 'names']: selected,
+    },
+    [if features == '' then 'checkpoints']: [
       { model_name: name, pooling: env.optional('POOLING', 'last'), layer: env.integer('LAYER', -1) }
       for name in std.split(env.required('MODELS'), ' ')
       if name != ''

@@ -8,8 +8,10 @@
 // SEED, ROUND      of random: the seed (0), and which of its draws (0); no two are the same set
 // FIXED            of fixed: names with spaces between
 // SCORES           of top_k_on_task: a JSON object of each member's result on the task
-// FEATURES         of log_me and h_score: a folder of NAME.npy, each the features of a labelled task's rows
-// LABELS           of the same: a .npy of those rows' labels, whole numbers if they are classes
+// FEATURES         of log_me and h_score: a folder of NAME.npy, each the features of a labelled task's rows; or a pattern
+//                  of folders of `allennlp embed`: 'DIR/words/CHECKPOINT=*'
+// LABELS           of the same: a .npy of those rows' labels, whole numbers if they are classes (the labels.npy of such a
+//                  folder)
 // PART             of similarities by block or layer: this one, from 0 (their mean)
 // NORMALIZE        true: of similarities that are not symmetric, or have other than ones on the diagonal, the mean of both
 //                  directions of each pair, divided by the roots of the diagonal (false)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.commands.delta_folders import delta_folders
+from attribution.common.delta_folders import delta_folders
 
 
 def test_names_are_what_the_asterisks_stand_for(tmp_path: Path) -> None:

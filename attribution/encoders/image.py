@@ -1,0 +1,72 @@
+"""Pooled features of images."""
+
+from typing import Any, Dict, Optional
+
+import numpy as np
+import torch
+from allennlp.common import FromParams
+from allennlp.common.checks import ConfigurationError
+
+from attribution.common.pretrained import model_identity
+
+
+class ImageEncoder(FromParams):
+    """
+    The last layer of an image model (ResNet, ViT, ...), averaged over places: of a convolutional network its pooled
+    features, by which Huang, Qiu and Church (NeurIPS 2021) compare networks.
+
+    # Parameters
+
+    model_name : `str`
+        A hub id or a local folder of an image model; its `preprocessor_config.json` says what is done to images.
+    batch_size : `int`, optional (default = `32`)
+        Images a pass. Changes speed and memory only.
+    """
+
+    def __init__(self, model_name: str, batch_size: int = 32) -> None:
+        if batch_size < 1:
+            raise ConfigurationError(f"encoder: batch_size is {batch_size}; at least one is needed")
+        self.model_name = model_name
+        self.batch_size = batch_size
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model: Optional[Any] = None
+        self._processor: Any = None
+
+    @property
+    def identity(self) -> Dict[str, Any]:
+        """What an image's vector depends on, as plain JSON."""
+        return {"type": "image", "model": model_identity(self.model_name)}
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, "_model": None, "_processor": None}
+
+    @torch.inference_mode()
+    def encode_images(self, images: np.ndarray) -> np.ndarray:
+        """
+        Shapes: (images, height, width, 3), uint8, or without the last where they are grey -> (images, dimension),
+        float32
+        """
+        self._load()
+        assert self._model is not None
+        colours = np.repeat(images[..., None], 3, axis=3) if images.ndim == 3 else images
+        vectors = []
+        for start in range(0, len(colours), self.batch_size):
+            inputs = self._processor(
+                images=list(colours[start : start + self.batch_size]),
+                return_tensors="pt",
+                input_data_format="channels_last",
+            )
+            states = self._model(pixel_values=inputs["pixel_values"].to(self.device)).last_hidden_state
+            # Of a transformer (batch, places, dimension), of a convolutional network (batch, dimension, height, width).
+            vectors.append((states.mean(1) if states.ndim == 3 else states.mean((2, 3))).float().cpu())
+        return torch.cat(vectors).numpy()
+
+    def _load(self) -> None:
+        from transformers import AutoImageProcessor, AutoModel
+
+        if self._model is None:
+            try:
+                self._processor = AutoImageProcessor.from_pretrained(self.model_name)
+                self._model = AutoModel.from_pretrained(self.model_name, dtype=torch.float32).to(self.device).eval()
+            except (OSError, ValueError, RuntimeError, ImportError) as error:
+                raise ConfigurationError(f"encoder {self.model_name}: cannot be loaded ({error})") from error

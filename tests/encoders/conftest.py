@@ -1,0 +1,32 @@
+import json
+from pathlib import Path
+from typing import Any, Dict, Sequence
+
+import numpy as np
+
+from attribution.common.artefacts import MANIFEST
+from attribution.encoders import vectors
+from attribution.encoders.stored_words import SENTENCES
+
+
+def store_words(folder: Path, sentences: Sequence[Sequence[str]], values: np.ndarray) -> Path:
+    """A folder as `allennlp embed` writes it of words."""
+    folder.mkdir(parents=True)
+    for shard in vectors.shards(len(values), 5):
+        vectors.write_shard(folder, shard, values[shard.first : shard.end])
+    identity = {"rows": len(values), "shard_rows": 5}
+    (folder / MANIFEST).write_text(json.dumps({"command": "embed", "identity": identity}))
+    (folder / SENTENCES).write_text("".join(json.dumps(words) + "\n" for words in sentences))
+    return folder
+
+
+def save_processor(folder: Path) -> None:
+    """What an image model of 8 x 8 pixels wants to have done to images."""
+    settings: Dict[str, Any] = {
+        "image_processor_type": "ViTImageProcessor",
+        "do_resize": False,
+        "size": {"height": 8, "width": 8},
+    }
+    settings |= {"do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True}
+    settings |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
