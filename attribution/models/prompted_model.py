@@ -285,7 +285,7 @@ class PromptedModel(Model):
         """As AllenNLP loads an archive. What its weights started from is not needed then, unless it is the base."""
         model = config.get("model", {})
         delta = model.get("delta")
-        if isinstance(delta, Params):
+        if isinstance(delta, Params) and delta.get("type") != "folder":
             delta.pop("weights", None)
         if not cls.leaves_base_out(model):
             for setting in ("checkpoint_for_initialization", "weights_file", "load_from_file"):

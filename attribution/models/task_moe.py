@@ -27,7 +27,8 @@ class TaskMoESeq2Seq(Seq2Seq):
     https://arxiv.org/abs/2205.12701). Where each row takes one expert alone, and no gradient is wanted for its weight,
     only that expert is run on it.
 
-    Rows need a `task` in their details, as `fewshot_gym` gives it, or the setting `task`.
+    Rows need a `task` in their details, as `fewshot_gym` gives it and `p3_jsonl` with `keep: ['task']`, or the setting
+    `task`.
 
     Registered as a `Model` with name "task_moe_seq2seq".
 
@@ -245,8 +246,8 @@ class TaskMoESeq2Seq(Seq2Seq):
         tasks = [(of_row or {}).get("task") for of_row in details or [None] * count]
         if not all(isinstance(name, str) for name in tasks):
             raise ConfigurationError(
-                "task_moe_seq2seq: a row does not say what its task is; read a few-shot folder with `fewshot_gym`, or "
-                "set `task` of the model"
+                "task_moe_seq2seq: a row does not say what its task is; read a few-shot folder with `fewshot_gym`, "
+                "prompted rows with `keep: ['task']`, or set `task` of the model"
             )
         return tasks  # type: ignore[return-value]
 

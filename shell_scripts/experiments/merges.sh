@@ -4,12 +4,7 @@
 # SHOT_SEEDS: samples of the gym (13; more of them extend what is there).
 set -euo pipefail
 configs=training_config/experiments
-python shell_scripts/experiments/small_bart.py "$1" "$2" "$3/bart"
-POOL_SOURCE=$2 allennlp build-pool $configs/base_pool.jsonnet -s "$3/base_pool"
-[ -f "$3/base/model.tar.gz" ] || MODEL_NAME=$3/bart TRAIN_DATA_PATH=$3/base_pool/pool.jsonl \
-  allennlp train $configs/base.jsonnet -s "$3/base" $([ -d "$3/base" ] && echo --recover)
-[ -d "$3/tasks" ] || python shell_scripts/experiments/split_tasks.py "$2" "$3/tasks"
-ROWS=$3/tasks allennlp build-gym $configs/gym.jsonnet -s "$3/gym"
+shell_scripts/experiments/base.sh "$1" "$2" "$3"
 export GYM=$3/gym ROWS=$3/tasks MODEL_NAME=$3/base/transformer CATEGORIES=$configs/categories.json
 export TASKS='rotten_tomatoes amazon_polarity yelp_review_full glue-qqp glue-mrpc paws_x-en ag_news dbpedia_14'
 export DELTA=lora TARGET_MODULES='q_proj v_proj' METRIC=accuracy LEARNING_RATE=0.002 RATES=0.002 INPUT_PREFIX=''

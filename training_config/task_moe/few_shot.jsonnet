@@ -1,26 +1,26 @@
-// A sweep: each task of a few-shot gym, unseen ones above all, is tuned from the plain model and from what each mixture
-// of experts makes of it (its route, squeezed); and the mixtures are tested on it as they are (zero-shot). The experts
-// are layers or feed-forward networks. `allennlp report DIR --rows TASK --columns INIT --baseline INIT=base`.
+// A sweep: each task of a few-shot gym, unseen ones above all, is tuned from what each mixture of experts makes of it
+// (its route, squeezed: a model or, of LoRA and adapter experts, a delta); and the mixtures are tested on it as they are
+// (zero-shot). `allennlp report DIR --rows TASK --columns INIT --baseline INIT=multi_task`.
 //
 // TASKS        names of tasks of the gym, with spaces between
 // MODELS       a folder with INIT/model.tar.gz for each mixture
-// INITS        base, learned (stage two) and baselines of stage_one.jsonnet (base learned uniform instance_random
-//              task_random)
+// INITS        names there: baselines by the SELECTOR of stage_one.jsonnet that they were trained with, others as one
+//              likes (multi_task base uniform instance_random task_random stage_one stage_two)
 // RATES, BATCH_SIZES  of which the best on development counts (0.00001 0.00002 0.00005, and 2 4 8)
 // SHOT_SEEDS   samples of the gym (13 21 42)
-// EXPERTS      argmax, average: what is squeezed of learned routes (argmax)
+// WAY          argmax, average: what is squeezed of learned routes (argmax)
 // UNSEEN_TASKS a table with vectors of tasks that the mixtures do not know
-// GYM, MODEL_NAME and others are those of tune.jsonnet (UPDATES, TASK_METRICS, ...).
+// GYM, MODEL_NAME, METRIC and others are those of tune.jsonnet (UPDATES, TASK_METRICS, ...).
 local env = import '../common/env.libsonnet';
 local words(name, default) = std.split(env.optional(name, default), ' ');
-local inits = words('INITS', 'base learned uniform instance_random task_random');
-local mixtures = std.filter(function(init) init != 'base', inits);
 local archive = env.required('MODELS') + '/{INIT}/model.tar.gz';
 local unseen = env.optional('UNSEEN_TASKS', '');
+local metric = env.optional('METRIC', 'fewshot_gym');
+local writes = metric == 'fewshot_gym';
 {
   axes: {
     TASK: std.split(env.required('TASKS'), ' '),
-    INIT: inits,
+    INIT: words('INITS', 'multi_task base uniform instance_random task_random stage_one stage_two'),
     LEARNING_RATE: words('RATES', '0.00001 0.00002 0.00005'),
     BATCH_SIZE: words('BATCH_SIZES', '2 4 8'),
     SHOT_SEED: words('SHOT_SEEDS', '13 21 42'),
@@ -30,7 +30,6 @@ local unseen = env.optional('UNSEEN_TASKS', '');
       command: 'squeeze',
       config: 'squeeze.jsonnet',
       axes: ['TASK', 'INIT'],
-      only: { INIT: mixtures },
       environment: { ARCHIVE: archive, SELECTOR: '{INIT}' },
     },
     tuned: {
@@ -49,14 +48,14 @@ local unseen = env.optional('UNSEEN_TASKS', '');
       archive: archive,
       input: env.required('GYM'),
       axes: ['TASK', 'INIT'],
-      only: { INIT: mixtures },
       overrides: {
         'validation_dataset_reader.task': '{TASK}',
         'validation_dataset_reader.task_split': null,
         'validation_dataset_reader.seeds': null,
         'validation_dataset_reader.split': 'test',
-        'model.generation': { num_beams: 4, max_new_tokens: 64 },
-        'model.metrics': [
+        [if !writes then 'validation_dataset_reader.options']: 'task',
+        [if writes then 'model.generation']: { num_beams: env.integer('BEAMS', 4), max_new_tokens: 64 },
+        [if writes then 'model.metrics']: [
           { type: 'fewshot_gym', task_metrics: env.optional('TASK_METRICS', 'data/few_shot_gym.json') },
         ],
         [if unseen != '' then 'model.unseen_tasks']: unseen,
@@ -65,6 +64,6 @@ local unseen = env.optional('UNSEEN_TASKS', '');
   },
   repeat: ['SHOT_SEED'],
   choose: ['LEARNING_RATE', 'BATCH_SIZE'],
-  development: 'tuned.best_validation_fewshot_gym',
-  metrics: ['test.fewshot_gym', 'zero_shot.fewshot_gym'],
+  development: 'tuned.best_validation_' + metric,
+  metrics: ['test.' + metric, 'zero_shot.' + metric],
 }

@@ -20,5 +20,5 @@ common {
       temperature: { start: 300.0, floor: 1.0, rate: common.number('RATE', '0.0001') },
     },
   },
-  trainer+: { callbacks+: ['save_routes'] },
+  trainer+: if self.updates == 0 then {} else { callbacks+: ['save_routes'] },
 }

@@ -44,3 +44,19 @@ def delta_from_folder(
         return DeltaModule.from_params(Params(settings))
     except (ConfigurationError, TypeError) as error:
         raise ConfigurationError(f"{folder}: {error}") from error
+
+
+@DeltaModule.register("folder", constructor="read")
+class FolderDelta(DeltaModule):
+    """
+    The delta in a folder, of whatever method and size it is. Archives of what was trained from it need the folder.
+
+    Registered as a `DeltaModule` with name "folder".
+
+    Parameters are those of `DeltaModule`; `weights` must be there.
+    """
+
+    @classmethod
+    def read(cls, weights: str, allow_pickle: bool = False, check_base_model: bool = True) -> DeltaModule:
+        """A module of the method."""
+        return delta_from_folder(weights, allow_pickle, check_base_model)

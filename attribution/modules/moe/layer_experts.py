@@ -15,10 +15,10 @@ from allennlp.common.checks import ConfigurationError
 from transformers import EncoderDecoderCache
 from transformers.cache_utils import DynamicLayer
 
-from attribution.modules.moe.routes import LayerRoute, RoutedModule, RouteHolder, RowGroup, in_order, row_groups
+from attribution.modules.moe.routes import LayerRoute, RoutedModule, RouteHolder, RowGroups
 
 Part = Callable[[torch.Tensor], torch.Tensor]
-Join = Callable[[List[torch.Tensor]], torch.Tensor]
+Join = Callable[[List[Any]], Any]
 
 
 class LayerExperts(RoutedModule):
@@ -55,13 +55,12 @@ class LayerExperts(RoutedModule):
         if len(route.active) == 1:
             return self.experts[route.active[0]](states, *args, **kwargs)
         entries = _CacheEntries(kwargs.get("past_key_values"), self._cache_layer)
-        if route.chosen is None:
+        if route.groups is None:
             outputs = self._mixture(route, entries, states, *args, **kwargs)
+        elif len(route.groups.experts) == 1:
+            return self.experts[route.groups.experts[0]](states, *args, **kwargs)
         else:
-            groups = row_groups(route.chosen, route.active)
-            if len(groups) == 1:
-                return self.experts[groups[0].expert](states, *args, **kwargs)
-            outputs = self._row_by_row(groups, len(route.chosen), entries, states, *args, **kwargs)
+            outputs = self._row_by_row(route.groups, entries, states, *args, **kwargs)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _mixture(self, route: LayerRoute, entries: "_CacheEntries", *args: Any, **kwargs: Any) -> List[Any]:
@@ -72,30 +71,24 @@ class LayerExperts(RoutedModule):
                 states, *others = _listed(self.experts[expert](*args, **kwargs))
             weighted = self.row_weights(states, expert) * states
             mixed = weighted if mixed is None else mixed + weighted
-        entries.join(lambda parts: torch.cat(parts, dim=1))
+        entries.join(_side_by_side)
         return [mixed, *others]
 
     def _row_by_row(
-        self,
-        groups: List[RowGroup],
-        batch: int,
-        entries: "_CacheEntries",
-        states: torch.Tensor,
-        *args: Any,
-        **kwargs: Any,
+        self, groups: RowGroups, entries: "_CacheEntries", states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> List[Any]:
         """Each expert on its own rows."""
         found = []
-        for group in groups:
-            mine = _RowsOf(group, batch)
-            beside = _RowsOf(group, batch, unread=entries.cross_is_known)
+        for place, expert in enumerate(groups.experts):
+            mine = _RowsOf(groups, place)
+            beside = _RowsOf(groups, place, unread=entries.cross_is_known)
             with entries.turn(mine):
-                output = self.experts[group.expert](
+                output = self.experts[expert](
                     mine(states), *map(beside, args), **{name: beside(value) for name, value in kwargs.items()}
                 )
             found.append(_listed(output))
-        entries.join(lambda parts: _in_order(parts, groups, batch))
-        return [_in_order(list(pieces), groups, batch) for pieces in zip(*found)]
+        entries.join(partial(_Apart, groups))
+        return [_in_order(pieces, groups) for pieces in zip(*found)]
 
 
 class _RowsOf:
@@ -104,21 +97,23 @@ class _RowsOf:
 
     # Parameters
 
+    place : `int`
+        Which of the groups.
     unread : `bool`, optional (default = `False`)
         Whether an encoder's states are there for their shape alone, their keys and values being in the cache.
     """
 
-    def __init__(self, group: RowGroup, batch: int, unread: bool = False) -> None:
-        self.group = group
-        self.batch = batch
+    def __init__(self, groups: RowGroups, place: int, unread: bool = False) -> None:
+        self.groups = groups
+        self.place = place
         self.unread = unread
 
     def __call__(self, value: Any) -> Any:
-        if not isinstance(value, torch.Tensor) or value.dim() < 3 or len(value) < self.batch:
+        if not isinstance(value, torch.Tensor) or value.dim() < 3 or len(value) < len(self.groups.chosen):
             return value
         if self.unread and value.dim() == 3:
-            return value[: len(self.group.prompts) * (len(value) // self.batch)]
-        return value.index_select(0, self.group.places(len(value), self.batch))
+            return value[: self.groups.sizes(len(value))[self.place]]
+        return value.index_select(0, self.groups.places(len(value))[self.place])
 
 
 class _CacheEntries:
@@ -176,7 +171,7 @@ class _CacheEntry:
 
     def __init__(self, layers: List[Any], number: int, grows: bool) -> None:
         layers.extend(DynamicLayer() for _ in range(number + 1 - len(layers)))
-        if type(layers[number]) is not DynamicLayer:
+        if type(layers[number]) not in (DynamicLayer, _Apart):
             raise ConfigurationError(
                 f"experts need a cache that grows, not a {type(layers[number]).__name__}; leave `cache_implementation` "
                 "out of `generation`"
@@ -188,8 +183,7 @@ class _CacheEntry:
         self.parts: List[Any] = []
 
     def show(self, part: Part) -> None:
-        empty = not self.whole.get_seq_length()
-        self.layers[self.number] = DynamicLayer() if empty else _filled(part(self.whole.keys), part(self.whole.values))
+        self.layers[self.number] = self._part(part)
 
     def keep(self) -> None:
         self.parts.append(self.layers[self.number])
@@ -197,8 +191,52 @@ class _CacheEntry:
     def join(self, join: Join) -> None:
         self.layers[self.number] = self.whole
         if self.grows and all(part.get_seq_length() for part in self.parts):
-            keys, values = ([getattr(part, name) for part in self.parts] for name in ("keys", "values"))
-            self.layers[self.number] = _filled(join(keys), join(values))
+            self.layers[self.number] = join(self.parts)
+
+    def _part(self, part: Part) -> Any:
+        if not self.whole.get_seq_length():
+            return DynamicLayer()
+        if isinstance(self.whole, _Apart) and isinstance(part, _RowsOf) and self.whole.has_parts_of(part.groups):
+            return self.whole.parts[part.place]
+        return _filled(part(self.whole.keys), part(self.whole.values))
+
+
+class _Apart(DynamicLayer):
+    """
+    An entry as the parts of experts that have rows each, until somebody (a beam search) asks for the whole: rows are
+    not copied in each step.
+
+    # Parameters
+
+    parts : `List[Any]`
+        An entry for each group.
+    """
+
+    def __init__(self, groups: RowGroups, parts: List[Any]) -> None:
+        super().__init__()
+        self.groups = groups
+        self.parts = parts
+        self.dtype, self.device, self.is_initialized = parts[0].dtype, parts[0].device, True
+        del self.keys, self.values
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("keys", "values"):
+            raise AttributeError(name)
+        self.keys, self.values = (
+            self.groups.in_order([getattr(part, attribute) for part in self.parts]) for attribute in ("keys", "values")
+        )
+        self.parts = []
+        return getattr(self, name)
+
+    def has_parts_of(self, groups: RowGroups) -> bool:
+        return bool(self.parts) and groups is self.groups
+
+    def get_seq_length(self) -> int:
+        return self.parts[0].get_seq_length() if self.parts else super().get_seq_length()
+
+
+def _side_by_side(parts: List[Any]) -> DynamicLayer:
+    return _filled(*(torch.cat([getattr(part, name) for part in parts], dim=1) for name in ("keys", "values")))
 
 
 def _filled(keys: torch.Tensor, values: torch.Tensor) -> DynamicLayer:
@@ -216,11 +254,9 @@ def _listed(output: Any) -> List[Any]:
     return [output] if isinstance(output, torch.Tensor) else list(output)
 
 
-def _in_order(pieces: List[Any], groups: List[RowGroup], batch: int) -> Any:
+def _in_order(pieces: Sequence[Any], groups: RowGroups) -> Any:
     """Of position biases there may be one for all rows, or none."""
     if pieces[0] is None:
         return None
-    each = max(1, len(pieces[0]) // len(groups[0].prompts))
-    if any(len(piece) != each * len(group.prompts) for piece, group in zip(pieces, groups)):
-        return pieces[0]
-    return in_order(list(pieces), [group.places(each * batch, batch) for group in groups])
+    sizes = [len(piece) for piece in pieces]
+    return groups.in_order(pieces) if sizes == groups.sizes(sum(sizes)) else pieces[0]

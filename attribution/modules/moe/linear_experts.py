@@ -10,7 +10,7 @@ from typing import List
 
 import torch
 
-from attribution.modules.moe.routes import RoutedModule, RouteHolder, in_order, row_groups
+from attribution.modules.moe.routes import RoutedModule, RouteHolder
 
 
 class LinearExperts(RoutedModule):
@@ -44,12 +44,11 @@ class LinearExperts(RoutedModule):
         route = self.route
         if len(route.active) == 1:
             return self.experts[route.active[0]](states)
-        if route.chosen is not None:
-            batch = len(route.chosen)
-            groups = row_groups(route.chosen, route.active)
-            places = [group.places(len(states), batch) for group in groups]
-            pieces = [self.experts[group.expert](states[rows]) for group, rows in zip(groups, places)]
-            return in_order(pieces, places)
+        if route.groups is not None:
+            places = route.groups.places(len(states))
+            return route.groups.in_order(
+                [self.experts[expert](states[rows]) for expert, rows in zip(route.groups.experts, places)]
+            )
         if not self.closes:
             return torch.cat([self.experts[expert](states) for expert in route.active], dim=-1)
         apart = states.chunk(len(route.active), dim=-1)

@@ -1,10 +1,46 @@
 """Which experts the rows of a batch take, and how the modules inside a transformer come to know it."""
 
 from contextlib import contextmanager
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
+
+
+class RowGroups:
+    """
+    The rows of a batch, by the one expert that each takes.
+
+    # Parameters
+
+    chosen : `torch.Tensor`
+        The expert of each prompt. Shape: (batch,)
+    """
+
+    def __init__(self, chosen: torch.Tensor) -> None:
+        self.chosen = chosen
+        self.experts: List[int] = chosen.unique().tolist()
+        self._prompts = [(chosen == expert).nonzero().squeeze(1) for expert in self.experts]
+        self._places = {len(chosen): self._prompts}
+        self._order: Dict[int, torch.Tensor] = {}
+
+    def sizes(self, rows: int) -> List[int]:
+        """How many of `rows` each group has."""
+        return [len(prompts) * (rows // len(self.chosen)) for prompts in self._prompts]
+
+    def places(self, rows: int) -> List[torch.Tensor]:
+        """Of each group, its places among `rows`: each prompt has as many beams or options, side by side."""
+        if rows not in self._places:
+            each = torch.arange(rows // len(self.chosen), device=self.chosen.device)
+            self._places[rows] = [(prompts.unsqueeze(1) * len(each) + each).flatten() for prompts in self._prompts]
+        return self._places[rows]
+
+    def in_order(self, pieces: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The rows of all groups, each in its place again."""
+        joined = torch.cat(list(pieces))
+        if len(joined) not in self._order:
+            self._order[len(joined)] = torch.cat(self.places(len(joined))).argsort()
+        return joined.index_select(0, self._order[len(joined)])
 
 
 class LayerRoute(NamedTuple):
@@ -14,12 +50,12 @@ class LayerRoute(NamedTuple):
     """Shape: (batch, experts)"""
     active: Tuple[int, ...]
     """The experts that some row of the batch needs."""
-    chosen: Optional[torch.Tensor]
-    """The one expert of each row, where all rows have one alone and no gradient is wanted. Shape: (batch,)"""
+    groups: Optional[RowGroups]
+    """The rows by their experts, where all rows have one alone and no gradient is wanted."""
 
     def take(self, rows: torch.Tensor) -> "LayerRoute":
         """Those of some rows. What is active stays so: their caches were made with it."""
-        return LayerRoute(self.weights[rows], self.active, None if self.chosen is None else self.chosen[rows])
+        return LayerRoute(self.weights[rows], self.active, self.groups and RowGroups(self.groups.chosen[rows]))
 
 
 def layer_routes(routes: torch.Tensor, dense: bool = False) -> List[LayerRoute]:
@@ -49,7 +85,7 @@ def layer_routes(routes: torch.Tensor, dense: bool = False) -> List[LayerRoute]:
         LayerRoute(
             routes[layer],
             tuple(range(count)) if everything else tuple(e for e in range(count) if needed[layer][e]),
-            chosen[layer] if sparse[layer] and not everything else None,
+            RowGroups(chosen[layer]) if sparse[layer] and not everything else None,
         )
         for layer in range(len(routes))
     ]
@@ -121,27 +157,3 @@ def _worst(routes: torch.Tensor) -> List[float]:
     rows = routes.flatten(0, 1)
     wrong = (rows.sum(-1) - 1).abs() + rows.clamp(max=0).abs().sum(-1)
     return [round(value, 4) for value in rows[wrong.nan_to_num(torch.inf).argmax()].tolist()]
-
-
-class RowGroup(NamedTuple):
-    """The rows of a batch that take the same expert."""
-
-    expert: int
-    prompts: torch.Tensor
-    """Their places among the prompts. Shape: (prompts of the group,)"""
-
-    def places(self, rows: int, batch: int) -> torch.Tensor:
-        """Their places among `rows`, where each of `batch` prompts has as many beams or options, side by side."""
-        each = rows // batch
-        return (self.prompts.unsqueeze(1) * each + torch.arange(each, device=self.prompts.device)).flatten()
-
-
-def row_groups(chosen: torch.Tensor, active: Tuple[int, ...]) -> List[RowGroup]:
-    """Those that are not empty."""
-    groups = [RowGroup(expert, (chosen == expert).nonzero().squeeze(1)) for expert in active]
-    return [group for group in groups if len(group.prompts)]
-
-
-def in_order(pieces: List[torch.Tensor], places: List[torch.Tensor]) -> torch.Tensor:
-    """The rows of all groups, each in its place again."""
-    return torch.cat(pieces).index_select(0, torch.cat(places).argsort())

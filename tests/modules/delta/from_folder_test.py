@@ -6,9 +6,11 @@ from typing import Any, Callable
 
 import pytest
 import torch
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.models.archival import load_archive
 
-from attribution.modules.delta import delta_from_folder
+from attribution.modules.delta import DeltaModule, delta_from_folder
 from tests.models.conftest import make_model
 from tests.modules.delta.delta_module_test import DELTAS, _model
 
@@ -53,3 +55,27 @@ def test_what_is_not_known(config: Any, message: str, tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(ConfigurationError, match=f"{tmp_path}: .*{message}"):
         delta_from_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["lora", "houlsby"])
+def test_a_model_goes_on_from_a_folder(
+    name: str, train_config: Any, allennlp: Any, tiny_model: Any, tmp_path: Path
+) -> None:
+    """Rank 2 or size 4, which the configuration does not say; and its archive, which holds what became of them."""
+    tuned = _model(tiny_model("bart"), DELTAS[name])
+    tuned.delta.save(tuned.transformer, tmp_path / "delta", tiny_model("bart"))
+    block = {"model.delta": {"type": "folder", "weights": str(tmp_path / "delta")}, "trainer.num_epochs": 1}
+    result = allennlp("train", train_config(block, model="bart"), "-s", tmp_path / "run")
+    assert result.status == 0, result.stderr
+    trained = torch.load(tmp_path / "run" / "best.th", weights_only=True)
+    loaded = load_archive(tmp_path / "run" / "model.tar.gz").model.state_dict()
+    before = tuned.state_dict()
+    assert before.keys() == trained.keys() == loaded.keys()
+    assert all(torch.equal(loaded[name], trained[name]) for name in trained)
+    moved = [(trained[name] - before[name]).abs().max().item() for name in trained]
+    assert 0 < max(moved) < 0.1
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="has no adapter_config.json; it is not the folder of a delta"):
+        DeltaModule.from_params(Params({"type": "folder", "weights": str(tmp_path)}))

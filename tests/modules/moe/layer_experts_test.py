@@ -1,12 +1,12 @@
 """Whole layers as experts: mixtures, single experts, and the cache."""
 
-from typing import Any
+from typing import Any, List
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.modules.moe.layer_experts import LayerExperts
+from attribution.modules.moe.layer_experts import LayerExperts, _Apart
 from attribution.modules.moe.routes import layer_routes
 from tests.modules.moe.conftest import IDS, ONE_HOT, ROUTES, SOFT, generate, logits, seen, vanilla, with_experts
 
@@ -57,6 +57,18 @@ def test_beams_are_those_of_each_prompt_by_itself(name: str, tiny_model: Any) ->
                 decoder_start_token_id=transformer.config.decoder_start_token_id,
             )[0]
         assert alone.tolist() == together[row, : len(alone)].tolist()
+
+
+def test_rows_are_copied_once_in_greedy_decoding(tiny_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each step its part of the cache is where an expert left it; a beam search puts them together."""
+    transformer, holder = with_experts(tiny_model("bart"), "layer")
+    joined: List[int] = []
+    whole = _Apart.__getattr__
+    monkeypatch.setattr(_Apart, "__getattr__", lambda self, name: (joined.append(1), whole(self, name))[1])
+    for beams in (1, 3):
+        holder.layers = layer_routes(ONE_HOT)
+        generate(transformer, num_beams=beams)
+        assert bool(joined) == (beams > 1)
 
 
 def test_only_the_chosen_expert_runs(tiny_model: Any) -> None:
