@@ -2,6 +2,7 @@
 `allennlp compare-agents`: of many small image networks a few for new tasks, chosen in different ways.
 """
 
+from math import comb
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Optional, Sequence
 
@@ -76,6 +77,11 @@ class CompareAgents(ArtefactJob):
         if not 1 <= k <= agents or tasks < 2:
             raise ConfigurationError(
                 f"k is {k}, from 1 to the {agents} agents; tasks is {tasks}, at least 2 are needed"
+            )
+        fewest = min(range(1, k + 1), key=lambda size: comb(agents, size))
+        if random_sets > comb(agents, fewest):
+            raise ConfigurationError(
+                f"random_sets is {random_sets}; of {agents} agents there are {comb(agents, fewest)} sets of {fewest}"
             )
         self.images = images
         self.files = image_files(images)

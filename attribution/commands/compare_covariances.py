@@ -3,7 +3,7 @@
 """
 
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
@@ -20,8 +20,11 @@ from attribution.selection import TOLERANCE, Covariance, correlation, kl_diverge
 
 MATRIX = "similarity.npz"
 
-Comparison = Dict[str, float]
-"""`kl` in nats, of the reference from the other; `correlation`."""
+Comparison = Dict[str, Optional[float]]
+"""
+`kl` in nats, of the reference from the other; `correlation`; `repaired`, the smallest eigenvalue, if it had to be
+raised.
+"""
 
 
 class CovarianceComparison(ArtefactJob):
@@ -64,14 +67,17 @@ class CovarianceComparison(ArtefactJob):
             for ending in ("png", "svg"):
                 save_figure(convergence_curve(sizes, nats, isotropic["kl"]), directory / f"convergence.{ending}")
         lines = [
-            f"{name}: KL {each['kl']:.4f} nats, correlation {each['correlation']:.4f}" for name, each in found.items()
+            f"{name}: KL {each['kl']:.4f} nats, correlation {each['correlation']:.4f}"
+            + ("" if each["repaired"] is None else f", its smallest eigenvalue {each['repaired']:.1e} raised")
+            for name, each in found.items()
         ]
         return "\n  ".join([f"{len(found)} compared; with independent members KL is {isotropic['kl']:.4f}", *lines])
 
 
 def _compare(whole: Covariance, other: Covariance, path: Path) -> Comparison:
     try:
-        return {"kl": kl_divergence(whole, other), "correlation": correlation(whole, other)}
+        nats = kl_divergence(whole, other)
+        return {"kl": nats, "correlation": correlation(whole, other), "repaired": other.repaired}
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 

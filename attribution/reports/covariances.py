@@ -35,25 +35,31 @@ class CovariancesSection(ReportSection):
     def blocks(self) -> Iterator[Block]:
         path = self.path / COMPARISONS
         content, _ = read_json_object(path)
-        kinds = ("kl", "correlation")
         try:
-            found: Dict[str, List[float]] = {
-                str(name): [float(each[kind]) for kind in kinds] for name, each in content["others"].items()
-            }
-            isotropic = [float(content["isotropic"][kind]) for kind in kinds]
+            found = {str(name): _numbers(each) for name, each in content["others"].items()}
+            isotropic = _numbers(content["isotropic"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigurationError(f"{path}: not what `allennlp compare-covariances` writes ({error!r})") from error
         divergence = "the KL divergence, in nats, from the Gaussian of the whole probe's covariance"
         if found and all(name.isdecimal() for name in found):
-            figure = convergence_curve([int(name) for name in found], [kl for kl, _ in found.values()], isotropic[0])
+            sizes, nats = [int(name) for name in found], [kl for kl, _, _ in found.values()]
             caption = f"Over the size of the probe {divergence}. Independent: of the identity. From {self.path}."
-            yield Plot("Convergence", caption, figure)
+            yield Plot("Convergence", caption, convergence_curve(sizes, nats, isotropic[0]))
         rows: List[List[Cell]] = [
-            [name, *(Number(value, form=".4f") for value in values)]
-            for name, values in [*found.items(), ("independent members", isotropic)]
+            [name, Number(kl, form=".4f"), Number(correlation, form=".4f"), Number(repaired, form=".1e")]
+            for name, (kl, correlation, repaired) in [*found.items(), ("independent members", isotropic)]
         ]
-        caption = f"Of each {divergence}, and the correlation with it. From {self.path}."
-        yield Table("Covariances", caption, ["covariance", "KL", "correlation"], rows)
+        caption = (
+            f"Of each {divergence}, and the correlation with it. Raised: the smallest eigenvalue, where it was too low "
+            f"for a covariance; the divergence is then as large as what it was raised to makes it. From {self.path}."
+        )
+        yield Table("Covariances", caption, ["covariance", "KL", "correlation", "raised"], rows)
+
+
+def _numbers(comparison: Dict[str, Any]) -> List[float]:
+    """The KL divergence, the correlation, and the eigenvalue that was raised, or NaN."""
+    kl, correlation, repaired = comparison["kl"], comparison["correlation"], comparison.get("repaired")
+    return [float(kl), float(correlation), np.nan if repaired is None else float(repaired)]
 
 
 def convergence_curve(sizes: Sequence[int], nats: Sequence[float], isotropic: float) -> Any:
@@ -72,4 +78,4 @@ def convergence_curve(sizes: Sequence[int], nats: Sequence[float], isotropic: fl
         Curve("probes of so many rows", x, np.array(nats)),
         Curve("independent members", x, np.full(len(x), isotropic)),
     ]
-    return curves({"": lines}, "rows of the probe", "KL divergence in nats", log_x=True)
+    return curves({"": lines}, "rows of the probe", "KL divergence in nats", log_x=True, log_y=True)

@@ -123,11 +123,16 @@ def paired_bars(names: Sequence[str], series: Mapping[str, Sequence[float]], lab
 
 
 def curves(
-    panels: Dict[str, List[Curve]], x_label: str, y_label: str, names: Sequence[str] = (), log_x: bool = False
+    panels: Dict[str, List[Curve]],
+    x_label: str,
+    y_label: str,
+    names: Sequence[str] = (),
+    log_x: bool = False,
+    log_y: bool = False,
 ) -> Any:
     """
     A small plot for each panel, whose lines have the same colours in all; `names` are those of the points. With `log_x`
-    the distance of two is that of their logarithms.
+    or `log_y` the distance of two is that of their logarithms, and what has none is not drawn.
     """
     across = min(len(panels), 4)
     down = -(-len(panels) // across)
@@ -158,6 +163,8 @@ def curves(
             axes.set_xticks([], minor=True)
         else:
             axes.xaxis.get_major_locator().set_params(integer=True)
+        if log_y:
+            axes.set_yscale("log", nonpositive="mask")
         _clear(axes)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()

@@ -13,15 +13,15 @@ def linear_cka(
     features: Sequence[Any],
     rows: Optional[Sequence[np.ndarray]] = None,
     centred: bool = True,
-    rows_at_once: int = 2048,
+    rows_at_once: int = 512,
     sets_at_once: int = 16,
 ) -> np.ndarray:
     """
     |X'Y|^2 / (|X'X| |Y'Y|), with Frobenius norms and columns of mean 0, for all pairs of feature sets X and Y
     (Kornblith et al., 2019, https://arxiv.org/abs/1905.00414, section 3). All pairs are of the same rows, so that the
     result is positive semi-definite. The cross-moments X'Y are summed over blocks of rows: of the features, which may
-    be memory-mapped, two blocks are in memory. Products of a block are in the features' precision (of half: single),
-    sums in double. Shape: (sets, sets)
+    be memory-mapped, one block each of `sets_at_once` sets and of another is in memory. Products of a block are in the
+    features' precision (of half: single), sums in double. Shape: (sets, sets)
 
     # Parameters
 
@@ -31,7 +31,7 @@ def linear_cka(
         For each set the numbers of its rows that are meant, see `common_rows`. By default all.
     centred : `bool`, optional (default = `True`)
         Without it the columns keep their means.
-    rows_at_once : `int`, optional (default = `2048`)
+    rows_at_once : `int`, optional (default = `512`)
         Rows of a block.
     sets_at_once : `int`, optional (default = `16`)
         The cross-moments of so many sets with so many others are in memory: of m sets each is read about m over this
@@ -47,8 +47,7 @@ def linear_cka(
     # Shape: (sets, sets)
     squares = np.empty((len(blocks), len(blocks)))
     for lefts, rights in combinations_with_replacement(groups, 2):
-        pairs = [(left, right) for left in lefts for right in rights if left <= right]
-        for (left, right), moment in _cross_moments(blocks, pairs).items():
+        for (left, right), moment in _cross_moments(blocks, lefts, rights).items():
             squares[left, right] = squares[right, left] = np.vdot(moment, moment)
     return normalized(squares)
 
@@ -83,14 +82,21 @@ def common_rows(keys: Sequence[np.ndarray]) -> List[np.ndarray]:
 
 
 def _cross_moments(
-    blocks: Sequence[FeatureBlocks], pairs: Sequence[Tuple[int, int]]
+    blocks: Sequence[FeatureBlocks], lefts: Sequence[int], rights: Sequence[int]
 ) -> Dict[Tuple[int, int], np.ndarray]:
-    """For each pair of sets X'Y. Shape of each: (width of X, width of Y)"""
-    moments = {(left, right): np.zeros((blocks[left].width, blocks[right].width)) for left, right in pairs}
+    """For each left set and each right one that is no earlier X'Y. Shape of each: (width of X, width of Y)"""
+    moments = {
+        (left, right): np.zeros((blocks[left].width, blocks[right].width))
+        for left in lefts
+        for right in rights
+        if left <= right
+    }
+    read: Dict[int, np.ndarray] = {}
     for block in blocks[0].slices:
-        current, values = -1, np.empty(0)
-        for left, right in pairs:
-            if left != current:
-                current, values = left, blocks[left][block]
-            moments[left, right] += values.T @ (values if left == right else blocks[right][block])
+        read.update((right, blocks[right][block]) for right in rights)
+        for left in lefts:
+            values = read[left] if left in read else blocks[left][block]
+            for right in rights:
+                if left <= right:
+                    moments[left, right] += values.T @ read[right]
     return moments

@@ -50,7 +50,9 @@ def test_what_does_not_fit(compare: Any, tmp_path: Path) -> None:
     for variables, message in (
         ({"IMAGES_PATH": "/nowhere.npz"}, "/nowhere.npz: no such file"),
         ({"K": "5"}, "k is 5, from 1 to the 4 agents"),
-        ({"K": "3", "AGENTS": "300"}, "300 different sets of 5 classes"),
+        ({"K": "4"}, "random_sets is 2; of 4 agents there are 1 sets of 4"),
+        ({"K": "3", "RANDOM_SETS": "5"}, "random_sets is 5; of 4 agents there are 4 sets of 1"),
+        ({"K": "3", "AGENTS": "300", "RANDOM_SETS": "2"}, "300 different sets of 5 classes"),
         ({"AGENTS": "4", "IMAGES_PATH": str(path)}, "other.npz is no .npz with images and labels"),
     ):
         path.write_text("no archive")

@@ -42,11 +42,25 @@ def test_the_curve_over_sizes(compare: Any, tmp_path: Path) -> None:
     found = json.loads((tmp_path / "out" / "comparisons.json").read_text())
     assert list(found["others"]) == ["30", "200", "1000"]
     whole, some = (Covariance(NAMES, _values(near)) for near in (0.5, 0.6))
-    assert found["others"]["200"] == {"kl": kl_divergence(whole, some), "correlation": correlation(whole, some)}
+    wanted = {"kl": kl_divergence(whole, some), "correlation": correlation(whole, some), "repaired": None}
+    assert found["others"]["200"] == wanted
     assert found["others"]["1000"]["kl"] == pytest.approx(0, abs=1e-12)
     assert found["isotropic"]["kl"] == pytest.approx(kl_divergence(whole, Covariance(NAMES, np.eye(3))))
     assert "200: KL" in result.stdout and (tmp_path / "out" / "convergence.png").is_file()
     assert b"independent members" in (tmp_path / "out" / "convergence.svg").read_bytes()
+
+
+def test_members_that_a_small_probe_cannot_tell_apart(compare: Any, tmp_path: Path) -> None:
+    """What the divergence then is the floor of eigenvalues alone decides: it is said."""
+    folder = tmp_path / "kappa" / "MAX_ROWS=30"
+    SimilarityMatrix(NAMES, NAMES, np.array([[1, 1, 0.1], [1, 1, 0.1], [0.1, 0.1, 1]]), True, "model").save(
+        folder / "similarity.npz"
+    )
+    result = compare()
+    assert result.status == 0, result.stderr
+    found = json.loads((tmp_path / "out" / "comparisons.json").read_text())["others"]
+    assert abs(found["30"]["repaired"]) < 1e-12 and found["30"]["kl"] > 1e6 and found["200"]["repaired"] is None
+    assert "30: KL " in result.stdout and result.stdout.count(" raised") == 1
 
 
 def test_of_other_members_and_no_covariances(compare: Any, tmp_path: Path) -> None:

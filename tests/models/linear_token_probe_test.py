@@ -197,6 +197,32 @@ def test_the_best_epoch_on_validation_is_tested(probe: Any, tmp_path: Path) -> N
     assert len(model.state_dict()) == 2 and model.vocab.get_vocab_size("labels") == 6
 
 
+def test_what_is_tested_is_the_best_epoch_and_not_the_last(probe: Any, tmp_path: Path) -> None:
+    """Validation and test ask for every label but the one that is learned: guesses are better than knowledge."""
+    words = ["good", "bad", "movie", "film", "cat", "dog"]
+    train, other = tmp_path / "train.tsv", tmp_path / "other.tsv"
+    train.write_text("".join(f"{word}\t{word.upper()}\n\n" for word in words))
+    pairs = [(word, label) for word in words for label in words if label != word]
+    other.write_text("".join(f"{word}\t{label.upper()}\n\n" for word, label in pairs))
+    settings = {"VALIDATION_DATA_PATH": str(other), "TEST_DATA_PATH": str(other), "LEARNING_RATE": "0.1"}
+    result = probe("semantic_tagging", str(train), EPOCHS="40", **settings)
+    assert result.status == 0, result.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["validation_accuracy"] == 0 and metrics["best_epoch"] < metrics["epoch"]
+    assert metrics["test_accuracy"] == metrics["best_validation_accuracy"] > 0
+
+
+def test_the_published_way_to_select_is_on_the_test_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"{split.upper()}_DATA_PATH": f"{split}.txt" for split in ("train", "validation", "test")}
+    for name, value in {**files, "TASK": "conllx_pos", "MODELS": "bert"}.items():
+        monkeypatch.setenv(name, value)
+    for select_on in ("validation", "test"):
+        monkeypatch.setenv("SELECT_ON", select_on)
+        params = Params.from_file(CONFIG).as_dict()
+        assert (params["validation_data_path"], params["test_data_path"]) == (f"{select_on}.txt", "test.txt")
+        assert params["evaluate_on_test"] and params["trainer"]["validation_metric"] == "+accuracy"
+
+
 def test_wrong_variables(probe: Any, tiny_model: Any) -> None:
     for task, variables, message in (
         ("pos", {"path": "x"}, "TASK is pos; it is one of conll2000_chunking, "),

@@ -30,6 +30,25 @@ def feature_sets(dtype: Any = np.float32, count: int = 5, rows: int = 150) -> Li
     return sets
 
 
+class _Counted:
+    """Features that count which rows are read."""
+
+    ndim = 2
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.shape, self.dtype = values.shape, values.dtype
+        self.rows_read = 0
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        read = self.values[rows]
+        self.rows_read += len(read)
+        return read
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("blocks", [{}, {"rows_at_once": 7, "sets_at_once": 2}, {"rows_at_once": 150}])
 def test_it_is_that_of_the_definition(dtype: Any, blocks: Any) -> None:
@@ -67,6 +86,14 @@ def test_features_may_be_on_the_disk(tmp_path: Path) -> None:
         np.save(tmp_path / f"{number}.npy", values)
         mapped.append(np.load(tmp_path / f"{number}.npy", mmap_mode="r"))
     np.testing.assert_array_equal(linear_cka(mapped, rows_at_once=40), linear_cka(sets, rows_at_once=40))
+
+
+def test_sets_are_not_read_again_for_each_other_set() -> None:
+    """Nine sets in threes: for the means, beside their own group, and beside or against the two others."""
+    sets = [_Counted(values) for values in feature_sets(count=9)]
+    alignment = linear_cka(sets, sets_at_once=3)
+    np.testing.assert_array_equal(alignment, linear_cka([each.values for each in sets], sets_at_once=3))
+    assert [each.rows_read // 150 for each in sets] == [1 + 3] * 9
 
 
 def test_all_pairs_are_of_the_rows_that_all_have() -> None:

@@ -12,6 +12,7 @@ from allennlp.common import Params
 
 from attribution.encoders import TransformerEncoder, Vectors
 from attribution.similarity import SimilarityMatrix, linear_cka
+from attribution.sweeps.grid import point_name
 from tests.conftest import WORDS
 
 CONFIGS = Path(__file__).parents[2] / "training_config" / "checkpoint_zoo"
@@ -58,6 +59,17 @@ def test_from_a_text_to_a_selection(
     np.testing.assert_allclose(matrix.scores, linear_cka(read), atol=1e-6)
     result = allennlp("select", CONFIGS / "select.jsonnet", "-s", tmp_path / "chosen")
     assert result.status == 0 and len(json.loads((tmp_path / "chosen" / "selected.json").read_text())["names"]) == 2
+
+
+def test_single_ones_that_are_called_by_hub_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep's folders have no slashes in their names."""
+    for name, value in {"TASK": "conllx_pos", "FEATURES": "words/CHECKPOINT=*", "CHECKPOINTS": "a/b c"}.items():
+        monkeypatch.setenv(name, value)
+    sweep = Params.from_file(CONFIGS / "compare_singles.jsonnet").as_dict()
+    assert [point_name({"CHECKPOINT": name}, ["CHECKPOINT"]) for name in ("a/b", "c")] == [
+        sweep["steps"]["probe"]["environment"]["FEATURES"].replace("words/", "").replace("{CHECKPOINT}", name)
+        for name in sweep["axes"]["CHECKPOINT"]
+    ]
 
 
 def test_sets_and_singles_on_a_task(

@@ -8,7 +8,8 @@ local env = import '../common/env.libsonnet';
 local metric = std.lstripChars((import 'probe_tasks.libsonnet').settings(env.required('TASK')).best, '+');
 {
   axes: {
-    CHECKPOINT: std.split(env.required('CHECKPOINTS'), ' '),
+    // As the folders are called: those of hub ids have no slash.
+    CHECKPOINT: std.split(std.strReplace(env.required('CHECKPOINTS'), '/', '%2F'), ' '),
     SEED: std.map(std.parseInt, std.split(env.optional('SEEDS', '0 1 2'), ' ')),
   },
   steps: {

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[3]
 # Instead of `allennlp`: a line for each command, with the variables that matter.
 STUB = """#!/bin/sh
 echo "$1 $(basename "$2") K=${K:-} TASK=${TASK:-} TEXT_PATH=${TEXT_PATH:-} READER=${READER:-}" \\
-  "TEST=${TEST_DATA_PATH:-}" >> "$LOG"
+  "TEST=${TEST_DATA_PATH:-}" "SIZES=$(echo ${SIZES:-} | tr ' ' ,)" BATCH=${BATCH_SIZE:-} >> "$LOG"
+[ "$1" != report ] || for section in "$@"; do echo "section $(basename -- "$section")" >> "$LOG"; done
 """
 # And of `python`: all is fetched already.
 PYTHON = f'#!/bin/sh\ncase $1 in *checkpoints.py) ;; *) exec {sys.executable} "$@" ;; esac\n'
@@ -30,17 +31,23 @@ def test_from_a_zoo_to_a_page(tmp_path: Path) -> None:
     command = ["shell_scripts/experiments/zoo.sh", str(tmp_path), str(tmp_path / "runs")]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+    tests = {task: f"{tmp_path}/tagging/{task}/test.txt" for task in ("conll2003_ner", "conllx_pos")}
+    sections = ["report", *(f"{task}{of}" for task in tests for of in ("", "_singles"))]
+    sections += ["chosen", "convergence", "similarity", "-s", "report", "--force"]
     assert _commands(log) == [
         {"command": "sweep features.jsonnet", "TEXT_PATH": f"{tmp_path}/probe.txt"},
         {"command": "similarity similarity.jsonnet"},
+        {"command": "sweep sizes.jsonnet", "SIZES": "100,200,500,1000,2000,4000"},
+        {"command": "compare-covariances compare_covariances.jsonnet"},
         {"command": "select select.jsonnet", "K": "2"},
         {"command": "sweep features.jsonnet", "TEXT_PATH": f"{tmp_path}/tagging/all.txt", "READER": "conll2003_ner"},
         *(
-            {"command": f"sweep {config}.jsonnet", "TASK": task, "TEST": f"{tmp_path}/tagging/{task}/test.txt"}
-            for task in ("conll2003_ner", "conllx_pos")
+            {"command": f"sweep {config}.jsonnet", "TASK": task, "TEST": test, "BATCH": "8"}
+            for task, test in tests.items()
             for config in ("compare_sets", "compare_singles")
         ),
-        {"command": "report conll2003_ner", "TASK": "conllx_pos", "TEST": f"{tmp_path}/tagging/conllx_pos/test.txt"},
+        {"command": "report conll2003_ner", "TASK": "conllx_pos", "TEST": tests["conllx_pos"], "BATCH": "8"},
+        *({"command": f"section {name}"} for name in sections),
     ]
 
 
@@ -48,6 +55,6 @@ def _commands(log: Path) -> List[Dict[str, str]]:
     found = []
     for line in log.read_text().splitlines():
         name, config, *variables = line.split()
-        settings = dict(variable.split("=") for variable in variables)
+        settings = dict(variable.split("=", 1) for variable in variables)
         found.append({"command": f"{name} {config}", **{key: value for key, value in settings.items() if value}})
     return found
