@@ -2,6 +2,7 @@
 `allennlp embed`: the vectors of a pool's rows, stored once so that retrieval need not encode again.
 """
 
+import argparse
 from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Type
@@ -10,6 +11,7 @@ import numpy as np
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.params import parse_overrides, with_overrides
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.embed_images import ImageEmbedding
@@ -107,14 +109,35 @@ class _Encode:
 class Embed(ArtefactCommand):
     """
     Stores the vectors of a pool's rows or, where the configuration has `words` or `images`, of a text's words or of
-    images: `allennlp embed CONFIG -s DIR`. If it is stopped at any moment, the same command goes on after the last
-    whole shard, and ends with the same bytes.
+    images: `allennlp embed CONFIG -s DIR`, or for words `allennlp embed --words TEXT --encoder MODEL -s DIR`. If it is
+    stopped at any moment, the same command goes on after the last whole shard, and ends with the same bytes.
 
     Registered as a `Subcommand` with name "embed".
     """
 
     job: Type[ArtefactJob] = Embedding
     summary = "Encode a pool's rows, a text's words or images, and store their vectors."
+
+    def add_arguments(self, subparser: argparse.ArgumentParser) -> None:
+        subparser.add_argument("param_path", type=str, nargs="?", help="the configuration (jsonnet); or else:")
+        subparser.add_argument("--words", type=str, help="a text, a sentence a line, whose words have vectors")
+        subparser.add_argument("--encoder", type=str, help="a model")
+        subparser.add_argument("--pooling", type=str, help="of a word's pieces: first, last (the default) or mean")
+
+    def params(self, args: argparse.Namespace) -> Params:
+        """By flags words are those of words.jsonnet, so that vectors of both are of the same rows."""
+        flags = [name for name in ("words", "encoder", "pooling") if getattr(args, name) is not None]
+        if args.param_path is not None:
+            if flags:
+                raise ConfigurationError(f"embed: --{flags[0]} beside a configuration; change that with -o")
+            return super().params(args)
+        if args.words is None or args.encoder is None:
+            raise ConfigurationError("embed: name a configuration, or --words and --encoder")
+        settings = {
+            "words": {"path": args.words, "reader": {"type": "probe_text", "min_words": 10}},
+            "encoder": {"type": "transformer", "model_name": args.encoder, "pooling": args.pooling or "last"},
+        }
+        return Params(with_overrides(settings, parse_overrides(args.overrides)))
 
     def make(self, params: Params, serialization_dir: str, force: bool = False, engine: Optional[str] = None) -> None:
         jobs: Dict[str, Type[ArtefactJob]] = {"words": WordEmbedding, "images": ImageEmbedding}

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -75,14 +75,23 @@ class Vectors:
         for _, path in self.shards():
             yield open_shard(path)
 
-    def take(self, numbers: np.ndarray) -> np.ndarray:
-        """The vectors of these rows, in their order. Shape: (rows, dimension), float32."""
-        first, _ = zip(*self.shards())
+    def take(self, numbers: np.ndarray, opened: Optional[Callable[[Path], np.ndarray]] = None) -> np.ndarray:
+        """
+        The vectors of these rows, in their order. Shape: (rows, dimension), float32.
+
+        # Parameters
+
+        numbers : `np.ndarray`
+        opened : `Callable[[Path], np.ndarray]`, optional
+            `open_shard`, by default, or one that keeps some shards open.
+        """
+        opened = opened or open_shard
+        first, paths = zip(*self.shards())
         inside = np.searchsorted(first, numbers, side="right") - 1
-        taken = np.empty((len(numbers), open_shard(self.shards()[0][1]).shape[1]), dtype=np.float32)
+        taken = np.empty((len(numbers), opened(paths[0]).shape[1]), dtype=np.float32)
         for shard in np.unique(inside):
             wanted = inside == shard
-            taken[wanted] = open_shard(self.shards()[shard][1])[numbers[wanted] - first[shard]]
+            taken[wanted] = opened(paths[shard])[numbers[wanted] - first[shard]]
         return taken
 
 

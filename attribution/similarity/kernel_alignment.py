@@ -1,7 +1,8 @@
 """How alike sets of vectors of the same rows are."""
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, List, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -13,6 +14,8 @@ from attribution.similarity.linear_cka import linear_cka
 from attribution.similarity.resident_model import ResidentModel
 from attribution.similarity.target_task import TargetTask
 from attribution.similarity.task_similarity import PartScores, Source, TaskSimilarity, check_choice
+
+_OPEN = 128  # Shards: one of each set whose blocks are multiplied with each other, and some.
 
 
 @TaskSimilarity.register("kernel_alignment")
@@ -91,8 +94,9 @@ class KernelAlignment(TaskSimilarity):
                     f"{folders[0]} and {folder} have vectors of different rows ({difference}); embed one file with both"
                 )
         rows = _common_rows(sets)[: self.max_rows]
+        opened = lru_cache(_OPEN)(open_shard)
         try:
-            return self._align([StoredFeatures(vectors) for vectors in sets], [rows] * len(sets))
+            return self._align([StoredFeatures(vectors, opened) for vectors in sets], [rows] * len(sets))
         except ConfigurationError as error:
             names = ", ".join(f"{folder} ({number})" for number, folder in enumerate(folders))
             raise ConfigurationError(f"{error}; these are {names}") from error
@@ -107,13 +111,22 @@ class KernelAlignment(TaskSimilarity):
 
 
 class StoredFeatures:
-    """Stored vectors, indexed as an array of them is."""
+    """
+    Stored vectors, indexed as an array of them is.
+
+    # Parameters
+
+    vectors : `Vectors`
+    opened : `Callable[[Path], np.ndarray]`, optional (default = `open_shard`)
+        Or one that keeps some shards open.
+    """
 
     ndim = 2
 
-    def __init__(self, vectors: Vectors) -> None:
+    def __init__(self, vectors: Vectors, opened: Callable[[Path], np.ndarray] = open_shard) -> None:
         self._vectors = vectors
-        first = open_shard(vectors.shards()[0][1])
+        self._opened = opened
+        first = opened(vectors.shards()[0][1])
         self.shape = (len(vectors), first.shape[1])
         self.dtype = first.dtype
 
@@ -121,7 +134,7 @@ class StoredFeatures:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        return self._vectors.take(np.arange(len(self))[rows])
+        return self._vectors.take(np.arange(len(self))[rows], self._opened)
 
 
 def _common_rows(sets: Sequence[Vectors]) -> np.ndarray:

@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, List
 
 import numpy as np
 import pytest
+from allennlp.common import Params
 
 from attribution.commands.embed_words import WordEmbedding, Words
 from attribution.common.engines import InProcessEngine, RayEngine
@@ -11,7 +12,8 @@ from attribution.data.dataset_readers.probing import Conll2003NerReader
 from attribution.encoders import TransformerEncoder, Vectors
 from tests.conftest import WORDS
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "probing"
+ROOT = Path(__file__).parents[2]
+FIXTURES = ROOT / "tests" / "fixtures" / "probing"
 # The longest have more words than the tiny encoder reads.
 SENTENCES = [[WORDS[(3 * line + place) % 40] for place in range(2 + 5 * line % 11)] for line in range(12)]
 
@@ -62,6 +64,29 @@ def test_a_row_for_each_word(config: Any, allennlp: Any, tiny_model: Any, tmp_pa
         allennlp("embed", config(words={**json.loads(Path(config()).read_text())["words"], "size": 3}), "-s",
                  tmp_path / "out").stderr
     )  # fmt: skip
+
+
+def test_flags_instead_of_a_configuration(
+    config: Any, allennlp: Any, tiny_model: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    text, model = tmp_path / "text.txt", tiny_model("bert")
+    text.write_text("".join(" ".join(words * 6) + "\n" for words in SENTENCES))
+    flags = ("--words", text, "--encoder", model, "-o", '{"dtype": "float32"}')
+    for pooling in ("last", "first"):
+        extra = () if pooling == "last" else ("--pooling", pooling)
+        assert allennlp("embed", *flags, *extra, "-s", tmp_path / pooling).status == 0
+        wanted = TransformerEncoder(model, pooling=pooling).encode_words([words * 6 for words in SENTENCES])
+        np.testing.assert_allclose(np.concatenate(list(Vectors(tmp_path / pooling).blocks())), wanted, atol=1e-5)
+    monkeypatch.setenv("CHECKPOINT", "gpt2")
+    monkeypatch.setenv("TEXT_PATH", str(text))
+    shipped = Params.from_file(ROOT / "training_config" / "checkpoint_zoo" / "words.jsonnet").as_dict()
+    assert Vectors(tmp_path / "last").identity["pool"]["words"] == {"reader": shipped["words"]["reader"]}
+    for wrong, message in (
+        ((config(), "--words", text), "embed: --words beside a configuration; change that with -o"),
+        (("--words", text), "embed: name a configuration, or --words and --encoder"),
+    ):
+        result = allennlp("embed", *wrong, "-s", tmp_path / "out")
+        assert result.status == 1 and message in result.stderr and "Traceback" not in result.stderr, result.stderr
 
 
 def test_it_goes_on_to_the_same_bytes_with_any_workers(

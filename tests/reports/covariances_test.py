@@ -27,7 +27,7 @@ def test_the_curve_over_sizes(tmp_path: Path) -> None:
     assert axes.lines[0].get_ydata().tolist() == [1, 0.5, 1 / 3]
     assert axes.lines[1].get_ydata().tolist() == [8.5] * 3
     assert [[str(cell) for cell in row] for row in table.rows] == [
-        ["100", "1.0000", "0.5000", "-2.0e-09"],
+        ["100", "1.0000", "0.5000", "−2.0e−09"],
         ["200", "0.5000", "0.5000", "–"],
         ["1000", "0.3333", "0.5000", "–"],
         ["independent members", "8.5000", "0.2500", "–"],

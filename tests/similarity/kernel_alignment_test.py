@@ -1,13 +1,13 @@
 import json
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.encoders.vectors import shards, write_shard
-from attribution.similarity import KernelAlignment, TargetTask, kernel_cka, linear_cka
+from attribution.encoders.vectors import open_shard, shards, write_shard
+from attribution.similarity import KernelAlignment, TargetTask, kernel_alignment, kernel_cka, linear_cka
 from tests.similarity.conftest import source_of
 
 
@@ -42,6 +42,18 @@ def test_the_alignment_of_all_shards(embedded: Callable[..., Path]) -> None:
     pair = measure.compare(TargetTask("a", [], folders[0]), source_of(folders[1]), None, None)
     assert pair["model"] == pytest.approx(linear_cka(values[:2])[0, 1], abs=1e-6)
     assert measure.files(folders[0]) == [folders[0] / "manifest.json"]
+
+
+def test_files_are_not_opened_for_each_pair(embedded: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty sets in three groups, of one shard each: 780 pairs."""
+    generator = np.random.default_rng(0)
+    folders = [embedded(f"{number:02d}", generator.normal(size=(4, 1))) for number in range(40)]
+    values = [np.load(folder / "vectors_0000000000.npy") for folder in folders]
+    opened: List[Path] = []
+    monkeypatch.setattr(kernel_alignment, "open_shard", lambda path: (opened.append(path), open_shard(path))[1])
+    alignment = KernelAlignment(centred=False).compare_all(folders)
+    np.testing.assert_allclose(alignment, linear_cka(values, centred=False), atol=1e-6)
+    assert len(opened) == len(set(opened)) == 40
 
 
 @pytest.mark.parametrize("width", [5, 300])
