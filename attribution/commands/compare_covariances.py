@@ -3,7 +3,7 @@
 """
 
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List, NamedTuple, Optional
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
@@ -20,11 +20,15 @@ from attribution.selection import TOLERANCE, Covariance, correlation, kl_diverge
 
 MATRIX = "similarity.npz"
 
-Comparison = Dict[str, Optional[float]]
-"""
-`kl` in nats, of the reference from the other; `correlation`; `repaired`, the smallest eigenvalue, if it had to be
-raised.
-"""
+
+class Comparison(NamedTuple):
+    """Of the reference and another."""
+
+    kl: float
+    """In nats, of the reference from the other."""
+    correlation: float
+    repaired: Optional[float]
+    """The other's smallest eigenvalue, if it had to be raised."""
 
 
 class CovarianceComparison(ArtefactJob):
@@ -61,23 +65,23 @@ class CovarianceComparison(ArtefactJob):
             for name, path in self.others.items()
         }
         isotropic = _compare(whole, Covariance(whole.names, np.eye(len(whole))), self.covariance)
-        write_json(directory / COMPARISONS, {"others": found, "isotropic": isotropic})
+        others = {name: each._asdict() for name, each in found.items()}
+        write_json(directory / COMPARISONS, {"others": others, "isotropic": isotropic._asdict()})
         if self.are_sizes:
-            sizes, nats = [int(name) for name in found], [each["kl"] for each in found.values()]
+            sizes, nats = [int(name) for name in found], [each.kl for each in found.values()]
             for ending in ("png", "svg"):
-                save_figure(convergence_curve(sizes, nats, isotropic["kl"]), directory / f"convergence.{ending}")
+                save_figure(convergence_curve(sizes, nats, isotropic.kl), directory / f"convergence.{ending}")
         lines = [
-            f"{name}: KL {each['kl']:.4f} nats, correlation {each['correlation']:.4f}"
-            + ("" if each["repaired"] is None else f", its smallest eigenvalue {each['repaired']:.1e} raised")
+            f"{name}: KL {each.kl:.4f} nats, correlation {each.correlation:.4f}"
+            + ("" if each.repaired is None else f", its smallest eigenvalue {each.repaired:.1e} raised")
             for name, each in found.items()
         ]
-        return "\n  ".join([f"{len(found)} compared; with independent members KL is {isotropic['kl']:.4f}", *lines])
+        return "\n  ".join([f"{len(found)} compared; with independent members KL is {isotropic.kl:.4f}", *lines])
 
 
 def _compare(whole: Covariance, other: Covariance, path: Path) -> Comparison:
     try:
-        nats = kl_divergence(whole, other)
-        return {"kl": nats, "correlation": correlation(whole, other), "repaired": other.repaired}
+        return Comparison(kl_divergence(whole, other), correlation(whole, other), other.repaired)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 

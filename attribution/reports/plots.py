@@ -164,7 +164,12 @@ def curves(
         else:
             axes.xaxis.get_major_locator().set_params(integer=True)
         if log_y:
+            from matplotlib.ticker import LogFormatter
+
             axes.set_yscale("log", nonpositive="mask")
+            axes.yaxis.set_major_formatter("{x:g}")  # By default these are formulas, which figures here show as texts.
+            axes.yaxis.set_minor_formatter(LogFormatter())
+            axes.tick_params(labelsize=7, which="minor")
         _clear(axes)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()

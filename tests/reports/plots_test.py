@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import List
 
 import numpy as np
 import pytest
@@ -64,6 +65,16 @@ def test_many_lines_differ_in_colour_or_dash() -> None:
     x = np.arange(2.0)
     figure = curves({"t": [Curve(str(number), x, x) for number in range(20)]}, "epoch", "loss")
     assert len({(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}) == 20
+
+
+@pytest.mark.parametrize("y, labels", [([0.0, 0.01, 300.0], ["0.01", "100"]), ([0.2, 0.3, 0.4], ["2e−01", "3e−01"])])
+def test_logarithms_have_numbers_at_their_ticks(y: List[float], labels: List[str], tmp_path: Path) -> None:
+    """Where there is no power of ten, others have them. What has no logarithm is not drawn."""
+    line = Curve("chosen", np.arange(1, 4), np.array(y))
+    figure = curves({"": [line]}, "rows", "nats", log_x=True, log_y=True)
+    text = _text(figure, tmp_path)
+    assert "$" not in text and all(f">{label}<" in text for label in labels)
+    assert np.isfinite(figure.axes[0].get_ylim()).all()
 
 
 def test_bars_stand_in_the_order_of_their_names(tmp_path: Path) -> None:
