@@ -88,6 +88,23 @@ def test_a_regressor_of_the_words_that_have_a_label(tiny_model: Any) -> None:
     assert model.get_metrics(reset=True)["pearson"] == pytest.approx(pearson, abs=1e-4)
 
 
+def test_a_tagger_of_the_words_that_have_a_label(tiny_model: Any) -> None:
+    """The selective tagger of Liu et al.: words without a class have no part in loss, output and metric."""
+    reader: Any = DatasetReader.by_name("semantic_tagging")()
+    words, labels = [["a", "good", "film"], ["the", "bad", "movie"]], [[None, "X", "Y"], ["Y", None, None]]
+    instances = [reader.text_to_instance(*each) for each in zip(words, labels)]
+    vocab = Vocabulary.from_instances(instances)
+    assert vocab.get_vocab_size("labels") == 2
+    model = _model(vocab, [tiny_model("bert")]).eval()
+    output = model(**_batch(instances, vocab))
+    logits = model.head(torch.from_numpy(_features(tiny_model("bert"), words)[[1, 2, 3]]))
+    right = torch.tensor([vocab.get_token_index(label, "labels") for label in "XYY"])
+    torch.testing.assert_close(output["loss"], F.cross_entropy(logits, right))
+    assert [len(each) for each in output["predicted"]] == [2, 1]
+    found = (logits.argmax(1) == right).float().mean().item()
+    assert model.get_metrics(reset=True)["accuracy"] == pytest.approx(found)
+
+
 def test_a_class_that_training_never_saw(tiny_model: Any) -> None:
     """The reference ended in a KeyError there."""
     reader: Any = DatasetReader.by_name("token_error_detection")()
