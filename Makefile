@@ -55,7 +55,7 @@ types: install
 	@$(BIN)/mypy
 
 bench: install
-	@for benchmark in rank_classification reading training embedding retrieval_memory ensemble similarity selection linear_cka sweep task_moe; do $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+	@for benchmark in rank_classification reading training embedding retrieval_memory ensemble similarity selection linear_cka sweep task_moe mining rerank; do $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 bench-lucene: install-lucene
 	@$(LUCENE_VENV)/bin/python -m benchmarks.bm25
