@@ -34,6 +34,21 @@ class TaskTable(NamedTuple):
             np.savez(path, names=np.array(self.names), vectors=self.vectors.numpy())
 
 
+def table_file(path: Union[str, Path]) -> Path:
+    """
+    `path` itself or, of the directory that `allennlp embed-tasks` wrote, the table in it.
+
+    # Raises
+
+    `ConfigurationError` if there is none.
+    """
+    file = Path(path)
+    file = file / _VECTORS if file.is_dir() else file
+    if not file.is_file():
+        raise ConfigurationError(f"task table {path}: no such file; `allennlp embed-tasks` writes such")
+    return file
+
+
 def read_task_table(path: Union[str, Path]) -> TaskTable:
     """
     # Parameters
@@ -47,10 +62,7 @@ def read_task_table(path: Union[str, Path]) -> TaskTable:
     `ConfigurationError`, naming the file, if it is none, a vector is not of the others' size or has no numbers, or a
     name has a line end in it.
     """
-    file = Path(path)
-    file = file / _VECTORS if file.is_dir() else file
-    if not file.is_file():
-        raise ConfigurationError(f"task table {path}: no such file")
+    file = table_file(path)
     try:
         if file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as arrays:
