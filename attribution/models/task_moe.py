@@ -216,8 +216,12 @@ class TaskMoESeq2Seq(Seq2Seq):
                 "task_moe_seq2seq: a router needs a `task_vectors`: { type: 'table', path: ... } of what `allennlp "
                 "embed-tasks` wrote, 'learned' or 'random'"
             )
-        size = self.task_vectors.size
-        self.router = router.construct(layers=self.layers, experts=self.experts.count, input_size=size)
+        sizes = {"layers": self.layers, "experts": self.experts.count, "input_size": self.task_vectors.size}
+        self.router = router.construct(**sizes)
+        for name, size in sizes.items():
+            found = getattr(self.router, name)
+            if found != size:
+                raise ConfigurationError(f"router: {name} is {found}, and {size} in this model; leave it out")
         self.router.attach(self.transformer)
         if state is not None:
             self.router.load_state_dict(router_state(state, self.router, f"router_from {router_from}"))

@@ -316,6 +316,9 @@ def test_gradient_checkpointing_gives_the_same_gradients(make_moe: Any, batch: A
         ({"router": {"type": "arrow"}}, "needs LoRA experts"),
         ({"router_from": "nowhere"}, "router_from nowhere: no archive"),
         ({"router": {"type": "perceptron"}}, "perceptron"),
+        ({"router": {"type": "linear", "layers": 3}}, "router: layers is 3, and 4 in this model; leave it out"),
+        ({"router": {"type": "gru", "experts": 2}}, "router: experts is 2, and 3 in this model"),
+        ({"router": {"type": "linear", "input_size": 9}}, "router: input_size is 9, and 8 in this model"),
     ],
 )
 def test_wrong_settings(settings: Any, message: str, make_moe: Any) -> None:
