@@ -44,10 +44,10 @@ class Added(torch.nn.Module):
         return torch.stack([expert(*args, **kwargs) for expert in self.experts]).sum(0)
 
 
-def batch() -> Dict[str, torch.Tensor]:
+def batch(rows: int = BATCH) -> Dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(4, 2000, (BATCH, LENGTH), generator=generator)
-    labels = torch.randint(4, 2000, (BATCH, TARGET), generator=generator)
+    ids = torch.randint(4, 2000, (rows, LENGTH), generator=generator)
+    labels = torch.randint(4, 2000, (rows, TARGET), generator=generator)
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
 
 
@@ -79,13 +79,13 @@ def ratio(one: Callable[[], Any], other: Callable[[], Any]) -> float:
     return median(found)
 
 
-def evaluation(mixed: bool, beams: int) -> None:
+def evaluation(mixed: bool, beams: int, rows: int = BATCH) -> None:
     torch.manual_seed(0)
     model = BartForConditionalGeneration(CONFIG).eval()
     holder = WholeLayers(EXPERTS, noise=0.5).inject(model)
-    chosen = torch.randint(EXPERTS, (LAYERS, BATCH if mixed else 1)).expand(LAYERS, BATCH)
+    chosen = torch.randint(EXPERTS, (LAYERS, rows if mixed else 1)).expand(LAYERS, rows)
     routes = F.one_hot(chosen, EXPERTS).float()
-    inputs = {name: tensor for name, tensor in batch().items() if name != "labels"}
+    inputs = {name: tensor for name, tensor in batch(rows).items() if name != "labels"}
     settings = {"max_new_tokens": TARGET, "min_new_tokens": TARGET, "num_beams": beams, "output_scores": True}
 
     def run(dense: bool) -> Any:
@@ -96,8 +96,11 @@ def evaluation(mixed: bool, beams: int) -> None:
     difference = (torch.stack(sparse.scores) - torch.stack(dense.scores)).nan_to_num(0, 0, 0).abs().max()
     assert torch.equal(sparse.sequences, dense.sequences)
     faster = ratio(lambda: run(True), lambda: run(False))
-    rows = "a batch of all routes" if mixed else "a batch of one task"
-    print(f"evaluation, {beams} beams, {rows}: {faster:.2f}x the dense mixture, scores within {difference:.0e}")
+    of = "all routes" if mixed else "one task"
+    print(
+        f"evaluation, {beams} beams, {rows} rows of {of}: {faster:.2f}x the dense mixture, "
+        f"scores within {difference:.0e}"
+    )
 
 
 def training() -> None:
@@ -134,5 +137,6 @@ if __name__ == "__main__":
     for mixed in (False, True):
         for beams in (1, 4):
             evaluation(mixed, beams)
+    evaluation(mixed=True, beams=1, rows=64)
     training()
     small_experts()

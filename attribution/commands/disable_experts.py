@@ -70,7 +70,7 @@ class DisableExperts(ArtefactJob):
     def inputs(self) -> List[Path]:
         path = Path(self.input)
         rows = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-        return [*archive_files(self.archive), *rows, *([Path(self.unseen_tasks)] if self.unseen_tasks else [])]
+        return [*archive_files(self.archive, self.unseen_tasks), *rows]
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes the score of each task without each expert, minus that with all."""

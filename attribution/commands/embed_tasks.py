@@ -95,8 +95,11 @@ class TaskEmbedding(ArtefactJob):
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
         identity = {**super().identity(configuration), "tasks": self.tasks}
+        embedder = configuration["embedder"]
+        settings = {**(embedder if isinstance(embedder, dict) else {}), **configuration}
         for part in ("model", "encoder"):
-            name = {**configuration.get("embedder", {}), **configuration}.get(part, {}).get("model_name")
+            of_part = settings.get(part)
+            name = of_part.get("model_name") if isinstance(of_part, dict) else None
             if name:
                 identity[part] = model_identity(name)
         return identity

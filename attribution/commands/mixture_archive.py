@@ -8,6 +8,7 @@ from allennlp.models.archival import CONFIG_NAME, Archive, get_weights_path, loa
 
 from attribution.models.task_moe import TaskMoESeq2Seq
 from attribution.modules.moe import RouteSelector
+from attribution.modules.moe.task_table import table_file
 
 
 def check_archive(archive: str) -> None:
@@ -20,20 +21,20 @@ def check_archive(archive: str) -> None:
         raise ConfigurationError(f"{archive}: no such archive")
 
 
-def archive_files(archive: str) -> List[Path]:
+def archive_files(archive: str, unseen_tasks: Optional[str] = None) -> List[Path]:
     """
-    What `model.tar.gz`, or the directory of a training, is made of.
+    What `model.tar.gz`, or the directory of a training, is made of, and the table of unseen tasks.
 
     # Raises
 
-    `ConfigurationError` if the directory is none of a finished training.
+    `ConfigurationError` if the directory is none of a finished training, or the table is not there.
     """
     path = Path(archive)
     files = [path] if path.is_file() else [path / CONFIG_NAME, Path(get_weights_path(path))]
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ConfigurationError(f"{missing[0]}: no such file; the directory of a finished training has it")
-    return files
+    return [*files, *([table_file(unseen_tasks)] if unseen_tasks else [])]
 
 
 def load_mixture(

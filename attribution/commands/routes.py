@@ -63,11 +63,11 @@ class Routes(ArtefactJob):
         self.categories = categories
 
     def inputs(self) -> List[Path]:
-        named = [Path(path) for path in (self.unseen_tasks, self.categories) if path]
-        missing = [str(path) for path in named if not path.is_file()]
-        if missing:
-            raise ConfigurationError(f"{missing[0]}: no such file")
-        return [*archive_files(self.archive), *named, *epoch_files(Path(self.archive) / SAVED).values()]
+        categories = [Path(self.categories)] if self.categories else []
+        if categories and not categories[0].is_file():
+            raise ConfigurationError(f"{self.categories}: no such file")
+        epochs = epoch_files(Path(self.archive) / SAVED).values()
+        return [*archive_files(self.archive, self.unseen_tasks), *categories, *epochs]
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes the routes, how alike tasks are in these, and the film if there is one to make."""

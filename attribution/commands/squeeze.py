@@ -55,7 +55,7 @@ class Squeeze(ArtefactJob):
         self.selector = selector
 
     def inputs(self) -> List[Path]:
-        return [*archive_files(self.archive), *([Path(self.unseen_tasks)] if self.unseen_tasks else [])]
+        return archive_files(self.archive, self.unseen_tasks)
 
     def run(self, directory: Path, engine: Engine) -> str:
         model, _ = load_mixture(self.archive, unseen_tasks=self.unseen_tasks, selector=self.selector)

@@ -180,7 +180,7 @@ class TaskMoESeq2Seq(Seq2Seq):
 
     @classmethod
     def leaves_base_out(cls, model: Params) -> bool:
-        kind: Any = Experts.by_name(model.get("experts", {}).get("type", "layer"))
+        kind: Any = Experts.by_name(_settings(model, "experts").get("type", "layer"))
         return not kind.trains_all
 
     @classmethod
@@ -195,8 +195,8 @@ class TaskMoESeq2Seq(Seq2Seq):
         weights_file = weights_file or os.path.join(serialization_dir, "best.th")
         model = config["model"]
         model.pop("router_from", None)
-        model.get("experts", {}).pop("weights", None)
-        embedder = model.get("task_vectors", {})
+        _settings(model, "experts").pop("weights", None)
+        embedder = _settings(model, "task_vectors")
         kind = embedder.get("type", "table")
         if kind in ("table", "learned"):
             trainable = kind == "learned" or embedder.get("trainable", False)
@@ -216,8 +216,12 @@ class TaskMoESeq2Seq(Seq2Seq):
                 "task_moe_seq2seq: a router needs a `task_vectors`: { type: 'table', path: ... } of what `allennlp "
                 "embed-tasks` wrote, 'learned' or 'random'"
             )
-        size = self.task_vectors.size
-        self.router = router.construct(layers=self.layers, experts=self.experts.count, input_size=size)
+        sizes = {"layers": self.layers, "experts": self.experts.count, "input_size": self.task_vectors.size}
+        self.router = router.construct(**sizes)
+        for name, size in sizes.items():
+            found = getattr(self.router, name)
+            if found != size:
+                raise ConfigurationError(f"router: {name} is {found}, and {size} in this model; leave it out")
         self.router.attach(self.transformer)
         if state is not None:
             self.router.load_state_dict(router_state(state, self.router, f"router_from {router_from}"))
@@ -257,3 +261,9 @@ class TaskMoESeq2Seq(Seq2Seq):
             raise ConfigurationError(
                 "the temperature has a rate, and nothing counts updates: add 'update_routing' to trainer.callbacks"
             )
+
+
+def _settings(model: Params, name: str) -> Any:
+    """A component's, which a configuration may give by its registered name alone, as null or not at all."""
+    value = model.get(name)
+    return {"type": value} if isinstance(value, str) else {} if value is None else value

@@ -58,6 +58,7 @@ def test_effects(
         ({"metric": "bleu"}, "the model has no 'bleu'"),
         ({"tasks": ["rte"]}, "has no rows of 'rte'"),
         ({"input": "/nowhere"}, "/nowhere: no such file"),
+        ({"unseen_tasks": "/nowhere"}, "task table /nowhere: no such file"),
         ({"batch_size": 0}, "batch_size is 0"),
     ):
         wrong = allennlp("disable-experts", CONFIG, "-s", tmp_path / "wrong", "-o", json.dumps(changed))

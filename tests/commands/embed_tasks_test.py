@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 import pytest
 from allennlp.commands import main
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.embed_tasks import TaskEmbedding
@@ -60,6 +61,12 @@ def test_the_configuration(
     assert vectors.vectors.shape == (3, 2 if "DIMENSION" in variables else 16)
     matrix = SimilarityMatrix.load(Path(embed("vectors", **variables)) / "similarity.npz")
     np.testing.assert_allclose(np.diag(matrix.scores), 1)
+
+
+def test_an_embedder_by_its_name_alone(gym: str) -> None:
+    settings = {"embedder": "random", "tasks": gym, "model": None}
+    job = TaskEmbedding.from_params(Params(dict(settings)))
+    assert job.identity(settings)["tasks"] == sorted(TASKS)
 
 
 def test_an_interrupted_one_goes_on(

@@ -74,6 +74,7 @@ def test_unseen_tasks_and_mistakes(train_config: Any, allennlp: Any, tmp_path: P
     for arguments, message in (
         (["--categories", tmp_path / "others.json"], "others.json: has none of the 3 tasks"),
         (["--categories", tmp_path / "nowhere.json"], "nowhere.json: no such file"),
+        (["--unseen-tasks", tmp_path / "nowhere.npz"], "nowhere.npz: no such file; `allennlp embed-tasks` writes such"),
         (["--tasks", "new"], "'new' is not in the task table"),
     ):
         wrong = allennlp("routes", run, "-s", tmp_path / "wrong", *arguments)

@@ -35,8 +35,12 @@ def test_an_archive_becomes_a_model(train_config: Any, allennlp: Any, tiny_model
     unknown = allennlp("squeeze", run, "-s", tmp_path / "new", "--task", "new")
     assert unknown.status == 1 and "'new' is not in the task table of 1 tasks" in unknown.stderr
     assert not (tmp_path / "new").exists()
-    TaskTable(["new"], torch.ones(1, 4)).save(tmp_path / "new.npz")
-    known = allennlp("squeeze", run, "-s", tmp_path / "new", "--task", "new", "--unseen-tasks", tmp_path / "new.npz")
+    arguments = ["squeeze", run, "-s", tmp_path / "new", "--task", "new", "--unseen-tasks", tmp_path / "vectors"]
+    nowhere = allennlp(*arguments)
+    assert nowhere.status == 1 and f"task table {tmp_path / 'vectors'}: no such file" in nowhere.stderr
+    (tmp_path / "vectors").mkdir()  # What `embed-tasks` writes.
+    TaskTable(["new"], torch.ones(1, 4)).save(tmp_path / "vectors" / "task_vectors.npz")
+    known = allennlp(*arguments)
     assert known.status == 0, known.stderr
 
 

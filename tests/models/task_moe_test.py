@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -13,6 +14,7 @@ from allennlp.models.archival import load_archive
 
 from attribution.data.dataset_readers import FewShotGymReader
 from attribution.modules.moe import TaskTable
+from attribution.modules.moe.regularisation import expert_distance
 from tests.models.conftest import make_model
 from tests.modules.moe.conftest import move_apart
 
@@ -139,6 +141,26 @@ def test_average_routes_of_experts_that_are_alike_are_the_vanilla_model(
         assert scores == pytest.approx(right, abs=1e-4)
 
 
+def test_experts_start_from_a_checkpoint(make_moe: Any, tiny_model: Any, tmp_path: Path) -> None:
+    trained = make_model(tiny_model("bart"))
+    with torch.no_grad():
+        for weight in trained.parameters():
+            weight += 0.1
+    torch.save(trained.state_dict(), tmp_path / "trained.th")
+    settings = {"experts": {"type": "layer", "noise": 0.0}, "weights_file": str(tmp_path / "trained.th")}
+    right = trained.transformer.state_dict()
+    for name, tensor in make_moe("bart", apart=False, **settings).transformer.state_dict().items():
+        assert torch.equal(tensor, right[re.sub(r"experts\.\d\.", "", name)]), name
+
+
+def test_regularisation_adds_the_distance_of_experts_in_training(make_moe: Any, batch: Any) -> None:
+    name, rows = "t5_without_dropout", batch("t5_without_dropout", options=1)
+    plain, drawn = (make_moe(name, selector={"type": "uniform"}, expert_regularisation=much) for much in (0.0, 0.5))
+    assert torch.equal(drawn(**rows)["loss"], plain(**rows)["loss"])
+    added = drawn.train()(**rows)["loss"] - plain.train()(**rows)["loss"]
+    assert added.item() == pytest.approx(0.5 * expert_distance(plain.transformer, 3).item(), rel=1e-4)
+
+
 @pytest.fixture
 def train(gym: Path, tiny_model: Any, allennlp: Any, tmp_path: Path) -> Callable[..., Any]:
     """(name of the run, settings of the model, other changes) -> result of a training on the gym."""
@@ -188,7 +210,7 @@ def test_two_stages(train: Any, allennlp: Any, gym: Path, tmp_path: Path, monkey
     first = {"task_vectors": EMBEDDER, "router": SMALL, "selector": ONE_OF}
     result = train("one", first)
     assert result.status == 0, result.stderr
-    second = {"router": SMALL, "selector": ANNEALED, "freeze_router": True}
+    second = {"router": SMALL, "selector": ANNEALED, "freeze_router": True, "experts": None, "task_vectors": None}
     result = train("two", {**second, "router_from": str(tmp_path / "one" / "model.tar.gz")})
     assert result.status == 0, result.stderr
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
@@ -232,7 +254,7 @@ def test_two_stages(train: Any, allennlp: Any, gym: Path, tmp_path: Path, monkey
 def test_archives_of_small_experts_hold_what_was_trained(
     kind: str, train: Any, allennlp: Any, gym: Path, tmp_path: Path
 ) -> None:
-    settings = {"experts": {"type": kind}, "task_vectors": EMBEDDER, "router": SMALL, "expert_regularisation": 0.01}
+    settings = {"experts": kind, "task_vectors": EMBEDDER, "router": SMALL, "expert_regularisation": 0.01}
     result = train("run", settings)
     assert result.status == 0, result.stderr
     names = set(weights(tmp_path / "run"))
@@ -294,6 +316,9 @@ def test_gradient_checkpointing_gives_the_same_gradients(make_moe: Any, batch: A
         ({"router": {"type": "arrow"}}, "needs LoRA experts"),
         ({"router_from": "nowhere"}, "router_from nowhere: no archive"),
         ({"router": {"type": "perceptron"}}, "perceptron"),
+        ({"router": {"type": "linear", "layers": 3}}, "router: layers is 3, and 4 in this model; leave it out"),
+        ({"router": {"type": "gru", "experts": 2}}, "router: experts is 2, and 3 in this model"),
+        ({"router": {"type": "linear", "input_size": 9}}, "router: input_size is 9, and 8 in this model"),
     ],
 )
 def test_wrong_settings(settings: Any, message: str, make_moe: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from allennlp.common import Params
 
 from attribution.similarity import TaskRoutes
 
@@ -14,6 +15,25 @@ pytest.importorskip("matplotlib")
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "training_config" / "task_moe"
+
+
+def test_rates_and_temperatures_are_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GYM", "gym")
+    monkeypatch.setenv("ROUTER_FROM", "one")
+    one = Params.from_file(CONFIGS / "stage_one.jsonnet").as_dict(quiet=True)
+    optimizer = one["trainer"]["optimizer"]
+    assert optimizer["lr"] == 1e-5
+    assert optimizer["parameter_groups"] == [[["^router"], {"lr": 0.001}], [["^task_vectors"], {"lr": 0.01}]]
+    assert one["model"]["selector"] == {
+        "type": "straight_through",
+        "temperature": {"start": 2.0, "floor": 0.1, "rate": 3e-4},
+    }
+    monkeypatch.setenv("TASK_VECTORS", "vectors")  # Which are not trained then.
+    groups = Params.from_file(CONFIGS / "stage_one.jsonnet")["trainer"]["optimizer"]["parameter_groups"]
+    assert groups == [[["^router"], {"lr": 0.001}]]
+    two = Params.from_file(CONFIGS / "stage_two.jsonnet").as_dict(quiet=True)
+    assert two["model"]["freeze_router"] and two["trainer"]["optimizer"]["parameter_groups"] == []
+    assert two["model"]["selector"]["temperature"] == {"start": 300.0, "floor": 1.0, "rate": 1e-4}
 
 
 @pytest.mark.parametrize("expert", ["layer", "lora"])

@@ -6,9 +6,9 @@ as if it were alone: in a mixture a share of the heads; where each row has one e
 """
 
 import copy
-from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -54,66 +54,63 @@ class LayerExperts(RoutedModule):
         route = self.route
         if len(route.active) == 1:
             return self.experts[route.active[0]](states, *args, **kwargs)
+        if route.groups is not None and len(route.groups.experts) == 1:
+            return self.experts[route.groups.experts[0]](states, *args, **kwargs)
         entries = _CacheEntries(kwargs.get("past_key_values"), self._cache_layer)
         if route.groups is None:
-            outputs = self._mixture(route, entries, states, *args, **kwargs)
-        elif len(route.groups.experts) == 1:
-            return self.experts[route.groups.experts[0]](states, *args, **kwargs)
-        else:
-            outputs = self._row_by_row(route.groups, entries, states, *args, **kwargs)
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+            return self._mixture(route, entries, states, *args, **kwargs)
+        return self._row_by_row(route.groups, entries, states, *args, **kwargs)
 
-    def _mixture(self, route: LayerRoute, entries: "_CacheEntries", *args: Any, **kwargs: Any) -> List[Any]:
+    def _mixture(self, route: LayerRoute, entries: "_CacheEntries", *args: Any, **kwargs: Any) -> Any:
         """All active experts on all rows. What they return beside states (position biases) is the same for all."""
-        mixed, others = None, []
+        mixed: Any = None
         for place, expert in enumerate(route.active):
-            with entries.turn(partial(_share, place, len(route.active))):
-                states, *others = _listed(self.experts[expert](*args, **kwargs))
+            entries.show(partial(_share, place, len(route.active)))
+            output = self.experts[expert](*args, **kwargs)
+            entries.keep()
+            states = output if isinstance(output, torch.Tensor) else output[0]
             weighted = self.row_weights(states, expert) * states
             mixed = weighted if mixed is None else mixed + weighted
         entries.join(_side_by_side)
-        return [mixed, *others]
+        return mixed if isinstance(output, torch.Tensor) else (mixed, *output[1:])
 
     def _row_by_row(
         self, groups: RowGroups, entries: "_CacheEntries", states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> List[Any]:
+    ) -> Any:
         """Each expert on its own rows."""
+        rows = groups.apart(states)
+        beside = [_by_group(value, groups, entries.cross_is_known) for value in (*args, *kwargs.values())]
         found = []
         for place, expert in enumerate(groups.experts):
-            mine = _RowsOf(groups, place)
-            beside = _RowsOf(groups, place, unread=entries.cross_is_known)
-            with entries.turn(mine):
-                output = self.experts[expert](
-                    mine(states), *map(beside, args), **{name: beside(value) for name, value in kwargs.items()}
-                )
-            found.append(_listed(output))
+            values = [value[place] for value in beside]
+            entries.show(_RowsOf(groups, place))
+            found.append(
+                self.experts[expert](rows[place], *values[: len(args)], **dict(zip(kwargs, values[len(args) :])))
+            )
+            entries.keep()
         entries.join(partial(_Apart, groups))
-        return [_in_order(pieces, groups) for pieces in zip(*found)]
+        if isinstance(found[0], torch.Tensor):
+            return groups.in_order(found)
+        return tuple(_in_order(pieces, groups) for pieces in zip(*found))
 
 
+@dataclass(frozen=True)
 class _RowsOf:
     """
-    Picks the rows of a group out of whatever has some for each prompt.
+    The rows of a group, out of keys or values.
 
     # Parameters
 
+    groups : `RowGroups`
     place : `int`
         Which of the groups.
-    unread : `bool`, optional (default = `False`)
-        Whether an encoder's states are there for their shape alone, their keys and values being in the cache.
     """
 
-    def __init__(self, groups: RowGroups, place: int, unread: bool = False) -> None:
-        self.groups = groups
-        self.place = place
-        self.unread = unread
+    groups: RowGroups
+    place: int
 
-    def __call__(self, value: Any) -> Any:
-        if not isinstance(value, torch.Tensor) or value.dim() < 3 or len(value) < len(self.groups.chosen):
-            return value
-        if self.unread and value.dim() == 3:
-            return value[: self.groups.sizes(len(value))[self.place]]
-        return value.index_select(0, self.groups.places(len(value))[self.place])
+    def __call__(self, whole: torch.Tensor) -> torch.Tensor:
+        return whole.index_select(0, self.groups.places(len(whole))[self.place])
 
 
 class _CacheEntries:
@@ -141,13 +138,14 @@ class _CacheEntries:
                 _CacheEntry(cache.cross_attention_cache.layers, self.number, grows=not self.cross_is_known),
             ]
 
-    @contextmanager
-    def turn(self, part: Part) -> Iterator[None]:
-        """Within it the cache is that of one expert."""
+    def show(self, part: Part) -> None:
+        """Before an expert's turn: makes the cache that expert's."""
         self.is_updated[self.number] = self.cross_is_known
         for entry in self.entries:
             entry.show(part)
-        yield
+
+    def keep(self) -> None:
+        """After its turn."""
         for entry in self.entries:
             entry.keep()
 
@@ -250,8 +248,16 @@ def _share(place: int, experts: int, whole: torch.Tensor) -> torch.Tensor:
     return whole.chunk(experts, dim=1)[place]
 
 
-def _listed(output: Any) -> List[Any]:
-    return [output] if isinstance(output, torch.Tensor) else list(output)
+def _by_group(value: Any, groups: RowGroups, cross_is_known: bool) -> Sequence[Any]:
+    """
+    For each group, its rows of whatever has some for each prompt. Where the keys and values of an encoder's states are
+    in the cache, these are there for their shape alone.
+    """
+    if not isinstance(value, torch.Tensor) or value.dim() < 3 or len(value) < len(groups.chosen):
+        return [value] * len(groups.experts)
+    if cross_is_known and value.dim() == 3:
+        return value.split(groups.sizes(len(value)))
+    return groups.apart(value)
 
 
 def _in_order(pieces: Sequence[Any], groups: RowGroups) -> Any:

@@ -45,9 +45,9 @@ class LinearExperts(RoutedModule):
         if len(route.active) == 1:
             return self.experts[route.active[0]](states)
         if route.groups is not None:
-            places = route.groups.places(len(states))
+            apart = route.groups.apart(states)
             return route.groups.in_order(
-                [self.experts[expert](states[rows]) for expert, rows in zip(route.groups.experts, places)]
+                [self.experts[expert](rows) for expert, rows in zip(route.groups.experts, apart)]
             )
         if not self.closes:
             return torch.cat([self.experts[expert](states) for expert in route.active], dim=-1)

@@ -190,7 +190,7 @@ class TopK(RouteSelector):
     # Parameters
 
     k : `int`, optional (default = `2`)
-        Experts a layer.
+        Experts a layer. With 1 its weight is always 1, and a router learns nothing.
     temperature : `Temperature`, optional
         1 by default.
 

@@ -22,6 +22,7 @@ class RowGroups:
         self.experts: List[int] = chosen.unique().tolist()
         self._prompts = [(chosen == expert).nonzero().squeeze(1) for expert in self.experts]
         self._places = {len(chosen): self._prompts}
+        self._together: Dict[int, torch.Tensor] = {}
         self._order: Dict[int, torch.Tensor] = {}
 
     def sizes(self, rows: int) -> List[int]:
@@ -34,6 +35,13 @@ class RowGroups:
             each = torch.arange(rows // len(self.chosen), device=self.chosen.device)
             self._places[rows] = [(prompts.unsqueeze(1) * len(each) + each).flatten() for prompts in self._prompts]
         return self._places[rows]
+
+    def apart(self, states: torch.Tensor) -> Sequence[torch.Tensor]:
+        """Of each group, its rows."""
+        rows = len(states)
+        if rows not in self._together:
+            self._together[rows] = torch.cat(self.places(rows))
+        return states.index_select(0, self._together[rows]).split(self.sizes(rows))
 
     def in_order(self, pieces: Sequence[torch.Tensor]) -> torch.Tensor:
         """The rows of all groups, each in its place again."""

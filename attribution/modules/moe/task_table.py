@@ -34,6 +34,21 @@ class TaskTable(NamedTuple):
             np.savez(path, names=np.array(self.names), vectors=self.vectors.numpy())
 
 
+def table_file(path: Union[str, Path]) -> Path:
+    """
+    `path` itself or, of the directory that `allennlp embed-tasks` wrote, the table in it.
+
+    # Raises
+
+    `ConfigurationError` if there is none.
+    """
+    file = Path(path)
+    file = file / _VECTORS if file.is_dir() else file
+    if not file.is_file():
+        raise ConfigurationError(f"task table {path}: no such file; `allennlp embed-tasks` writes such")
+    return file
+
+
 def read_task_table(path: Union[str, Path]) -> TaskTable:
     """
     # Parameters
@@ -44,12 +59,10 @@ def read_task_table(path: Union[str, Path]) -> TaskTable:
 
     # Raises
 
-    `ConfigurationError`, naming the file, if it is none, or a vector is not of the others' size or has no numbers.
+    `ConfigurationError`, naming the file, if it is none, a vector is not of the others' size or has no numbers, or a
+    name has a line end in it.
     """
-    file = Path(path)
-    file = file / _VECTORS if file.is_dir() else file
-    if not file.is_file():
-        raise ConfigurationError(f"task table {path}: no such file")
+    file = table_file(path)
     try:
         if file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as arrays:
@@ -59,7 +72,7 @@ def read_task_table(path: Union[str, Path]) -> TaskTable:
             names, vectors = list(tensors), list(tensors.values())
         else:
             return stored_table(load_tensors(file, map_location="cpu"), str(path))
-    except (KeyError, ValueError, OSError, SafetensorError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError, zipfile.BadZipFile) as error:
         raise ConfigurationError(
             f"task table {path}: not read ({error}); an .npz has `names` and `vectors`, a .safetensors a tensor a task"
         ) from error
@@ -69,6 +82,8 @@ def read_task_table(path: Union[str, Path]) -> TaskTable:
             f"task table {path}: has {len(names)} names and {len(vectors)} vectors of the shapes {sizes}; every task "
             "needs one vector, and all of them one size"
         )
+    if any("\n" in name for name in names):
+        raise ConfigurationError(f"task table {path}: the name of a task has a line end in it; rename the task")
     stacked = torch.stack(vectors).float()
     bad = [name for name, vector in zip(names, stacked) if not vector.isfinite().all()]
     if bad:

@@ -7,7 +7,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from attribution.modules.moe.layer_experts import LayerExperts, _Apart
-from attribution.modules.moe.routes import layer_routes
+from attribution.modules.moe.routes import RouteHolder, layer_routes
 from tests.modules.moe.conftest import IDS, ONE_HOT, ROUTES, SOFT, generate, logits, seen, vanilla, with_experts
 
 
@@ -26,6 +26,22 @@ def test_a_mixture_is_the_weighted_sum_of_its_experts(name: str, tiny_model: Any
         mixed, alone = mixed[0], [output[0] for output in alone]
     by_hand = torch.stack([sum(SOFT[0, row, e] * alone[e][row] for e in range(3)) for row in range(4)])
     assert torch.allclose(mixed, by_hand, atol=1e-6)
+
+
+class _ReturnsATuple(torch.nn.Linear):
+    def forward(self, states: torch.Tensor) -> Any:
+        return (super().forward(states),)
+
+
+@pytest.mark.parametrize("routes", ROUTES)
+def test_what_a_layer_returns_as_a_tuple_stays_one(routes: str) -> None:
+    """Those of BART do so in transformers 4."""
+    holder = RouteHolder()
+    block = LayerExperts(holder, 0, _ReturnsATuple(2, 2), 3)
+    holder.layers = layer_routes(ROUTES[routes])
+    states = torch.randn(4, 5, 2)
+    output = block(states)
+    assert isinstance(output, tuple) and torch.allclose(output[0], block.experts[0](states)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["bart", "t5"])

@@ -5,6 +5,7 @@ from typing import Any, Dict
 
 import pytest
 import torch
+import torch.nn.functional as F
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
@@ -73,6 +74,27 @@ def test_a_gradient_reaches_the_logits(name: str, exploration: float, logits: to
     routes = selector(name, exploration=exploration).train()(logits, TASKS, EXAMPLES)
     (routes * torch.arange(COUNT)).sum().backward()
     assert logits.grad is not None and logits.grad.isfinite().all() and (logits.grad != 0).any()
+
+
+@pytest.mark.parametrize("name, hard", [("gumbel_softmax", False), ("straight_through", True)])
+def test_of_the_same_noise_routes_and_gradients_are_those_of_torch(name: str, hard: bool, logits: torch.Tensor) -> None:
+    logits = logits.contiguous().requires_grad_()
+    one = selector(name, temperature={"start": 0.7}).train()
+    found = []
+    for route in (lambda: one(logits, TASKS, EXAMPLES), lambda: F.gumbel_softmax(logits, 0.7, hard)):
+        torch.manual_seed(1)
+        routes = route()
+        found.append((routes, torch.autograd.grad((routes * torch.arange(COUNT)).sum(), logits)[0]))
+    for mine, right in zip(*found):
+        assert torch.allclose(mine, right, atol=1e-6)
+
+
+def test_exploration_has_its_share_of_rows_and_layers() -> None:
+    torch.manual_seed(0)
+    rows = ["a"] * 2000
+    explored = (selector("uniform", exploration=0.25).train()(torch.zeros(2, 2000, 4), rows, rows) == 1).any(-1)
+    assert torch.allclose(explored.float().mean(1), torch.tensor(0.25), atol=0.05)
+    assert abs((explored[0] & explored[1]).float().mean() - 0.25**2) < 0.03
 
 
 def test_straight_through_samples_one_expert_by_the_softmax() -> None:

@@ -40,5 +40,7 @@ def test_rows_of_beams_are_grouped_and_put_back() -> None:
     assert [rows.tolist() for rows in groups.places(3)] == [[1], [0, 2]]
     assert [rows.tolist() for rows in groups.places(6)] == [[2, 3], [0, 1, 4, 5]]
     states = torch.arange(6).view(6, 1)
-    assert torch.equal(groups.in_order([states[rows] for rows in groups.places(6)]), states)
+    apart = groups.apart(states)
+    assert [rows.flatten().tolist() for rows in apart] == [[2, 3], [0, 1, 4, 5]]
+    assert torch.equal(groups.in_order(apart), states)
     assert per_row(torch.tensor([7, 8]), 4).tolist() == [7, 7, 8, 8]

@@ -38,6 +38,9 @@ def test_names_as_bytes() -> None:
         ({"names": ["a", "a"], "vectors": [[1.0], [2.0]]}, "every task needs one vector"),
         ({"names": ["a"], "vectors": [[np.nan]]}, "the vector of 'a' has values that are no numbers"),
         ({"names": [], "vectors": []}, "0 names"),
+        ({"names": ["a"], "vectors": [["x"]]}, "not read"),
+        ({"names": ["a"], "vectors": 1.0}, "not read"),
+        ({"names": ["a\nb"], "vectors": [[1.0]]}, "has a line end in it"),
         ({"names": np.array([object()], dtype=object), "vectors": [[1.0]]}, "not read"),
     ],
 )
@@ -55,6 +58,10 @@ def test_vectors_of_two_sizes_and_files_that_are_none(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"PK\x03\x04none")
         with pytest.raises(ConfigurationError, match=name):
             read_task_table(tmp_path / name)
+    np.save(tmp_path / "array.npy", np.zeros((2, 2)))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    with pytest.raises(ConfigurationError, match="array.npz: not read"):
+        read_task_table(tmp_path / "array.npz")
     with pytest.raises(ConfigurationError, match="nowhere.npz: no such file"):
         read_task_table(tmp_path / "nowhere.npz")
     torch.save({"weight": torch.zeros(1)}, tmp_path / "other.th")
