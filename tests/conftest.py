@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
@@ -256,6 +257,25 @@ def ray_engines() -> Iterator[Dict[int, RayEngine]]:
     ray.shutdown()
 
 
+@contextmanager
+def _logging_as_before() -> Iterator[None]:
+    """What AllenNLP's commands do to the process's logging is undone."""
+    root = logging.root
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """No test's logging depends on the tests before it."""
+    with _logging_as_before():
+        yield
+
+
 class CommandResult(NamedTuple):
     """What a command did."""
 
@@ -273,15 +293,12 @@ def allennlp(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     def command(*arguments: str) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["allennlp", *map(str, arguments)])
         capsys.readouterr()
-        handlers, level = logging.root.handlers[:], logging.root.level
-        try:
-            run(lambda: main(prog="allennlp"))
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        finally:
-            logging.root.handlers[:] = handlers
-            logging.root.setLevel(level)
+        with _logging_as_before():
+            try:
+                run(lambda: main(prog="allennlp"))
+                status = 0
+            except SystemExit as stop:
+                status = int(stop.code or 0)
         return CommandResult(status, *capsys.readouterr())
 
     return command

@@ -116,6 +116,7 @@ def test_a_library_that_comes_meanwhile_logs_to_the_terminal_afterwards(
     """As sentence-transformers does, whose logger kept the closed log of the step that imported it."""
     with recorded(tmp_path / "first"):
         library = logging.getLogger("tests.a_library_of_the_first_step")
+        library.propagate = False
         library.addHandler(logging.StreamHandler())
         library.error("first")
     with recorded(tmp_path / "second"):
