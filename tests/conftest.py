@@ -273,6 +273,7 @@ def _logging_as_before() -> Iterator[None]:
 def _own_logging() -> Iterator[None]:
     """No test's logging depends on the tests before it."""
     with _logging_as_before():
+        logging.root.setLevel(logging.WARNING)
         yield
 
 

@@ -64,6 +64,7 @@ def test_the_numbers_are_those_of_the_written_predictions(
         row if number % 2 else {**row, "references": ["red", f"{prediction[text].upper()}!"]}
         for number, (row, prediction) in enumerate(zip(ROWS, written))
     ]
+    caplog.clear()
     with caplog.at_level(logging.INFO):
         metrics, again = evaluate(rows)
     assert again == written and all(row[text] for row in written)
