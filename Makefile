@@ -18,7 +18,7 @@ export ATTRIBUTION_SHARED_DATA ?= $(abspath ../shared/data)
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install install-lucene demo test test-lucene lint types bench bench-lucene clean
+.PHONY: install install-lucene demo test test-all test-lucene lint types bench bench-lucene clean
 
 install: $(VENV)/installed
 
@@ -39,7 +39,10 @@ demo: install
 
 # Two workers of one thread each: many tests start processes, which would wait for each other's threads.
 test: install
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+
+test-all: install
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist load $(ARGS)
 
 # In an environment of its own: pyserini brings 60 packages and a Java.
 install-lucene:
