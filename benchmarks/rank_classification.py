@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from transformers import T5Config, T5ForConditionalGeneration
 
-from attribution.models.option_scoring import option_log_probs, read_seq2seq
+from attribution.models.reading.option_scoring import option_log_probs, read_seq2seq
 
 PROMPT_TOKENS, OPTION_TOKENS = 256, 4
 

@@ -37,6 +37,9 @@ _SIZES: Dict[str, Any] = {
     **dict.fromkeys(["kv_lora_rank", "q_lora_rank", "o_lora_rank"], 8),
     **dict.fromkeys(["num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts"], 4),
     **dict.fromkeys(["num_experts_per_tok", "moe_topk", "top_k_experts", "moe_k"], 2),
+    **dict.fromkeys(["n_groups", "mamba_n_groups", "mamba_ngroups"], 2),
+    "hidden_size_global": 32,
+    "keep_window_size": WINDOW,
     **dict.fromkeys(["n_group", "topk_group", "n_shared_experts", "num_shared_experts"], 1),
     **dict.fromkeys(["max_position_embeddings", "n_positions", "max_seq_len", "max_target_positions"], POSITIONS),
     **dict.fromkeys(
@@ -64,14 +67,29 @@ UNBUILT: Dict[str, str] = {
     "nemo_speechlm": "reads sound",
 }
 
+_BERT: Dict[str, Any] = {
+    "vocab_size": VOCABULARY_SIZE,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": POSITIONS,
+}
+
 # What one type needs beside its sizes: two kinds of layers where it mixes them, and numbers that go together.
 _OF_TYPE: Dict[str, Dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1], "mamba_d_head": 16},
     "bert-generation": {"is_decoder": True},
     "big_bird": {"is_decoder": True},
-    "dbrx": {"attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0}},
+    "dbrx": {"attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8.0}},
+    "codegen": {"rotary_dim": 4},
     "dots3_note_text": {"num_key_value_heads": 4},
-    "exaone4": {"num_hidden_layers": 4, "sliding_window_pattern": 4},
+    "encoder-decoder": {
+        "encoder": {"model_type": "bert", **_BERT},
+        "decoder": {"model_type": "bert", **_BERT, "is_decoder": True, "add_cross_attention": True},
+        "decoder_start_token_id": 1,
+        "pad_token_id": 0,
+    },
     "falcon_h1": {"mamba_d_head": 16},
     "gemma2": {"query_pre_attn_scalar": 8},
     "gemma3_text": {"query_pre_attn_scalar": 8},
@@ -91,15 +109,29 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
     },
     "gemma4_unified_text": {"layer_types": ["sliding_attention", "full_attention"], "global_head_dim": 16},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "gptj": {"rotary_dim": 4},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"], "mamba_d_head": 16},
+    "led": {"attention_window": 8},
+    "jamba": {
+        "attn_layer_period": 2,
+        "attn_layer_offset": 1,
+        "expert_layer_period": 2,
+        "expert_layer_offset": 1,
+        "mamba_dt_rank": 4,
+    },
+    "lfm2": {"layer_types": ["conv", "full_attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
+    "longcat_flash": {"head_dim": 8},
+    "longt5": {"decoder_start_token_id": 0, "local_radius": 7, "global_block_size": 4},
+    "marian": {"decoder_start_token_id": 0},
     "mamba2": {"num_heads": 8, "n_groups": 2},
+    "minimax_m3_vl_text": {"layer_types": ["full_attention", "minimax_m3_sparse"], "index_topk_blocks": 2},
+    "nllb-moe": {"encoder_sparse_step": 2, "decoder_sparse_step": 2},
     "qwen2": {"use_sliding_window": True, "max_window_layers": 1},
     "qwen2_moe": {"use_sliding_window": True, "max_window_layers": 1},
     "qwen3": {"use_sliding_window": True, "max_window_layers": 1},
     "qwen3_moe": {"use_sliding_window": True, "max_window_layers": 1},
     "qwen4_exp_text": {
-        "num_hidden_layers": 4,
         "indexer_n_heads": 2,
         "indexer_kv_heads": 1,
         "indexer_head_dim": 8,
@@ -119,8 +151,22 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
         "local_attn_chunk_length": 8,
         "lsh_attn_chunk_length": 8,
     },
+    "recurrent_gemma": {"num_hidden_layers": 3},
+    "switch_transformers": {
+        "decoder_start_token_id": 0,
+        "num_sparse_encoder_layers": 1,
+        "num_sparse_decoder_layers": 1,
+        "expert_capacity": 2,
+    },
+    "t5": {"decoder_start_token_id": 0},
     "xlm": {"causal": True},
-    "zamba": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid"] * 2, "num_key_value_heads": 4},
+    "xmod": {"languages": ["en_XX", "de_DE"], "default_language": "en_XX"},
+    "zamba": {
+        "num_hidden_layers": 4,
+        "layers_block_type": ["mamba", "hybrid"] * 2,
+        "num_key_value_heads": 4,
+        "attention_hidden_size": None,
+    },
     "zamba2": {"layers_block_type": ["mamba", "hybrid"], "num_key_value_heads": 4, "adapter_rank": 4},
     "zaya": {"num_experts_per_tok": 1},
     # Those that read bytes, pictures or sound, too: their other halves as small.
@@ -142,6 +188,10 @@ def settings_of(kind: Any) -> Dict[str, Any]:
     """The settings that make it small, those of the configurations within it included."""
     names = signature(kind)
     settings = {name: size for name, size in _SIZES.items() if name in names}
+    if "qk_rope_head_dim" in names:  # The other sizes of a head follow from it.
+        settings = {name: size for name, size in settings.items() if name not in ("head_dim", "qk_head_dim")}
+        settings["num_key_value_heads"] = settings["num_attention_heads"]
+    settings.update(_layers(kind, names))
     for name, part in kind.sub_configs.items():
         if part is AutoConfig:
             default = getattr(kind(), name, None)
@@ -150,6 +200,22 @@ def settings_of(kind: Any) -> Dict[str, Any]:
         else:
             settings[name] = settings_of(part)
     return {**settings, **_OF_TYPE.get(kind.model_type, {})}
+
+
+def _layers(kind: Any, names: Any) -> Dict[str, Any]:
+    """Two layers, or as many as there are kinds of them by default, one of each."""
+    if "layer_types" not in names or kind.model_type in _OF_TYPE and "layer_types" in _OF_TYPE[kind.model_type]:
+        return {}
+    kinds = list(dict.fromkeys(getattr(kind(), "layer_types", None) or ()))
+    if not kinds:
+        return {}
+    settings: Dict[str, Any] = {"layer_types": kinds if len(kinds) > 1 else kinds * 2}
+    settings["num_hidden_layers"] = len(settings["layer_types"])
+    if "mlp_layer_types" in names:
+        of_mlp = list(dict.fromkeys(getattr(kind(), "mlp_layer_types", None) or ()))
+        if of_mlp:
+            settings["mlp_layer_types"] = (of_mlp * len(settings["layer_types"]))[-len(settings["layer_types"]) :]
+    return settings
 
 
 def tiny_config(model_type: str, **changes: Any) -> Any:

@@ -1,6 +1,6 @@
 """Decoder-only language models: Llama, GPT-2 and their like."""
 
-from typing import Any, Tuple
+from typing import Any, List
 
 import torch
 from allennlp.data import Vocabulary
@@ -8,8 +8,8 @@ from allennlp.models.model import Model
 from torch.nn.utils.rnn import pad_sequence
 
 from attribution.data.fields import TokenIds
-from attribution.models.option_scoring import ReadPrompts, logits_at, read_causal
 from attribution.models.prompted_model import PromptedModel
+from attribution.models.reading.reading import by_length
 
 
 @Model.register("causal_lm")
@@ -32,42 +32,17 @@ class CausalLM(PromptedModel):
     def __init__(self, vocab: Vocabulary, model_name: str, **kwargs: Any) -> None:
         super().__init__(vocab, model_name, **kwargs)
 
-    def read(self, prompts: TokenIds) -> ReadPrompts:
-        return read_causal(self.transformer, prompts)
-
-    def target_logits(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
-        token_ids, mask, predicting = _joined(prompts, targets)
-        with logits_at(self.transformer, predicting):
-            return self.transformer(input_ids=token_ids, attention_mask=mask, use_cache=False).logits
-
     def _generate(self, prompts: TokenIds) -> torch.Tensor:
         texts = [ids[mask] for ids, mask in zip(prompts["token_ids"], prompts["mask"])]
+        # Without a shared prompt nothing says that padding does not count.
+        together = [[*range(len(texts))]] if self.reading.pads_prompts else by_length([len(text) for text in texts])
+        generated: List[torch.Tensor] = [torch.empty(0)] * len(texts)
+        for places in together:
+            for place, text in zip(places, self._continue([texts[place] for place in places])):
+                generated[place] = text
+        return pad_sequence(generated, batch_first=True, padding_value=self.tokenizer.pad_id)
+
+    def _continue(self, texts: List[torch.Tensor]) -> torch.Tensor:
         token_ids = pad_sequence(texts, batch_first=True, padding_side="left")
         mask = pad_sequence([torch.ones_like(ids) for ids in texts], batch_first=True, padding_side="left")
-        generated = self.generate(
-            input_ids=token_ids,
-            attention_mask=mask,
-        )
-        return generated[:, token_ids.size(1) :]
-
-
-def _joined(prompts: TokenIds, targets: TokenIds) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """
-    Each prompt with its target right behind it, padded on the right.
-
-    # Returns
-
-    Token ids, attention mask, and the positions that predict a target token. Shapes: (batch, length).
-    """
-    pairs = [
-        (prompt[prompt_mask], target[target_mask])
-        for prompt, prompt_mask, target, target_mask in zip(
-            prompts["token_ids"], prompts["mask"], targets["token_ids"], targets["mask"]
-        )
-    ]
-    token_ids = pad_sequence([torch.cat(pair) for pair in pairs], batch_first=True)
-    mask = pad_sequence([torch.ones_like(torch.cat(pair)) for pair in pairs], batch_first=True)
-    predicting = torch.zeros_like(mask, dtype=torch.bool)
-    for row, (prompt, target) in enumerate(pairs):
-        predicting[row, len(prompt) - 1 : len(prompt) + len(target) - 1] = True
-    return token_ids, mask, predicting
+        return self.generate(input_ids=token_ids, attention_mask=mask)[:, token_ids.size(1) :]

@@ -75,7 +75,7 @@ def load_weights(module: torch.nn.Module, path: str, setting: str) -> None:
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
         raise ConfigurationError(f"{setting} {path}: not a state dict of tensors by name")
     own = module.state_dict(keep_vars=True)
-    if not any(name.startswith("transformer.") for name in state):
+    if not own.keys() & state.keys():  # GPT-2's own names begin with `transformer.`, too.
         state = {f"transformer.{name}": tensor for name, tensor in state.items()}
     other_shape = [
         f"{name} {tuple(tensor.shape)} instead of {tuple(own[name].shape)}"

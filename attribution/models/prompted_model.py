@@ -20,8 +20,8 @@ from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.metrics import MetricList, RankClassification
 from attribution.models.option_losses import length_normalized_loss, unlikelihood_loss
-from attribution.models.option_scoring import ReadPrompts, option_log_probs
 from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights
+from attribution.models.reading import ReadPrompts, choose_reading, forget_history, option_log_probs
 from attribution.modules.delta import DeltaModule
 
 OutputDict = Dict[str, Any]
@@ -152,6 +152,7 @@ class PromptedModel(Model):
         self.undouble = undouble
         self.bf16 = bf16
         self.transformer = load_transformer(model_name, self.encoder_decoder, random_weights)
+        forget_history(self.transformer)
         self._positions = learned_positions(self.transformer)
         for setting, path in (
             ("checkpoint_for_initialization", checkpoint_for_initialization),
@@ -164,6 +165,7 @@ class PromptedModel(Model):
             self._inject(delta)
         if gradient_checkpointing:
             enable_checkpointing(self.transformer)
+        self.reading = choose_reading(self.transformer, model_name)
         self._metric = RankClassification(relevant_label_index)
         self._text_metrics = MetricList(metrics or [])
 
@@ -248,15 +250,15 @@ class PromptedModel(Model):
         values = self._metric.get_metric(reset)
         return {**values, **self._text_metrics.get_metric(reset)} if reset else values
 
-    @abstractmethod
-    def read(self, prompts: TokenIds) -> ReadPrompts:
-        """One pass over each prompt, shared by its options."""
+    def read(self, prompts: TokenIds, options: TokenIds) -> ReadPrompts:
+        """One pass over each prompt, shared by its options where the model allows it."""
+        return self.reading.read(prompts, options)
 
-    @abstractmethod
     def target_logits(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
         """
         Teacher-forced logits of one target per prompt, at the targets' tokens only. Shape: (target tokens, vocabulary).
         """
+        return self.reading.target_logits(prompts, targets)
 
     def remember(self, prompts: TokenIds) -> TokenIds:
         """The prompts for `target_logits`, with what of their reading training does not change, if it is anything."""
@@ -268,8 +270,8 @@ class PromptedModel(Model):
 
     def generate(self, **inputs: Any) -> torch.Tensor:
         """`transformers`' generation with the settings in `generation`."""
-        settings = {"pad_token_id": self.tokenizer.pad_id, **(self.generation or {})}
-        return cast(Any, self.transformer).generate(**inputs, **settings)
+        settings = {"pad_token_id": self.tokenizer.pad_id, **inputs, **(self.generation or {})}
+        return cast(Any, self.transformer).generate(**settings)
 
     def check_length(self, prompts: TokenIds, options: TokenIds) -> None:
         lengths = [texts["token_ids"].size(1) for texts in (prompts, options)]
@@ -317,7 +319,7 @@ class PromptedModel(Model):
     def _loss_of_options(self, prompts: TokenIds, options: TokenIds, gold: torch.Tensor) -> torch.Tensor:
         num_options, mask = options["num_options"], options["mask"]
         # Shape: (options, length)
-        log_probs = option_log_probs(self.read(prompts), options, num_options, self.max_scored_tokens)
+        log_probs = option_log_probs(self.read(prompts, options), options, num_options, self.max_scored_tokens)
         loss = self._loss_of_right_options(log_probs, mask, gold)
         if self.unlikelihood_weight:
             loss = loss + self.unlikelihood_weight * unlikelihood_loss(log_probs, mask, gold)
@@ -332,7 +334,7 @@ class PromptedModel(Model):
     def _rank(self, prompts: TokenIds, options: TokenIds, gold: Optional[torch.Tensor]) -> OutputDict:
         num_options = options["num_options"]
         # Shape: (options, length)
-        log_probs = option_log_probs(self.read(prompts), options, num_options, self.max_scored_tokens)
+        log_probs = option_log_probs(self.read(prompts, options), options, num_options, self.max_scored_tokens)
         scores = self._option_scores(log_probs, options).split(num_options.tolist())
         best = pad_sequence(list(scores), batch_first=True, padding_value=-torch.inf).argmax(1)
         chosen = num_options.cumsum(0) - num_options + best
@@ -367,7 +369,7 @@ class PromptedModel(Model):
             scores = scores / options["mask"].sum(1)
         elif self.option_score == "calibrated":
             all_of_it = torch.tensor([len(scores)], device=scores.device)
-            null = self.read(self._null_prompt(scores.device))
+            null = self.read(self._null_prompt(scores.device), options)
             prior = option_log_probs(null, options, all_of_it, self.max_scored_tokens)
             scores = scores - prior.sum(1)
         return scores

@@ -1,15 +1,14 @@
 """Encoder-decoder language models: T5, BART, Marian, EncoderDecoder and their like."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Optional
 
 import torch
 from allennlp.data import Vocabulary
 from allennlp.models.model import Model
-from transformers.modeling_outputs import BaseModelOutput
 
 from attribution.data.fields import TokenIds
-from attribution.models.option_scoring import ReadPrompts, decoder_start_id, logits_at, read_seq2seq
 from attribution.models.prompted_model import PromptedModel
+from attribution.models.reading.seq2seq import SharedEncoder
 
 
 @Model.register("seq2seq")
@@ -29,23 +28,10 @@ class Seq2Seq(PromptedModel):
     """
 
     encoder_decoder = True
+    reading: SharedEncoder
 
     def __init__(self, vocab: Vocabulary, model_name: str = "google/t5-xl-lm-adapt", **kwargs: Any) -> None:
         super().__init__(vocab, model_name, **kwargs)
-
-    def read(self, prompts: TokenIds) -> ReadPrompts:
-        return read_seq2seq(self.transformer, prompts)
-
-    def target_logits(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
-        target_ids, target_mask = targets["token_ids"], targets["mask"]
-        start = target_ids.new_full((len(target_ids), 1), decoder_start_id(self.transformer))
-        with logits_at(self.transformer, target_mask):
-            return self.transformer(
-                **_encoded(prompts),
-                attention_mask=prompts["mask"].long(),
-                decoder_input_ids=torch.cat([start, target_ids[:, :-1]], dim=1),
-                use_cache=False,
-            ).logits
 
     def remember(self, prompts: TokenIds) -> TokenIds:
         """With the encoder's `states`, where all that is trained is in the decoder."""
@@ -53,22 +39,17 @@ class Seq2Seq(PromptedModel):
         of_decoder = {id(weight) for weight in transformer.get_decoder().parameters()}
         if not all(id(weight) in of_decoder for weight in transformer.parameters() if weight.requires_grad):
             return prompts
-        encoder = transformer.get_encoder()
-        read = encoder(input_ids=prompts["token_ids"], attention_mask=prompts["mask"].long())
-        return {**prompts, "states": read.last_hidden_state}
+        return {**prompts, "states": self.reading.encode(prompts)}
 
     def _generate(self, prompts: TokenIds) -> torch.Tensor:
-        return self.generate(
-            input_ids=prompts["token_ids"],
-            attention_mask=prompts["mask"].long(),
-            decoder_start_token_id=decoder_start_id(self.transformer),
-        )
-
-
-def _encoded(prompts: TokenIds) -> Dict[str, Any]:
-    if "states" in prompts:
-        return {"encoder_outputs": BaseModelOutput(last_hidden_state=prompts["states"])}  # type: ignore[arg-type]
-    return {"input_ids": prompts["token_ids"]}
+        inputs = {
+            "input_ids": prompts["token_ids"],
+            "attention_mask": prompts["mask"].long(),
+            "encoder_outputs": self.reading.outputs(self.reading.encode(prompts)),
+        }
+        if getattr(self.transformer.generation_config, "decoder_start_token_id", None) is None:
+            inputs["decoder_start_token_id"] = self.reading.start
+        return self.generate(**inputs)
 
 
 @Model.register("load_seq2seq")

@@ -10,8 +10,8 @@ from allennlp.data import Vocabulary
 from allennlp.models.model import Model
 
 from attribution.data.fields import TokenIds
-from attribution.models.option_scoring import ReadPrompts
 from attribution.models.prompted_model import OutputDict
+from attribution.models.reading import ReadPrompts
 from attribution.models.seq2seq import Seq2Seq
 from attribution.models.stage_one import router_state, stage_one_state
 from attribution.modules.moe import Experts, Router, RouteSelector, TaskRepresentation, layer_routes
@@ -169,12 +169,12 @@ class TaskMoESeq2Seq(Seq2Seq):
         if temperature is not None:
             temperature.updates += 1
 
-    def read(self, prompts: TokenIds) -> ReadPrompts:
-        read = super().read(prompts)
+    def read(self, prompts: TokenIds, options: TokenIds) -> ReadPrompts:
+        read = super().read(prompts, options)
 
-        def continue_with(rows: torch.Tensor, input_ids: torch.Tensor, scored: torch.Tensor) -> torch.Tensor:
+        def continue_with(rows: torch.Tensor, token_ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
             with self.holder.rows(rows):
-                return read.continue_with(rows, input_ids, scored)
+                return read.continue_with(rows, token_ids, wanted)
 
         return read._replace(continue_with=continue_with)
 

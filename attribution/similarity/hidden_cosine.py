@@ -62,7 +62,11 @@ class HiddenCosine(TaskSimilarity):
         return {"model": sum(scores.values()) / len(scores)} if self.granularity == "model" else scores
 
     def _hidden_states(self, model: ResidentModel, batch: LabelledBatch) -> HiddenStates:
-        return _outputs(model, batch, _sublayers if self.granularity == "layer" else _blocks)
+        modules = _sublayers if self.granularity == "layer" else _blocks
+        if model.reads_batches:
+            return _outputs(model, batch, modules)
+        alone = [_outputs(model, batch.example(number), modules) for number in range(len(batch.prompts["mask"]))]
+        return {part: [states for example in alone for states in example[part]] for part in alone[0]}
 
 
 @torch.no_grad()

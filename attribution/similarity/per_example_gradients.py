@@ -44,11 +44,11 @@ def per_example_gradients(model: ResidentModel, batch: LabelledBatch) -> Iterato
     backward pass serves the batch where w is linear layers (LoRA, adapters), scales (IA3), prefixes, prompts or several
     of these: the gradients of what they put out are those of each example. Other parameters (`bias`, whose layers may
     be norms, and `none`, whose gradients of all examples would be as many models) take a pass for each example, and
-    come one example after the other.
+    come one example after the other; so do those of a model that cannot read a padded batch.
 
     Shape of each: (examples, ...)
     """
-    gradients = _of_batch(model, batch)
+    gradients = _of_batch(model, batch) if model.reads_batches else None
     if gradients is not None:
         yield gradients
         return

@@ -85,6 +85,11 @@ class ResidentModel:
         """
         self.model.check_length(batch.prompts, batch.answers)
 
+    @property
+    def reads_batches(self) -> bool:
+        """Whether `logits` runs the model once, on the batch as it is."""
+        return self.model.reading.one_pass
+
     def logits(self, batch: LabelledBatch) -> torch.Tensor:
         """Of the tokens of all answers, teacher-forced, in float32. Shape: (answer tokens, vocabulary)"""
         self.check_length(batch)

@@ -10,7 +10,6 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.data.dataset_readers import P3JsonlReader
 from attribution.models.option_losses import length_normalized_loss, unlikelihood_loss
-from attribution.models.option_scoring import decoder_start_id
 from tests.models.conftest import EXAMPLES, make_batch, make_model
 
 # Two rows: the right option of the first has two tokens; the second has one option only.
@@ -47,7 +46,7 @@ def _slow_loss(model: Any, folder: str, seq2seq: bool) -> torch.Tensor:
         means = []
         for number, ids in enumerate(tokenizer.options(options, 64)):
             if seq2seq:
-                start = decoder_start_id(model.transformer)
+                start = model.reading.start
                 logits = model.transformer(
                     input_ids=torch.tensor([prompt_ids]), decoder_input_ids=torch.tensor([[start, *ids[:-1]]])
                 ).logits[0]

@@ -10,7 +10,6 @@ from allennlp.data import Instance
 from allennlp.models import Model
 
 from attribution.data.dataset_readers import P3JsonlReader
-from attribution.models.option_scoring import decoder_start_id
 from attribution.similarity import ResidentModel, Source, TargetTask, labelled_batches
 from tests.models.conftest import make_model
 
@@ -70,7 +69,7 @@ def slow_runs(model: ResidentModel, base: str) -> List[Dict[str, Any]]:
         [ids], [labels] = tokenizer.prompts([prompt], 512), tokenizer.options([options[right]], 64)
         ids, labels = list(ids), list(labels)
         if transformer.config.is_encoder_decoder:
-            start = [decoder_start_id(transformer), *labels[:-1]]
+            start = [model.model.reading.start, *labels[:-1]]
             output = transformer(
                 input_ids=torch.tensor([ids]), decoder_input_ids=torch.tensor([start]), output_hidden_states=True
             )

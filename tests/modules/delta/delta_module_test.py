@@ -9,7 +9,6 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from attribution.data.dataset_readers import P3JsonlReader
-from attribution.models.option_scoring import decoder_start_id
 from attribution.modules.delta import Lora
 from tests.models.conftest import EXAMPLES, make_batch, make_model
 from tests.modules.delta.slow_t5 import needs_transformers_5
@@ -75,7 +74,7 @@ def _one_by_one(model: Any, folder: str) -> List[List[float]]:
         row = []
         for option in options:
             if model.encoder_decoder:
-                start = decoder_start_id(transformer)
+                start = model.reading.start
                 logits = transformer(
                     input_ids=torch.tensor([prompt]),
                     decoder_input_ids=torch.tensor([[start, *option[:-1]]]),
@@ -140,7 +139,7 @@ def test_generates_with_a_cache_as_without(model: str, name: str, tiny_model: Ca
     with torch.no_grad():
         together = tuned(**make_batch(folder))["generated"]
         for (prompt, _), generated in zip(_texts(tuned, folder), together):
-            written = [decoder_start_id(transformer)] if tuned.encoder_decoder else list(prompt)
+            written = [tuned.reading.start] if tuned.encoder_decoder else list(prompt)
             begin = 0 if tuned.encoder_decoder else len(prompt)
             for _ in range(5):
                 if tuned.encoder_decoder:

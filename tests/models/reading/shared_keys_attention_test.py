@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from attribution.models.shared_keys_attention import _attend, shared_keys, shares_keys
+from attribution.models.reading.shared_keys_attention import _attend, shared_keys, shares_keys
 
 
 @pytest.mark.parametrize("masked", [True, False])

@@ -21,7 +21,9 @@ _NAME = "attribution_shared_keys"
 
 def shares_keys(decoder: PreTrainedModel) -> bool:
     """Whether this decoder takes its attention from `transformers`' registry (T5 and BERT do from version 5 on)."""
-    return bool(decoder._supports_sdpa) and hasattr(sys.modules[type(decoder).__module__], "ALL_ATTENTION_FUNCTIONS")
+    return bool(getattr(decoder, "_supports_sdpa", False)) and hasattr(
+        sys.modules[type(decoder).__module__], "ALL_ATTENTION_FUNCTIONS"
+    )
 
 
 @contextmanager

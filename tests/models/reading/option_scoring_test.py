@@ -7,7 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from attribution.data.fields import pad_token_ids
-from attribution.models.option_scoring import decoder_start_id, option_log_probs, read_causal, read_seq2seq
+from attribution.models.reading import choose_reading, option_log_probs
+from attribution.models.reading.decoder_start import decoder_start
 from tests.conftest import CAUSAL, SEQ2SEQ
 
 PROMPTS = [[5, 9, 11, 30, 2], [7, 2], [12, 13, 14, 15, 16, 17, 18, 2]]
@@ -23,7 +24,7 @@ def _batch(texts: List[List[int]]) -> Any:
 
 
 def _slow_seq2seq(model: Any, prompt: List[int], option: List[int]) -> torch.Tensor:
-    decoder_input = torch.tensor([[decoder_start_id(model), *option[:-1]]])
+    decoder_input = torch.tensor([[decoder_start(model), *option[:-1]]])
     logits = model(input_ids=torch.tensor([prompt]), decoder_input_ids=decoder_input, use_cache=False).logits
     return logits[0].log_softmax(-1)[range(len(option)), option]
 
@@ -44,7 +45,7 @@ def test_equals_one_full_pass_per_option(name: str, max_tokens: int, tiny_model:
     model = auto.from_pretrained(tiny_model(name)).eval()
     options, num_options = _flat()
     with torch.no_grad():
-        read = (read_seq2seq if name in SEQ2SEQ else read_causal)(model, _batch(PROMPTS))
+        read = choose_reading(model, name).read(_batch(PROMPTS), _batch(options))
         scores = option_log_probs(read, _batch(options), num_options, max_tokens)
         expected = _expected(_slow_seq2seq if name in SEQ2SEQ else _slow_causal, model)
     for option, row, wanted in zip(options, scores, expected):
@@ -55,6 +56,7 @@ def test_equals_one_full_pass_per_option(name: str, max_tokens: int, tiny_model:
 
 def test_a_row_is_encoded_once_and_logits_stay_at_option_tokens(tiny_model: Callable[[str], str]) -> None:
     model = AutoModelForSeq2SeqLM.from_pretrained(tiny_model("t5")).eval()
+    reading = choose_reading(model, "t5")
     encoded: List[int] = []
     projected: List[int] = []
     keys: List[int] = []
@@ -64,7 +66,7 @@ def test_a_row_is_encoded_once_and_logits_stay_at_option_tokens(tiny_model: Call
     cross_attention.k.register_forward_hook(lambda _m, args, _o: keys.append(len(args[0])))
     options, num_options = _flat()
     with torch.no_grad():
-        option_log_probs(read_seq2seq(model, _batch(PROMPTS)), _batch(options), num_options, 100_000)
+        option_log_probs(reading.read(_batch(PROMPTS), _batch(options)), _batch(options), num_options, 100_000)
     assert encoded == [len(PROMPTS)]
     assert keys == [len(PROMPTS)]
     # One first token for each row, then what is left of each option: a pass for the rows with 1, 2, 4 options.
@@ -74,11 +76,12 @@ def test_a_row_is_encoded_once_and_logits_stay_at_option_tokens(tiny_model: Call
 
 def test_a_hundred_options_fit_the_budget(tiny_model: Callable[[str], str]) -> None:
     model = AutoModelForSeq2SeqLM.from_pretrained(tiny_model("t5")).eval()
+    reading = choose_reading(model, "t5")
     options = [[4 + number % 40, 5 + number // 40, 2] for number in range(100)]
     widths: List[int] = []
     model.get_decoder().register_forward_hook(lambda _m, _a, output: widths.append(len(output[0])))
     with torch.no_grad():
-        read = read_seq2seq(model, _batch(PROMPTS[2:]))
+        read = reading.read(_batch(PROMPTS[2:]), _batch(options))
         num_options = torch.tensor([100])
         chunked = option_log_probs(read, _batch(options), num_options, max_tokens=11 * 10)
         whole = option_log_probs(read, _batch(options), num_options, max_tokens=100_000)

@@ -1,0 +1,179 @@
+"""Decoder-only models: a prompt read once for all of its options, or every pair of prompt and option by itself."""
+
+from typing import Any, Dict, List, Sequence, Tuple
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import DynamicCache, PreTrainedModel
+
+from attribution.data.fields import TokenIds
+from attribution.models.reading.reading import Reading, ReadPrompts, by_length, selected
+
+# Padded tokens of one pass over pairs: what a CPU's cache likes, and what fills a GPU.
+_TOKENS = {"cpu": 2048}
+_TOKENS_OF_GPU = 32768
+
+
+class PairByPair(Reading):
+    """
+    Each prompt with each of its options right behind it, read from the start: right for every model that is causal.
+
+    # Parameters
+
+    apart : `bool`
+        Whether only texts of equal length go together, without padding.
+
+    The others are those of `Reading`.
+    """
+
+    def __init__(self, transformer: PreTrainedModel, narrow: bool, apart: bool) -> None:
+        super().__init__(transformer, narrow)
+        self.apart = apart
+        self.one_pass = not apart
+
+    def read(self, prompts: TokenIds, options: TokenIds) -> ReadPrompts:
+        texts = _texts(prompts)
+
+        def continue_with(rows: torch.Tensor, token_ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+            each = rows.repeat_interleave(len(token_ids) // len(rows)).tolist()
+            pairs = [(texts[row], ids[mask]) for row, ids, mask in zip(each, token_ids, wanted)]
+            return self._logits(pairs, _TOKENS.get(token_ids.device.type, _TOKENS_OF_GPU))
+
+        return ReadPrompts(None, prompts["token_ids"].size(1), continue_with)
+
+    def target_logits(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
+        return self._logits(list(zip(_texts(prompts), _texts(targets))))
+
+    def _logits(self, pairs: Sequence[Tuple[torch.Tensor, torch.Tensor]], max_tokens: int = 0) -> torch.Tensor:
+        """In one pass, if there is no bound of its padded tokens. Shape: (option tokens, vocabulary)."""
+        lengths = [len(prompt) + len(option) for prompt, option in pairs]
+        batches = by_length(lengths) if self.apart else [sorted(range(len(pairs)), key=lengths.__getitem__)]
+        if not max_tokens and not self.apart:
+            return self._batch_logits(pairs)
+        logits: List[torch.Tensor] = [torch.empty(0)] * len(pairs)
+        for batch in batches:
+            for some in _within(batch, lengths, max_tokens):
+                found = self._batch_logits([pairs[place] for place in some])
+                for place, own in zip(some, found.split([len(pairs[place][1]) for place in some])):
+                    logits[place] = own
+        return torch.cat(logits)
+
+    def _batch_logits(self, pairs: Sequence[Tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+        token_ids = pad_sequence([torch.cat(pair) for pair in pairs], batch_first=True)
+        mask, predicting = torch.zeros_like(token_ids), torch.zeros_like(token_ids, dtype=torch.bool)
+        for row, (prompt, option) in enumerate(pairs):
+            mask[row, : len(prompt) + len(option)] = 1
+            predicting[row, len(prompt) - 1 : len(prompt) + len(option) - 1] = True
+        return self.logits(predicting, input_ids=token_ids, attention_mask=mask, use_cache=False)[0]
+
+
+class SharedPrompt(PairByPair):
+    """
+    Each prompt read once, its keys and values kept for all of its options.
+
+    Prompts are padded on the LEFT, so that an option stands right behind its prompt: models count a sliding window by
+    places, and padding between them would use it up. The cache is one that drops nothing: a model's own drops what
+    lies outside a window, of short prompts their text and not their padding.
+
+    # Parameters
+
+    positioned : `bool`
+        Whether the model is told the positions of tokens; those that take none must count from the mask.
+
+    The others are those of `Reading`.
+    """
+
+    pads_prompts = True
+
+    def __init__(self, transformer: PreTrainedModel, narrow: bool, positioned: bool) -> None:
+        super().__init__(transformer, narrow, apart=False)
+        self.positioned = positioned
+
+    def read(self, prompts: TokenIds, options: TokenIds) -> ReadPrompts:
+        # Shape: (batch, length)
+        token_ids, mask = on_the_left(prompts)
+        # Shape: (batch,)
+        lengths = mask.sum(1)
+        last = torch.zeros_like(mask)
+        last[:, -1] = True
+        first_logits, first = self.logits(
+            last,
+            input_ids=token_ids,
+            attention_mask=mask.long(),
+            past_key_values=DynamicCache(),
+            use_cache=True,
+            **self._positions((mask.cumsum(1) - 1).clamp(min=0)),
+        )
+
+        def continue_with(rows: torch.Tensor, token_ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+            each = rows.repeat_interleave(len(token_ids) // len(rows))
+            input_ids = token_ids[:, :-1]
+            seen = torch.ones_like(input_ids, dtype=torch.bool)
+            return self.logits(
+                wanted[:, 1:],
+                input_ids=input_ids,
+                attention_mask=torch.cat([mask[each], seen], dim=1).long(),
+                past_key_values=selected(first.past_key_values, each),
+                use_cache=True,
+                **self._positions(lengths[each].unsqueeze(1) + seen.cumsum(1) - 1),
+            )[0]
+
+        return ReadPrompts(first_logits, token_ids.size(1), continue_with)
+
+    def _positions(self, positions: torch.Tensor) -> Dict[str, Any]:
+        return {"position_ids": positions} if self.positioned else {}
+
+
+class WithinLimit(Reading):
+    """
+    One way for batches whose texts are all within a length, another where one is longer: for models whose rotary
+    frequencies change with the longest text of a batch.
+
+    # Parameters
+
+    limit : `int`
+        Tokens of a prompt and an option together.
+    within, beyond : `Reading`
+    """
+
+    one_pass = False
+
+    def __init__(self, limit: int, within: Reading, beyond: Reading) -> None:
+        super().__init__(within.transformer, within.narrow)
+        self.limit = limit
+        self.within = within
+        self.beyond = beyond
+
+    def read(self, prompts: TokenIds, options: TokenIds) -> ReadPrompts:
+        return self._way(prompts, options).read(prompts, options)
+
+    def target_logits(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
+        return self._way(prompts, targets).target_logits(prompts, targets)
+
+    def _way(self, prompts: TokenIds, options: TokenIds) -> Reading:
+        longest = prompts["token_ids"].size(1) + options["token_ids"].size(1)
+        return self.within if longest <= self.limit else self.beyond
+
+
+def on_the_left(texts: TokenIds) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and mask with their padding on the left. Shapes: (batch, length)."""
+    token_ids, mask = texts["token_ids"], texts["mask"]
+    length = token_ids.size(1)
+    places = torch.arange(length, device=mask.device)
+    # Shape: (batch, length)
+    source = (places - (length - mask.sum(1, keepdim=True))) % length
+    return token_ids.gather(1, source), mask.gather(1, source)
+
+
+def _texts(padded: TokenIds) -> List[torch.Tensor]:
+    return [ids[mask] for ids, mask in zip(padded["token_ids"], padded["mask"])]
+
+
+def _within(places: Sequence[int], lengths: Sequence[int], max_tokens: int) -> List[List[int]]:
+    """Batches of at most `max_tokens` padded tokens (0: one batch), of places that are sorted by length."""
+    batches: List[List[int]] = [[]]
+    for place in places:
+        if max_tokens and batches[-1] and lengths[place] * (len(batches[-1]) + 1) > max_tokens:
+            batches.append([])
+        batches[-1].append(place)
+    return batches

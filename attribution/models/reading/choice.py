@@ -1,0 +1,273 @@
+"""Which way of reading prompts and options is right for a model, and the quickest of those."""
+
+import inspect
+import logging
+import random
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional
+
+import numpy as np
+import torch
+from allennlp.common.checks import ConfigurationError
+from transformers import DynamicCache, PreTrainedModel
+
+from attribution.data.fields import TokenIds, pad_token_ids
+from attribution.models.reading.causal import PairByPair, SharedPrompt, WithinLimit
+from attribution.models.reading.decoder_start import decoder_start
+from attribution.models.reading.option_scoring import option_log_probs
+from attribution.models.reading.reading import Reading
+from attribution.models.reading.seq2seq import SharedEncoder
+from attribution.models.reading.shared_keys_attention import shares_keys
+from attribution.models.reading.steady import varying_length
+
+logger = logging.getLogger(__name__)
+
+# Of log-probabilities, times the largest of them: rounding is a hundred times less, a position off a hundred more.
+_TOLERANCE = 1e-4
+_PLAIN_LAYERS = ("DynamicLayer", "DynamicSlidingWindowLayer", "SlidingWindowLayer")
+
+
+class Way(NamedTuple):
+    """A way that may do."""
+
+    name: str
+    """For the log and the table of architectures."""
+    make: Callable[[bool], Reading]
+    """From `narrow` of `Reading`."""
+
+
+def choose_reading(transformer: PreTrainedModel, model_name: str) -> Reading:
+    """
+    The first of the ways, quick ones first, that gives the numbers of a plain pass over each prompt and option alone.
+    Configuration, cache and signature say which may do; then two prompts with two options each are read both ways.
+
+    # Raises
+
+    `ConfigurationError`, with the reason, if the model sees the tokens that it is to predict, or no way gives these
+    numbers.
+    """
+    with torch.no_grad(), _as_if_nothing_happened(transformer):
+        try:
+            if transformer.config.is_encoder_decoder:
+                start = decoder_start(transformer)
+                ways, check = _seq2seq_ways(transformer, start), _Check(transformer, start)
+            else:
+                ways, check = _causal_ways(transformer), _Check(transformer)
+        except ConfigurationError as error:
+            raise _refusal(transformer, model_name, str(error)) from error
+        for number, way in enumerate(ways):
+            for narrow in (True, False):
+                reading = way.make(narrow)
+                if check.passes(reading):
+                    if number:
+                        logger.warning(
+                            "%s: options are read %s: %s would give a %s other scores",
+                            model_name, way.name, ways[0].name, transformer.config.model_type,
+                        )  # fmt: skip
+                    reading.name = way.name
+                    return reading
+    raise _refusal(
+        transformer, model_name, "what it makes of a prompt and an option depends on what else is in the batch"
+    )
+
+
+def _causal_ways(transformer: Any) -> List[Way]:
+    positioned = "position_ids" in inspect.signature(transformer.forward).parameters
+    apart = Way("pair by pair, by length", lambda narrow: PairByPair(transformer, narrow, apart=True))
+    if "lsh" in getattr(transformer.config, "attn_layers", ()):
+        if transformer.config.hash_seed is None:
+            raise ConfigurationError('its attention is hashed at random; set "hash_seed" in its config.json')
+        return [apart]  # Padding is hashed, too.
+    ways = [Way("pair by pair", lambda narrow: PairByPair(transformer, narrow, apart=False)), apart]
+    if _keeps_plain_keys(transformer):
+        ways.insert(0, Way("by shared prompts", lambda narrow: SharedPrompt(transformer, narrow, positioned)))
+    limit = varying_length(transformer)
+    if limit is not None:
+
+        def limited(way: Way) -> Way:
+            return Way(way.name, lambda narrow: WithinLimit(limit, way.make(narrow), apart.make(narrow)))
+
+        ways = [*map(limited, ways[:-1]), apart]
+    return ways
+
+
+def _seq2seq_ways(transformer: Any, start: Optional[int]) -> List[Way]:
+    if varying_length(transformer) is not None:
+        raise ConfigurationError("its rotary frequencies change with the longest text of a batch")
+    sharing = shares_keys(transformer.get_decoder())
+    kinds = [
+        ("by shared keys", True, True),
+        ("by copied keys", True, False),
+        ("by shared encoder states", False, False),
+    ]
+    if not sharing:
+        kinds.pop(0)
+    if _counts_expert_capacity(transformer):
+        kinds = kinds[-1:]
+
+    def way(name: str, cached: bool, sharing: bool, apart: bool) -> Way:
+        return Way(name, lambda narrow: SharedEncoder(transformer, narrow, start, cached, sharing, apart))
+
+    ways = [way(*kind, False) for kind in kinds]
+    return ways + [way(f"{name}, prompts by length", cached, shared, True) for name, cached, shared in kinds]
+
+
+def _keeps_plain_keys(transformer: Any) -> bool:
+    """Whether the cache that the model makes for itself holds keys and values, and nothing else."""
+    if getattr(transformer, "_is_stateful", False):
+        return False
+    try:
+        layers = DynamicCache(config=transformer.config).layers
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+    return all(type(layer).__name__ in _PLAIN_LAYERS for layer in layers)
+
+
+def _counts_expert_capacity(transformer: torch.nn.Module) -> bool:
+    """
+    Whether an expert takes so many tokens of a pass and no more (Switch), so that what a token gets depends on how
+    many were read with it; of each text by itself, and the first ones first.
+
+    # Raises
+
+    `ConfigurationError` if it counts the tokens of the whole batch (NLLB-MoE with a `moe_eval_capacity_token_fraction`
+    below 1).
+    """
+    counting = [module for module in transformer.modules() if hasattr(module, "expert_capacity")]
+    fractions = [getattr(module, "moe_eval_capacity_token_fraction", None) for module in counting]
+    if any(fraction is not None and fraction < 1 for fraction in fractions):
+        raise ConfigurationError(
+            "its experts' capacity is counted over the whole batch; set moe_eval_capacity_token_fraction to 1.0 in "
+            "its config.json"
+        )
+    return any(fraction is None for fraction in fractions)
+
+
+class _Check:
+    """Two prompts of unequal length with two options each, and what a plain pass over each says of them."""
+
+    def __init__(self, transformer: Any, start: Optional[int] = None) -> None:
+        self.transformer = transformer
+        self.start = start
+        words = _plain_words(transformer)
+        texts = [words(first, length) for first, length in ((0, 3), (3, 7), (10, 2), (12, 3), (15, 3), (18, 1))]
+        self.prompts, self.options = texts[:2], texts[2:]
+        try:
+            self.expected = [
+                self._plain(self.prompts[number // 2], option) for number, option in enumerate(self.options)
+            ]
+            self._check_order()
+        except ConfigurationError:
+            raise
+        except Exception as error:  # Whatever the class of the model raises for a text.
+            raise ConfigurationError(f"transformers cannot read a text with it ({error})") from error
+
+    def passes(self, reading: Reading) -> bool:
+        try:
+            found, trained = self._scores(reading), self._trained(reading)
+        except Exception as error:  # Whatever the class of the model raises: this way does not do for it.
+            logger.debug("%s does not do: %s", type(reading).__name__, error)
+            return False
+        firsts = torch.cat(self.expected[::2])
+        return all(map(_close, found, self.expected)) and _close(trained, firsts)
+
+    def _scores(self, reading: Reading) -> List[torch.Tensor]:
+        options, counts = self._padded(self.options), torch.tensor([2, 2], device=self.transformer.device)
+        read = reading.read(self._padded(self.prompts), options)
+        log_probs = option_log_probs(read, options, counts, 1 << 16)
+        return [row[: len(option)] for row, option in zip(log_probs, self.options)]
+
+    def _trained(self, reading: Reading) -> torch.Tensor:
+        targets = self._padded(self.options[::2])
+        logits = reading.target_logits(self._padded(self.prompts), targets)
+        return _of(logits, targets["token_ids"][targets["mask"]])
+
+    def _plain(self, prompt: List[int], option: List[int]) -> torch.Tensor:
+        ids = torch.tensor(option, device=self.transformer.device)
+        return _of(self._plain_logits(prompt, option), ids)
+
+    def _plain_logits(self, prompt: List[int], option: List[int]) -> torch.Tensor:
+        """Shape: (option tokens, vocabulary)."""
+        if self.transformer.config.is_encoder_decoder:
+            start = option[-1] if self.start is None else self.start
+            inputs = {
+                "input_ids": self._text(prompt),
+                "decoder_input_ids": self._text([start, *option[:-1]]),
+            }
+            return self.transformer(**inputs, use_cache=False).logits[0]
+        text = self._text(prompt + option)
+        logits = self.transformer(input_ids=text, attention_mask=torch.ones_like(text), use_cache=False).logits
+        return logits[0, len(prompt) - 1 : -1]
+
+    def _check_order(self) -> None:
+        """
+        # Raises
+
+        `ConfigurationError` if another last token changes what the tokens before it are predicted to be.
+        """
+        prompt, option, other = self.prompts[1], self.options[1], self.options[2][0]
+        # One token further, so that the changed one is read.
+        logits, changed = (
+            self._plain_logits(prompt, [*option[:-1], last, option[0]])[: len(option)] for last in (option[-1], other)
+        )
+        if not _close(logits, changed):
+            raise ConfigurationError(_NOT_CAUSAL + _causal_setting(self.transformer.config))
+
+    def _text(self, ids: List[int]) -> torch.Tensor:
+        return torch.tensor([ids], device=self.transformer.device)
+
+    def _padded(self, texts: List[List[int]]) -> TokenIds:
+        return {name: tensor.to(self.transformer.device) for name, tensor in pad_token_ids(texts, 0).items()}
+
+
+_NOT_CAUSAL = "it sees the tokens that it is to predict, so its scores are no likelihoods"
+
+
+def _causal_setting(config: Any) -> str:
+    for setting in ("is_decoder", "causal"):
+        if getattr(config, setting, None) is False:
+            return f'; "{setting}": true in its config.json makes it read from left to right'
+    return ""
+
+
+def _plain_words(transformer: Any) -> Callable[[int, int], List[int]]:
+    """(first, how many) -> token ids, none of them special, spread over the vocabulary."""
+    config = transformer.config.get_text_config(decoder=True)
+    size = min(transformer.get_input_embeddings().weight.size(0), getattr(config, "vocab_size", 2000))
+    named = {getattr(config, name, None) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+    usable = [number for number in range(3, min(size, 2000)) if number not in named]
+
+    def words(first: int, count: int) -> List[int]:
+        return [usable[(11 + 37 * place) % len(usable)] for place in range(first, first + count)]
+
+    return words
+
+
+def _of(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """Log-probabilities of these tokens. Shapes: (tokens, vocabulary), (tokens,)."""
+    return logits.float().log_softmax(-1).gather(1, ids.unsqueeze(1)).squeeze(1)
+
+
+def _close(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    scale = max(1.0, float(expected.abs().max()))
+    return found.shape == expected.shape and bool(((found - expected).abs() <= _TOLERANCE * scale).all())
+
+
+def _refusal(transformer: Any, model_name: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"model_name {model_name}: a {transformer.config.model_type} model cannot score options: {reason}"
+    )
+
+
+@contextmanager
+def _as_if_nothing_happened(transformer: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode within, and the random states of torch, numpy and Python as before after it."""
+    training, python, numpy = transformer.training, random.getstate(), np.random.get_state()
+    transformer.eval()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        transformer.train(training)
+        random.setstate(python)
+        np.random.set_state(numpy)
