@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # Of log-probabilities, times the largest of them: rounding is a hundred times less, a position off a hundred more.
 _TOLERANCE = 1e-4
+# Tokens of three prompts and of their options.
+_LENGTHS = (3, 7, 3, *(5, 2), *(3, 1), *(2, 2))
 _PLAIN_LAYERS = ("DynamicLayer", "DynamicSlidingWindowLayer", "SlidingWindowLayer")
 
 
@@ -39,7 +41,7 @@ class Way(NamedTuple):
 def choose_reading(transformer: PreTrainedModel, model_name: str) -> Reading:
     """
     The first of the ways, quick ones first, that gives the numbers of a plain pass over each prompt and option alone.
-    Configuration, cache and signature say which may do; then two prompts with two options each are read both ways.
+    Configuration, cache and signature say which may do; then a few prompts with two options each are read both ways.
 
     # Raises
 
@@ -144,14 +146,17 @@ def _counts_expert_capacity(transformer: torch.nn.Module) -> bool:
 
 
 class _Check:
-    """Two prompts of unequal length with two options each, and what a plain pass over each says of them."""
+    """
+    Prompts of equal and unequal length with two options each, and what a plain pass over each pair says of it. Two
+    pairs are of equal length, too, so that texts have mates even where only such go together.
+    """
 
     def __init__(self, transformer: Any, start: Optional[int] = None) -> None:
         self.transformer = transformer
         self.start = start
         words = _plain_words(transformer)
-        texts = [words(first, length) for first, length in ((0, 3), (3, 7), (10, 2), (12, 3), (15, 3), (18, 1))]
-        self.prompts, self.options = texts[:2], texts[2:]
+        texts = [words(sum(_LENGTHS[:place]), length) for place, length in enumerate(_LENGTHS)]
+        self.prompts, self.options = texts[:3], texts[3:]
         try:
             self.expected = [
                 self._plain(self.prompts[number // 2], option) for number, option in enumerate(self.options)
@@ -172,7 +177,7 @@ class _Check:
         return all(map(_close, found, self.expected)) and _close(trained, firsts)
 
     def _scores(self, reading: Reading) -> List[torch.Tensor]:
-        options, counts = self._padded(self.options), torch.tensor([2, 2], device=self.transformer.device)
+        options, counts = self._padded(self.options), torch.tensor([2, 2, 2], device=self.transformer.device)
         read = reading.read(self._padded(self.prompts), options)
         log_probs = option_log_probs(read, options, counts, 1 << 16)
         return [row[: len(option)] for row, option in zip(log_probs, self.options)]
@@ -205,7 +210,7 @@ class _Check:
 
         `ConfigurationError` if another last token changes what the tokens before it are predicted to be.
         """
-        prompt, option, other = self.prompts[1], self.options[1], self.options[2][0]
+        prompt, option, other = self.prompts[1], self.options[2], self.options[0][0]
         # One token further, so that the changed one is read.
         logits, changed = (
             self._plain_logits(prompt, [*option[:-1], last, option[0]])[: len(option)] for last in (option[-1], other)

@@ -6,6 +6,7 @@ each prompt and option alone. `python -m tests.models.reading.matrix` writes the
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
@@ -32,6 +33,9 @@ LENGTHS = {"within": [5, 2, 9, 3, 1], "at the edge": [15, 1, 13, 16, 6], "beyond
 # Tokens of each row's options.
 OPTIONS = [[2, 4], [3, 1, 4], [3, 3], [2, 3, 1, 5, 4], [1]]
 GOLD = [1, 0, 1, 4, 0]
+
+# What transformers 5.23 itself cannot continue a single prompt with.
+WRITES_NOTHING = ("blt", "xlstm")
 
 Architecture = Tuple[str, str]
 """The registered model, `causal_lm` or `seq2seq`, and the model type."""
@@ -119,7 +123,7 @@ def tensors(batch: Batch, gold: Optional[List[int]] = None) -> Dict[str, Any]:
 
 
 @torch.no_grad()
-def check(architecture: Architecture, folder: Path) -> str:
+def check(architecture: Architecture, folder: Path, **changes: Any) -> str:
     """
     Which way its options are read, after everything that must be equal was found equal.
 
@@ -127,8 +131,10 @@ def check(architecture: Architecture, folder: Path) -> str:
 
     `ConfigurationError` if it is refused; `AssertionError` if a number is wrong.
     """
-    saved = build(architecture, folder)
-    model = load(architecture, folder)
+    saved = build(architecture, folder, **changes)
+    writes = architecture[1] not in WRITES_NOTHING
+    model = load(architecture, folder, **({"generation": {"max_new_tokens": 3, "do_sample": False}} if writes else {}))
+    model.tokenizer = SimpleNamespace(pad_id=0)
     reference = (AutoModelForSeq2SeqLM if model.encoder_decoder else AutoModelForCausalLM).from_pretrained(folder)
     reference = reference.float().eval()
     _make_steady(reference)
@@ -143,11 +149,31 @@ def check(architecture: Architecture, folder: Path) -> str:
         targets = [row[gold] for row, gold in zip(batch.options, GOLD)]
         trained = model.training_loss(pad_token_ids(batch.prompts, 0), pad_token_ids(targets, 0))
         _assert_close([[float(together["loss"]), float(trained)]], [[loss, loss]], f"{name} loss")
+        if writes:
+            written = [_written(model, reference, prompt) for prompt in batch.prompts]
+            assert _padded(written) == _padded(_of_decoder(model, together["generated"])), f"{name} written"
     torch.save(model.transformer.state_dict(), folder / "weights.th")
     again = load(architecture, folder, weights_file=str(folder / "weights.th"))
     _assert_close(again(**tensors(batch))["scores"], expected, "saved and loaded")
     assert len(saved.state_dict()) == len(again.transformer.state_dict())
     return model.reading.name
+
+
+def _written(model: Any, reference: Any, prompt: List[int]) -> List[int]:
+    settings = {"max_new_tokens": 3, "do_sample": False, "pad_token_id": 0}
+    if model.encoder_decoder and getattr(reference.generation_config, "decoder_start_token_id", None) is None:
+        settings["decoder_start_token_id"] = model.reading.start
+    ids = torch.tensor([prompt])
+    [text] = reference.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)
+    return text[1 if model.encoder_decoder else len(prompt) :].tolist()
+
+
+def _of_decoder(model: Any, texts: List[List[int]]) -> List[List[int]]:
+    return [text[1:] for text in texts] if model.encoder_decoder else texts
+
+
+def _padded(texts: List[List[int]]) -> List[List[int]]:
+    return [text + [0] * (3 - len(text)) for text in texts]
 
 
 def _make_steady(reference: Any) -> None:

@@ -1,0 +1,167 @@
+import json
+import logging
+import random
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import numpy as np
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+from attribution.models.reading import choose_reading
+from attribution.models.reading.causal import SharedPrompt, WithinLimit
+from tests.architectures import tiny_config
+from tests.conftest import CAUSAL, SEQ2SEQ
+from tests.models.reading.matrix import build, check, load
+
+
+def _model(name: str, tiny_model: Callable[[str], str]) -> Any:
+    auto = AutoModelForSeq2SeqLM if name in SEQ2SEQ else AutoModelForCausalLM
+    return auto.from_pretrained(tiny_model(name))
+
+
+@pytest.mark.parametrize("name", SEQ2SEQ + CAUSAL)
+def test_the_quick_way_where_it_is_right(name: str, tiny_model: Callable[[str], str]) -> None:
+    reading = choose_reading(_model(name, tiny_model), name)
+    assert reading.name == ("by shared prompts" if name in CAUSAL else "by shared keys")
+    assert reading.narrow
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_nothing_is_changed(name: str, tiny_model: Callable[[str], str]) -> None:
+    model = _model(name, tiny_model).train()
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    states = torch.random.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    choose_reading(model, name)
+    assert model.training and all(module.training for module in model.modules())
+    assert torch.equal(torch.random.get_rng_state(), states[0])
+    assert (np.random.get_state()[1] == states[1]).all() and random.getstate() == states[2]
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+    assert all(weight.grad is None and weight.requires_grad for weight in model.parameters())
+
+
+def test_numpys_state_is_as_before_with_bigbirds_random_blocks(tmp_path: Path) -> None:
+    build(("causal_lm", "big_bird"), tmp_path)
+    before = np.random.get_state()[1].copy()
+    load(("causal_lm", "big_bird"), tmp_path)
+    assert (np.random.get_state()[1] == before).all()
+
+
+def test_a_cache_that_misleads_is_found_out(tiny_model: Callable[[str], str], caplog: pytest.LogCaptureFixture) -> None:
+    model = _model("llama", tiny_model)
+
+    def mislead(_module: Any, _arguments: Any, settings: Dict[str, Any], output: Any) -> Any:
+        cache = settings.get("past_key_values")
+        if cache is not None and cache.get_seq_length() > output[0].size(1):
+            output["last_hidden_state"] = output["last_hidden_state"] * 1.05
+        return output
+
+    model.model.register_forward_hook(mislead, with_kwargs=True)
+    with caplog.at_level(logging.WARNING, "attribution"):
+        assert choose_reading(model, "somewhere").name == "pair by pair"
+    [record] = caplog.records
+    assert "somewhere: options are read pair by pair" in record.message
+
+
+def test_padding_that_counts_is_left_out(tiny_model: Callable[[str], str]) -> None:
+    model = _model("llama", tiny_model)
+
+    def count_places(_module: Any, arguments: Any, output: Any) -> Any:
+        return output * (1 + output.size(1) / 100)
+
+    model.model.embed_tokens.register_forward_hook(count_places)
+    assert choose_reading(model, "somewhere").name == "pair by pair, by length"
+
+
+def test_a_text_that_depends_on_its_mates_is_refused(tiny_model: Callable[[str], str]) -> None:
+    model = _model("gpt2", tiny_model)
+
+    def mix(_module: Any, arguments: Any, output: Any) -> Any:
+        return output + output.mean(0)
+
+    model.transformer.wte.register_forward_hook(mix)
+    with pytest.raises(ConfigurationError, match="a gpt2 model cannot score options: what it makes of a prompt"):
+        choose_reading(model, "somewhere")
+
+
+def test_a_head_that_wants_every_position_gets_it(tiny_model: Callable[[str], str]) -> None:
+    model = _model("llama", tiny_model)
+
+    head = model.lm_head.forward
+
+    def want_batches(states: torch.Tensor) -> torch.Tensor:
+        if states.dim() != 3:
+            raise ValueError("no batch")
+        return head(states)
+
+    model.lm_head.forward = want_batches
+    reading = choose_reading(model, "somewhere")
+    assert reading.name == "by shared prompts" and not reading.narrow
+
+
+def test_what_reads_both_ways_is_refused_and_the_setting_named(tmp_path: Path) -> None:
+    build(("causal_lm", "bert"), tmp_path, is_decoder=False)
+    with pytest.raises(ConfigurationError, match='a bert model .*sees the tokens.*"is_decoder": true'):
+        load(("causal_lm", "bert"), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "is_decoder": True}))
+    assert load(("causal_lm", "bert"), tmp_path).reading.name == "by shared prompts"
+
+
+ROPE = {"rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 24}
+LONG = {**ROPE, "rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0, 3.0, 4.0, 5.0]}
+# Of the real libraries' own options those that change where tokens stand, what they see, or who counts them.
+VARIANTS = {
+    "llama dynamic": ("llama", {"rope_parameters": {**ROPE, "rope_type": "dynamic"}, "max_position_embeddings": 24}),
+    "llama yarn": ("llama", {"rope_parameters": {**ROPE, "rope_type": "yarn"}}),
+    "llama longrope": ("llama", {"rope_parameters": LONG}),
+    "phi3 longrope": ("phi3", {"rope_parameters": LONG, "original_max_position_embeddings": 24}),
+    "falcon alibi": ("falcon", {"alibi": True}),
+    "bert relative": ("bert", {"position_embedding_type": "relative_key_query"}),
+    "opt projected": ("opt", {"word_embed_proj_dim": 16, "do_layer_norm_before": False}),
+    "longt5 global": ("longt5", {"encoder_attention_type": "transient-global"}),
+    "t5 untied": ("t5", {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_options_of_an_architecture(variant: str, tmp_path: Path) -> None:
+    name, changes = VARIANTS[variant]
+    assert check(("seq2seq" if "t5" in name else "causal_lm", name), tmp_path, **changes)
+
+
+def test_frequencies_that_follow_the_longest_text(tmp_path: Path) -> None:
+    name, changes = VARIANTS["phi3 longrope"]
+    build(("causal_lm", name), tmp_path, **changes)
+    reading = load(("causal_lm", name), tmp_path).reading
+    assert isinstance(reading, WithinLimit) and reading.limit == 24 and isinstance(reading.within, SharedPrompt)
+
+
+@pytest.mark.parametrize(
+    "architecture, changes, reason",
+    [
+        (("causal_lm", "reformer"), {"hash_seed": None}, 'hashed at random; set "hash_seed"'),
+        (
+            ("seq2seq", "nllb-moe"),
+            {"moe_eval_capacity_token_fraction": 0.5},
+            "capacity is counted over the whole batch",
+        ),
+        (("seq2seq", "prophetnet"), {}, "depends on what else is in the batch"),
+        (("causal_lm", "xmod"), {"default_language": None}, "transformers cannot read a text with it"),
+    ],
+)
+def test_refused_when_it_is_built(architecture: Any, changes: Any, reason: str, tmp_path: Path) -> None:
+    build(architecture, tmp_path, **changes)
+    with pytest.raises(ConfigurationError, match=reason) as error:
+        load(architecture, tmp_path)
+    assert f"a {architecture[1]} model" in str(error.value)
+
+
+def test_rotary_frequencies_of_an_encoder_that_follow_the_longest_text_are_refused() -> None:
+    config = tiny_config("t5gemma")
+    config.encoder.rope_parameters = config.decoder.rope_parameters = {**ROPE, "rope_type": "dynamic"}
+    model = AutoModelForSeq2SeqLM.from_config(config)
+    with pytest.raises(ConfigurationError, match="a t5gemma model .*rotary frequencies change"):
+        choose_reading(model, "somewhere")
