@@ -4,10 +4,14 @@ Rank classification: this package's way against the reference's, same model and 
 The reference (DEFT's model.py) runs the whole encoder-decoder once for the loss and then, row by row, once more with
 the input repeated for every option. Run:
 `python -m benchmarks.rank_classification`.
+
+With `--against FOLDER` it is the build of this package in FOLDER, another checkout, against this one; with `--pairs`
+what a model is asked for against one plain forward over each row's pairs of prompt and option.
 """
 
 import argparse
 import time
+from pathlib import Path
 from statistics import median
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
@@ -16,6 +20,8 @@ import torch.nn.functional as F
 from transformers import T5Config, T5ForConditionalGeneration
 
 from attribution.models.option_scoring import option_log_probs, read_seq2seq
+from benchmarks.pair_by_pair import compare_pairs
+from benchmarks.two_builds import compare_builds
 
 PROMPT_TOKENS, OPTION_TOKENS = 256, 4
 
@@ -62,18 +68,30 @@ def difference(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> fl
     return max(float((a - b).abs().max()) for a, b in zip(one, other))
 
 
-@torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, help="pairs of runs: by default 5, or 11 with --against and --pairs")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--against", type=Path, metavar="FOLDER")
+    what.add_argument("--pairs", action="store_true")
     arguments = parser.parse_args()
+    if arguments.against is not None:
+        compare_builds(arguments.against, arguments.rows, arguments.repeats or 11)
+    elif arguments.pairs:
+        compare_pairs(arguments.rows, arguments.repeats or 11)
+    else:
+        compare_reference(arguments.rows, arguments.repeats or 5)
+
+
+@torch.inference_mode()
+def compare_reference(rows: int, repeats: int) -> None:
     model = t5_v1_1_small()
     print(f"T5-v1.1-small shape, {PROMPT_TOKENS}-token inputs, {OPTION_TOKENS}-token options, CPU,"
-          f" {torch.get_num_threads()} threads, {arguments.rows} rows, {arguments.repeats} pairs")  # fmt: skip
+          f" {torch.get_num_threads()} threads, {rows} rows, {repeats} pairs")  # fmt: skip
     for num_options in (2, 4, 10):
-        prompt_ids = torch.randint(2, 32000, (arguments.rows, PROMPT_TOKENS))
-        option_ids = torch.randint(2, 32000, (arguments.rows * num_options, OPTION_TOKENS))
+        prompt_ids = torch.randint(2, 32000, (rows, PROMPT_TOKENS))
+        option_ids = torch.randint(2, 32000, (rows * num_options, OPTION_TOKENS))
         prompts, options = (
             {"token_ids": ids, "mask": torch.ones_like(ids, dtype=torch.bool)} for ids in (prompt_ids, option_ids)
         )
@@ -82,7 +100,7 @@ def main() -> None:
         _, fast = timed(ours, *work)
         ratios: List[float] = []
         seconds: Dict[str, List[float]] = {"reference": [], "ours": []}
-        for _ in range(arguments.repeats):
+        for _ in range(repeats):
             seconds["reference"].append(timed(reference, *work)[0])
             seconds["ours"].append(timed(ours, *work)[0])
             ratios.append(seconds["reference"][-1] / seconds["ours"][-1])
