@@ -49,11 +49,11 @@ def default_languages(tokenizer: Any, model_name: str) -> str:
 
     # Raises
 
-    `ConfigurationError` if it has no default for targets, as M2M100's.
+    `ConfigurationError` if it has no default for targets, as M2M100's, and most of transformers 4.
     """
     try:
         tokenizer(text_target="")  # Some decide on it only now.
-    except KeyError as error:
+    except (KeyError, TypeError) as error:
         raise ConfigurationError(
             f"model_name {model_name}: its tokenizer has no language for answer options by default; set "
             "target_language of the reader"
