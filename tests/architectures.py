@@ -3,7 +3,7 @@
 import inspect
 from typing import Any, Dict
 
-from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
+from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
 
 VOCABULARY_SIZE = 128
 WINDOW = 16
@@ -179,7 +179,7 @@ def signature(kind: type) -> Dict[str, Any]:
     """The settings of a configuration class with their defaults."""
     parameters: Dict[str, Any] = {}
     for base in reversed(kind.__mro__):
-        if issubclass(base, PreTrainedConfig) and "__init__" in vars(base):
+        if issubclass(base, PretrainedConfig) and "__init__" in vars(base):
             parameters.update(inspect.signature(base.__init__).parameters)
     return {name: parameter.default for name, parameter in parameters.items()}
 

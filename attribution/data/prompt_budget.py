@@ -14,14 +14,15 @@ class PromptBudget:
 
     # Parameters
 
-    model_name : `str`
-        Whose tokenizer to use. It is loaded at the first use, apart from the reader's, which is busy in a thread.
+    load_tokenizer : `Callable[[], PromptTokenizer]`
+        The tokenizer, as the reader sets it: its special tokens count. It is loaded at the first use, apart from the
+        reader's own, which is busy in a thread.
     max_length : `int`
         The most tokens of a prompt, special tokens included.
     """
 
-    def __init__(self, model_name: str, max_length: int) -> None:
-        self._model_name = model_name
+    def __init__(self, load_tokenizer: Callable[[], PromptTokenizer], max_length: int) -> None:
+        self._load_tokenizer = load_tokenizer
         self._max_length = max_length
 
     def fits(self, prompt: str) -> bool:
@@ -43,4 +44,4 @@ class PromptBudget:
 
     @cached_property
     def _tokenizer(self) -> PromptTokenizer:
-        return PromptTokenizer(self._model_name)
+        return self._load_tokenizer()

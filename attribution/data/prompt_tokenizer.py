@@ -1,10 +1,15 @@
 """Prompts and answer options to token ids, as the model's family expects them."""
 
+import logging
 from pathlib import Path
-from typing import Any, List, Sequence
+from typing import Any, List, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
+
+from attribution.data.languages import default_languages, known_languages, set_languages
+
+logger = logging.getLogger(__name__)
 
 TokenIdLists = List[List[int]]
 
@@ -26,13 +31,25 @@ class PromptTokenizer:
     extra_bos : `bool`, optional (default = `False`)
         For encoder-decoders such as BART: whether each text begins with the beginning-of-sequence token, written out
         (`<s> a text`, which becomes `<s> <s> a text </s>`).
+    source_language, target_language : `str`, optional
+        For encoder-decoders whose tokenizer writes a language beside each text, such as mBART, NLLB, M2M100 and PLBart:
+        that of prompts and that of options, as the tokenizer names them (`src_lang` and `tgt_lang`: `en_XX`,
+        `eng_Latn`, `en`, `java`). By default the tokenizer's own, which are logged with the first options.
 
     # Raises
 
-    `ConfigurationError` if there is no tokenizer under that name, or it has no token for `extra_bos`.
+    `ConfigurationError` if there is no tokenizer under that name, it has no token for `extra_bos`, or it does not know
+    a language.
     """
 
-    def __init__(self, model_name: str, end_of_sequence: bool = True, extra_bos: bool = False) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        end_of_sequence: bool = True,
+        extra_bos: bool = False,
+        source_language: Optional[str] = None,
+        target_language: Optional[str] = None,
+    ) -> None:
         self.encoder_decoder = bool(_load_config(model_name).is_encoder_decoder)
         self._tokenizer = load_tokenizer(model_name)
         self.end_of_sequence = end_of_sequence
@@ -40,6 +57,17 @@ class PromptTokenizer:
             self._tokenizer.truncation_side = "right"
         else:
             self._tokenizer.truncation_side = "left"
+        if not self.encoder_decoder and (source_language is not None or target_language is not None):
+            raise ConfigurationError(
+                f"source_language, target_language: are for encoder-decoders; {model_name} is decoder-only, and its "
+                "options continue the prompt"
+            )
+        set_languages(self._tokenizer, model_name, source_language, target_language)
+        self._model_name = model_name
+        self._language_ids = frozenset(getattr(self._tokenizer, "lang_code_to_id", {}).values())
+        self.has_languages = bool(known_languages(self._tokenizer))
+        """Whether a language is written beside each text."""
+        self._unset_languages = self.has_languages and None in (source_language, target_language)
         # Some tokenizers (Marian's, mBART's) write targets in another way than inputs.
         kinds = (type(self._tokenizer), PreTrainedTokenizerFast)
         switches = {getattr(kind, "_switch_to_target_mode", None) for kind in kinds}
@@ -68,10 +96,15 @@ class PromptTokenizer:
         return [ids[text] for text in texts]
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        return self._tokenizer.decode(token_ids, skip_special_tokens=True).strip()
+        # M2M100's does not count its languages among the special tokens.
+        texts = [number for number in token_ids if number not in self._language_ids]
+        return self._tokenizer.decode(texts, skip_special_tokens=True).strip()
 
     def _encode_options(self, texts: List[str], max_length: int) -> TokenIdLists:
         if self._own_targets:
+            if self._unset_languages:
+                logger.info("%s: %s", self._model_name, default_languages(self._tokenizer, self._model_name))
+                self._unset_languages = False
             texts = [self._prefix + text for text in texts]
             return self._tokenizer(text_target=texts, truncation=True, max_length=max_length)["input_ids"]
         if self.encoder_decoder:

@@ -95,6 +95,8 @@ class LossMiner(TupleMiner):
         Rows are cut to this many tokens.
     extra_bos : `bool`, optional (default = `False`)
         For a BART that was trained so: texts begin with the beginning-of-sequence token once more.
+    source_language, target_language : `str`, optional
+        Of prompts and answers, for a tokenizer that writes languages (`PromptTokenizer`).
     seed : `int`, optional (default = `0`)
     """
 
@@ -123,6 +125,8 @@ class LossMiner(TupleMiner):
         max_query_length: int = 512,
         max_answer_length: int = 64,
         extra_bos: bool = False,
+        source_language: Optional[str] = None,
+        target_language: Optional[str] = None,
         seed: int = 0,
     ) -> None:
         check_counts(
@@ -170,7 +174,8 @@ class LossMiner(TupleMiner):
             raise ConfigurationError(
                 f"loss: learning_rate is {self.learning_rate}, max_norm {max_norm}; both must be above 0"
             )
-        self.tuning = (self.learning_rate, batch_size, epochs, warmup_steps, max_norm, extra_bos)
+        self.tuning = (self.learning_rate, batch_size, epochs, warmup_steps, max_norm)
+        self.texts = (extra_bos, source_language, target_language)
         self.lengths = (max_query_length, max_answer_length)
         self.seed = seed
         self._about: Dict[str, Any] = {}
@@ -220,7 +225,7 @@ class LossMiner(TupleMiner):
         if self._copy is None:
             with torch.random.fork_rng():
                 torch.manual_seed(self.seed)  # A delta starts at random, and in every worker the same.
-                self._copy = TunedCopy(self.model, self.delta, *self.tuning)
+                self._copy = TunedCopy(self.model, self.delta, *self.tuning, *self.texts)
         copy = self._copy
         candidates = copy.examples(work.candidates, self.lengths)
         held_out = copy.batches(copy.examples(work.held_out, self.lengths))

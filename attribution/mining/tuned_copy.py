@@ -49,8 +49,8 @@ class TunedCopy:
         What is tuned.
     learning_rate, batch_size, epochs, warmup_steps, max_norm :
         Of the tuning: Adam, after the warm-up with a linear decay to 0; the gradient's norm is clipped.
-    extra_bos : `bool`, optional (default = `False`)
-        Whether texts begin with the beginning-of-sequence token once more, as `PromptTokenizer` says.
+    extra_bos, source_language, target_language : optional
+        Of `PromptTokenizer`.
     """
 
     def __init__(
@@ -63,6 +63,8 @@ class TunedCopy:
         warmup_steps: int,
         max_norm: float,
         extra_bos: bool = False,
+        source_language: Optional[str] = None,
+        target_language: Optional[str] = None,
     ) -> None:
         built: Any = model.construct(vocab=Vocabulary.empty(), delta=delta)
         if not isinstance(built, PromptedModel):
@@ -71,7 +73,12 @@ class TunedCopy:
             raise ConfigurationError("model: leave `delta` out; it is a setting of the miner")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = built.to(self.device).eval()
-        self.tokenizer = PromptTokenizer(built.model_name, extra_bos=extra_bos)
+        self.tokenizer = PromptTokenizer(
+            built.model_name,
+            extra_bos=extra_bos,
+            source_language=source_language,
+            target_language=target_language,
+        )
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.epochs = epochs

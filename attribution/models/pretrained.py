@@ -55,11 +55,23 @@ def load_transformer(model_name: str, encoder_decoder: bool, random_weights: boo
 
 
 def enable_checkpointing(transformer: PreTrainedModel) -> None:
-    """Recomputes activations in the backward pass, also where the weights below are frozen."""
+    """
+    Recomputes activations in the backward pass, also where the weights below are frozen.
+
+    # Raises
+
+    `ConfigurationError` if the model's class in `transformers` does not know how.
+    """
     # transformers 5 renamed it.
     newer = getattr(transformer, "activation_checkpointing_enable", None)
-    (newer or transformer.gradient_checkpointing_enable)({"use_reentrant": False})
-    transformer.enable_input_require_grads()
+    try:
+        (newer or transformer.gradient_checkpointing_enable)({"use_reentrant": False})
+        transformer.enable_input_require_grads()
+    except (ValueError, NotImplementedError) as error:
+        raise ConfigurationError(
+            f"gradient_checkpointing: transformers has none for a {transformer.config.model_type} model ({error}); "
+            "leave it out, and use smaller batches with the trainer's num_gradient_accumulation_steps to save memory"
+        ) from error
 
 
 def load_weights(module: torch.nn.Module, path: str, setting: str) -> None:

@@ -166,6 +166,11 @@ class PromptedModel(Model):
         if gradient_checkpointing:
             enable_checkpointing(self.transformer)
         self.reading = choose_reading(self.transformer, model_name)
+        if option_score == "calibrated" and self.tokenizer.has_languages:
+            raise ConfigurationError(
+                f"option_score: the tokenizer of {model_name} writes languages, and nothing says which the prompt that "
+                "says nothing is in; use `sum` or `mean`"
+            )
         self._metric = RankClassification(relevant_label_index)
         self._text_metrics = MetricList(metrics or [])
 

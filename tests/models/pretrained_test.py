@@ -1,13 +1,22 @@
 """Weights from files: what loads, and what is refused."""
 
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Dict
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 from safetensors.torch import save_file
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    set_seed,
+)
 
+from attribution.models.pretrained import enable_checkpointing
+from tests.architectures import UNBUILT, tiny_config
 from tests.models.conftest import make_model
 
 
@@ -59,3 +68,78 @@ def test_bad_weight_files(tiny_model: Callable[[str], str], tmp_path: Path, caps
     (tmp_path / "w.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:100])
     settings["weights_file"] = str(tmp_path / "w.safetensors")
     assert "truncated" in message()
+
+
+def _of_class(model_type: str, encoder_decoder: bool) -> Any:
+    """A fresh one: some remember what they have read."""
+    set_seed(0)
+    auto: Any = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
+    return auto.from_config(tiny_config(model_type)).float().train()
+
+
+def _gradients(model: Any, encoder_decoder: bool) -> Dict[str, torch.Tensor]:
+    set_seed(1)
+    ids = torch.randint(3, 100, (2, 24))
+    inputs = {"decoder_input_ids": ids[:, :6]} if encoder_decoder else {}
+    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **inputs).logits
+    targets = ids[:, : logits.size(1), None]
+    (-logits.float().log_softmax(-1).gather(-1, targets).mean()).backward()
+    return {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+
+
+def _check_checkpointing(model_type: str, encoder_decoder: bool) -> str:
+    """What became of it: `equal`, or `refused`."""
+    model = _of_class(model_type, encoder_decoder)
+    try:
+        enable_checkpointing(model)
+    except ConfigurationError as error:
+        assert f"transformers has none for a {model.config.model_type} model" in str(error)
+        return "refused"
+    assert model.is_gradient_checkpointing
+    try:
+        expected = _gradients(_of_class(model_type, encoder_decoder), encoder_decoder)
+    except (RuntimeError, ValueError, IndexError) as error:
+        pytest.skip(f"does not run without it, either: {error}")
+    torch.testing.assert_close(_gradients(model, encoder_decoder), expected, atol=1e-5, rtol=1e-5)
+    return "equal"
+
+
+@pytest.mark.parametrize(
+    "model_type, encoder_decoder, outcome",
+    [
+        ("llama", False, "equal"),
+        ("gpt_neo", False, "equal"),
+        ("mamba", False, "equal"),
+        ("bart", True, "equal"),
+        ("t5", True, "equal"),
+        ("ctrl", False, "refused"),
+        ("xlnet", False, "refused"),
+        ("fsmt", True, "refused"),
+    ],
+)
+def test_checkpointing_changes_no_gradient_or_is_refused(model_type: str, encoder_decoder: bool, outcome: str) -> None:
+    assert _check_checkpointing(model_type, encoder_decoder) == outcome
+
+
+CLASSES = [
+    (kind.model_type, encoder_decoder)
+    for mapping, encoder_decoder in (
+        (MODEL_FOR_CAUSAL_LM_MAPPING, False),
+        (MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING, True),
+    )
+    for kind in mapping
+    if kind.model_type not in UNBUILT
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model_type, encoder_decoder", CLASSES)
+def test_checkpointing_of_every_class(model_type: str, encoder_decoder: bool) -> None:
+    assert _check_checkpointing(model_type, encoder_decoder) in ("equal", "refused")
+
+
+def test_checkpointing_is_refused_when_the_model_is_built(tmp_path: Path) -> None:
+    _of_class("ctrl", False).save_pretrained(tmp_path)
+    with pytest.raises(ConfigurationError, match="gradient_checkpointing: .* a ctrl model .*leave it out"):
+        make_model(str(tmp_path), type="causal_lm", gradient_checkpointing=True)
+    assert make_model(str(tmp_path), type="causal_lm").transformer

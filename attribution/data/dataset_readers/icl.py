@@ -104,7 +104,7 @@ class InContextReader(PromptedReader):
         self.train_data_path = train_data_path
         self._path = "dummy"
         self._demonstrations: List[Demonstration] = []
-        self._budget = PromptBudget(model_name, max_query_length)
+        self._budget = PromptBudget(self.new_tokenizer, max_query_length)
 
     def open(self, file_path: str) -> Rows:
         if self.train_data_path is None and Path(file_path).is_file():

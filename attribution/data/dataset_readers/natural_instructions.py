@@ -126,7 +126,7 @@ class NaturalInstructionsReader(PromptedReader):
         self.track = track
         self.tasks = tasks
         self.seed = seed
-        self._budget = PromptBudget(model_name, max_query_length)
+        self._budget = PromptBudget(self.new_tokenizer, max_query_length)
 
     def open(self, file_path: str) -> Rows:
         folder = Path(file_path)

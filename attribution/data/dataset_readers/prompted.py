@@ -71,6 +71,10 @@ class PromptedReader(DatasetReader):
     extra_bos : `bool`, optional (default = `False`)
         For encoder-decoders such as BART: prompts and options begin with the beginning-of-sequence token, written out
         (`<s> a text`), as ReCross's do (Lin et al., 2022, https://arxiv.org/abs/2204.07937). Every reader has it.
+    source_language, target_language : `str`, optional
+        For encoder-decoders whose tokenizer writes a language beside each text, such as mBART, NLLB, M2M100 and PLBart:
+        that of prompts and that of options, as the tokenizer names them (`en_XX`, `eng_Latn`, `en`, `java`). By default
+        the tokenizer's own, which are logged. Every reader has them.
     """
 
     def __init__(
@@ -81,6 +85,8 @@ class PromptedReader(DatasetReader):
         return_original_input: bool = False,
         end_of_sequence: bool = True,
         extra_bos: bool = False,
+        source_language: Optional[str] = None,
+        target_language: Optional[str] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs)
@@ -93,11 +99,20 @@ class PromptedReader(DatasetReader):
         self.return_original_input = return_original_input
         self.end_of_sequence = end_of_sequence
         self.extra_bos = extra_bos
+        self.source_language = source_language
+        self.target_language = target_language
         self.counts: CounterType[str] = Counter()
 
     @cached_property
     def tokenizer(self) -> PromptTokenizer:
-        return PromptTokenizer(self.model_name, self.end_of_sequence, self.extra_bos)
+        """The one of instances, which is busy in a thread."""
+        return self.new_tokenizer()
+
+    def new_tokenizer(self) -> PromptTokenizer:
+        """One more, as set: where a text is cut, and its language, are states of a tokenizer."""
+        return PromptTokenizer(
+            self.model_name, self.end_of_sequence, self.extra_bos, self.source_language, self.target_language
+        )
 
     def choices(self) -> Dict[str, Any]:
         """What it does by default that could be done otherwise, for what is kept of a retrieval: plain JSON."""

@@ -51,7 +51,8 @@ class RankClassificationReader(RowPromptReader):
     prompts : `str`, optional (default = `"fixed"`)
         `faithful` for the published prompts and options also where they are wrong. It is logged.
     **kwargs : `Any`
-        Of `PromptedReader`: `max_answer_length`, `end_of_sequence`, `max_instances`.
+        Of `PromptedReader`: `max_answer_length`, `end_of_sequence`, `source_language`, `target_language`,
+        `max_instances`.
     """
 
     task: ClassVar[str]

@@ -1,5 +1,6 @@
 """A new task from a configuration alone: raw rows, a Jinja template, options and a label map."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Union
 
@@ -11,6 +12,7 @@ from attribution.common.rows import Row, RowError, Rows, open_rows
 from attribution.data.dataset_files import is_dataset_file, open_dataset_files
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader, TokenizedBlock
 from attribution.data.dataset_splits import DatasetSplits
+from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.data.prompts import compile_template, render
 
 
@@ -117,8 +119,13 @@ class RowPromptReader(PromptedReader):
                     self._check_length(text, example.where)
             yield instance
 
+    @cached_property
+    def _uncut(self) -> PromptTokenizer:
+        """Apart from the other, which is busy in a thread and cuts."""
+        return self.new_tokenizer()
+
     def _check_length(self, option: str, where: str) -> None:
-        length = len(self.tokenizer.options([option], 1 << 30)[0])
+        length = len(self._uncut.options([option], 1 << 30)[0])
         if length > self.max_answer_length:
             raise ConfigurationError(
                 f"{where}: the option {option[:60]!r} has {length} tokens, more than "

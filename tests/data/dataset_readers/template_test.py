@@ -96,3 +96,12 @@ def test_an_over_long_option_is_an_error(write_jsonl: Callable[..., str], tiny_m
     assert len(list(fits.read(path))) == 1
     with pytest.raises(ConfigurationError, match=r"raw\.jsonl:1: the option 'one two.*has 5 tokens.*max_answer_length"):
         list(TemplateReader(tiny_model("t5"), "a film", options, max_answer_length=4).read(path))
+
+
+def test_a_longest_option_leaves_the_cut_of_prompts_alone(
+    write_jsonl: Callable[..., str], tiny_model: Callable[[str], str]
+) -> None:
+    """Whether it is too long is looked up while another thread cuts the next block's prompts."""
+    reader = TemplateReader(tiny_model("t5"), "a film", ["one two"], max_answer_length=3)
+    assert len(list(reader.read(write_jsonl("raw.jsonl", [{"label": 0}])))) == 1
+    assert reader.tokenizer._tokenizer.backend_tokenizer.truncation["max_length"] == 3
