@@ -1,7 +1,7 @@
 """Models whose numbers depend on the texts before: made to forget them."""
 
 import logging
-from typing import Any, Optional
+from typing import Any, List, Optional
 
 from transformers import PreTrainedModel
 
@@ -15,7 +15,8 @@ def forget_history(transformer: PreTrainedModel) -> None:
     - BigBird and BigBird-Pegasus attend fully to the texts after the first short one, for good; now always.
     - Rotary frequencies of the type `dynamic` stay where a long text has put them; now each pass sets its own.
     """
-    for module in transformer.modules():
+    modules: List[Any] = list(transformer.modules())
+    for module in modules:
         if getattr(module, "attention_type", None) == "block_sparse" and hasattr(module, "set_attention_type"):
             logger.warning(
                 "a %s reads with full attention here: with block-sparse attention it would switch for good at its "
