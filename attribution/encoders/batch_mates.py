@@ -94,12 +94,13 @@ def batch_mates(
         if applies(config):
             raise _refusal(name, config, reason)
     needs_equal_length = _beyond_short_texts(name, model, config, longest)
-    asked = _Asked(model, read, [ids or [pad_id] for ids in texts], pad_id)
+    texts = [ids or [pad_id] for ids in texts]
+    asked = _Asked(model, read, pad_id)
     with _undisturbed(model):
         try:
-            alone = asked.alone()
-            again = asked.alone()
-            blind = last_states is not None and asked.is_blind(last_states)
+            alone = asked.alone(texts)
+            again = asked.alone(texts[:1])  # After longer ones.
+            blind = last_states is not None and asked.is_blind(last_states, texts[-1])
         except ConfigurationError:
             raise
         except Exception as error:  # Whatever its code trips over: a picture that is not there, a fixed length, ...
@@ -108,7 +109,7 @@ def batch_mates(
             raise _refusal(name, config, "it gives a text another vector each time")
         if blind:
             raise _refusal(name, config, "its attention does nothing here: a token's state is the same in every text")
-        found = asked.mates(alone)
+        found = asked.mates(texts, alone)
     if needs_equal_length and found is BatchMates.ANY:
         found = BatchMates.EQUAL_LENGTH
     if found is not BatchMates.ANY:
@@ -122,29 +123,27 @@ def batch_mates(
 
 
 class _Asked:
-    """A model and the texts that it is asked with."""
+    """A model, as it is used."""
 
-    def __init__(self, model: Any, read: Read, texts: TokenIdLists, pad_id: int) -> None:
+    def __init__(self, model: Any, read: Read, pad_id: int) -> None:
         self.read = read
-        self.texts = texts
         self.pad_id = pad_id
         self.device = next(model.parameters()).device
 
-    def alone(self) -> List[torch.Tensor]:
-        return [self._read([text], self.read)[0] for text in self.texts]
+    def alone(self, texts: TokenIdLists) -> List[torch.Tensor]:
+        return [self._read([text], self.read)[0] for text in texts]
 
-    def is_blind(self, last_states: Read) -> bool:
+    def is_blind(self, last_states: Read, text: List[int]) -> bool:
         """Whether a text's last state is the same whatever comes before it, bit by bit."""
-        text = self.texts[-1]
         other = text[:-1][::-1] + text[-1:]
         one, two = (self._read([ids], last_states)[0][-1] for ids in (text, other))
         return text != other and torch.equal(one, two)
 
-    def mates(self, alone: List[torch.Tensor]) -> BatchMates:
-        if self._together([self.texts], [alone]):
+    def mates(self, texts: TokenIdLists, alone: List[torch.Tensor]) -> BatchMates:
+        if self._together([texts], [alone]):
             return BatchMates.ANY
         # Each beside another text of its length: itself, shifted.
-        pairs = [[text, text[1:] + text[:1]] for text in self.texts]
+        pairs = [[text, text[1:] + text[:1]] for text in texts]
         return BatchMates.EQUAL_LENGTH if self._together(pairs, [[one] for one in alone]) else BatchMates.NONE
 
     def _together(self, batches: List[TokenIdLists], wanted: List[List[torch.Tensor]]) -> bool:

@@ -135,7 +135,7 @@ def test_a_model_of_damaged_weights(tiny_classifier: Any, tmp_path: Path) -> Non
     weights.write_bytes(weights.read_bytes()[:500])
     with pytest.raises(
         ConfigurationError,
-        match="1?[0-9] weights of BertForSequenceClassification have another shape, the first: classifier",
+        match="cannot be loaded as a bert model",
     ):
         CrossEncoderReranker(str(tmp_path / "model"), 2).score(QUERIES, TEXTS)
 
