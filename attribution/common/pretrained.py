@@ -1,13 +1,19 @@
-"""What a pretrained model is, beside its name."""
+"""What a pretrained model is, beside its name, and its weights, all of them or none."""
 
+import copy
 import hashlib
+import logging
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
+from transformers.utils import logging as transformers_logging
 
 from attribution.common.artefacts import fingerprint
+
+logger = logging.getLogger(__name__)
 
 
 def model_identity(model_name: str) -> Dict[str, str]:
@@ -34,12 +40,173 @@ def model_identity(model_name: str) -> Dict[str, str]:
     return {"hub": model_name, "commit": Path(config).parent.name}  # In the cache a folder is named by its commit.
 
 
-def learned_positions(transformer: torch.nn.Module) -> Optional[int]:
-    """The longest text that a model with an embedding for each position can read; None if it has no such limit."""
-    names = ("position_embeddings", "embed_positions", "wpe")
+_TABLES = ("position_embeddings", "embed_positions", "wpe", "pos_encoding")
+
+# Where the limit is in the code only: the setting that has it.
+_LIMITING_SETTINGS = {
+    "mpt": "max_seq_len",  # Its slopes are made for so many positions.
+    "reformer": "max_position_embeddings",  # Its positions are a product of two tables.
+}
+
+
+def learned_positions(transformer: Any) -> Optional[int]:
+    """The longest text that a model with a table of positions can read; None if it has no such limit."""
     limits = [
-        module.weight.size(0) - getattr(module, "offset", (getattr(module, "padding_idx", None) or -1) + 1)
+        limit
         for name, module in transformer.named_modules()
-        if name.rpartition(".")[2] in names and isinstance(module, torch.nn.Embedding)
+        for limit in (_rows_left(name, module), *_buffered_positions(module))
+        if limit is not None
     ]
+    config = getattr(transformer, "config", None)
+    setting = _LIMITING_SETTINGS.get(getattr(config, "model_type", ""))
+    if setting is not None:
+        limits.append(getattr(config, setting))
     return min(limits, default=None)
+
+
+def _rows_left(name: str, module: torch.nn.Module) -> Optional[int]:
+    """
+    Of a table of positions the rows that positions may have: BART's begin at an offset, and RoBERTa's, which count the
+    tokens that are no padding, behind the padding's row.
+    """
+    table = getattr(module, "weight", None)
+    grows = hasattr(module, "make_weight")  # FSMT's sinusoids
+    if name.rpartition(".")[2] not in _TABLES or not isinstance(table, torch.Tensor) or grows:
+        return None
+    padding = getattr(module, "padding_idx", None)
+    return table.size(0) - getattr(module, "offset", 0 if padding is None else padding + 1)
+
+
+def _buffered_positions(module: torch.nn.Module) -> Iterator[int]:
+    """Of fixed tables (CTRL, GPT-J) the rows, and of stored ids of positions how many there are."""
+    children = " ".join(name for name, _ in module.named_children())
+    for name, buffer in module.named_buffers(recurse=False):
+        if name in _TABLES and buffer.ndim == 2:
+            yield buffer.size(0)
+        # Rotary models may have them, too, and do not read them; an image model's are places of patches.
+        if name == "position_ids" and "position" in children and "patch" not in children:
+            yield buffer.size(-1)
+
+
+def load_pretrained(
+    auto: Any,
+    model_name: str,
+    config: Any = None,
+    may_lack: Callable[[torch.nn.Module, str], bool] = lambda model, name: False,
+    headless: str = "name one that was trained with it",
+    **settings: Any,
+) -> Any:
+    """
+    A pretrained model in float32, none of whose weights are made up: `transformers` fills in random ones for what a
+    folder lacks, and goes on.
+
+    # Parameters
+
+    auto : `Any`
+        The class of `transformers` to load by, such as `AutoModel`.
+    model_name : `str`
+        A hub id or a local folder.
+    config : `Any`, optional
+        The configuration to build by; by default what is found there.
+    may_lack : `Callable[[torch.nn.Module, str], bool]`, optional
+        Whether this model may do without the weight of this name, as nobody reads it or it is to be trained; by default
+        it may lack nothing. What it lacks is then named in the log.
+    headless : `str`, optional
+        What to do about a folder that lacks the head alone.
+    settings : `Any`
+        Handed on to `from_pretrained`.
+
+    # Raises
+
+    `ConfigurationError` if there is no such model, it cannot be built or read, or weights are missing or have another
+    shape.
+    """
+    if config is not None:
+        settings["config"] = config
+    with configuration_errors(model_name, config), _quiet():
+        # Weights of another shape would else end in an error that speaks of a report, which is not shown.
+        model, found = auto.from_pretrained(
+            model_name, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **settings
+        )
+    missing = [name for name in sorted(found["missing_keys"]) if not _is_computed(model, name)]
+    reason = "the folder is not whole, or its config.json is another model's (it may say more layers than there are)"
+    shapes = sorted(str(name) for name, *_ in found["mismatched_keys"])
+    _refuse_any(
+        shapes, "have another shape", model_name, model, "the folder is not whole, or other sizes are asked for"
+    )
+    lacked = [name for name in missing if not may_lack(model, name)]
+    if not any(_in_base(model, name) for name in lacked):
+        reason = f"the folder holds a base model without this head; {headless}"
+    _refuse_any(lacked, "are missing", model_name, model, reason)
+    if missing:
+        logger.warning("%s: has no %s: untrained", model_name, ", ".join(missing))
+    return model
+
+
+def _refuse_any(names: List[str], problem: str, model_name: str, model: Any, reason: str) -> None:
+    if names:
+        raise ConfigurationError(
+            f"model_name {model_name}: {len(names)} weights of {type(model).__name__} {problem}, the first: "
+            f"{', '.join(names[:3])}: {reason}"
+        )
+
+
+@contextmanager
+def configuration_errors(model_name: str, config: Any = None) -> Iterator[None]:
+    """
+    Around what builds or loads a model of `transformers`.
+
+    # Raises
+
+    `ConfigurationError` in the place of any other: `transformers` and its models' own code raise whatever happens to
+    go wrong first, an `AttributeError` of a configuration that is another class's as well as an `OSError`.
+    """
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        kind = "" if config is None else f" as a {config.model_type} model"
+        raise ConfigurationError(
+            f"model_name {model_name}: cannot be loaded{kind} ({type(error).__name__}: {error})"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What `transformers` says of left-over and missing weights is not shown: `load_pretrained` says it itself."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+
+
+def _in_base(model: Any, name: str) -> bool:
+    """Whether a weight is the base model's and not a head's, which is what a task adds to it."""
+    base = getattr(model, "base_model", model)
+    prefix = getattr(model, "base_model_prefix", "")
+    return base is model or name.startswith(f"{prefix}.")
+
+
+def _is_computed(model: Any, name: str) -> bool:
+    """Whether a weight is a fixed table, such as Marian's sinusoids, which need not be saved."""
+    own = model.get_submodule(name.rpartition(".")[0])
+    if not isinstance(own, torch.nn.Embedding):
+        return False
+    module = copy.deepcopy(own)
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.nn.init.normal_(module.weight)
+        model._init_weights(module)
+    return torch.equal(module.weight, own.weight)
+
+
+def is_pooler(model: torch.nn.Module, name: str) -> bool:
+    """Of a weight: no token's state depends on it."""
+    return "pooler" in name.split(".")
+
+
+def is_head(model: torch.nn.Module, name: str) -> bool:
+    """Of a weight: a pretrained base model need not have it, and training for a task makes it."""
+    return not _in_base(model, name) or is_pooler(model, name)

@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.data.fields import pad_token_ids
 from attribution.data.prompt_tokenizer import TokenIdLists
+from attribution.encoders.batch_mates import BatchMates
 from attribution.encoders.encoder import Encoder
 
 _WINDOW = 2048  # Texts that are tokenised and sorted by length together.
@@ -17,8 +18,9 @@ _WINDOW = 2048  # Texts that are tokenised and sorted by length together.
 
 class BatchedEncoder(Encoder):
     """
-    Base of the encoders that run a model on padded batches. Texts are sorted by length in windows, batches are filled
-    to a budget of padded tokens, and the next window is tokenised in a thread beside the model.
+    Base of the encoders that run a model on batches: padded, but for models whose vectors would depend on it. Texts are
+    sorted by length in windows, batches are filled to a budget of padded tokens, and the next window is tokenised in a
+    thread beside the model.
 
     # Parameters
 
@@ -32,10 +34,11 @@ class BatchedEncoder(Encoder):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.max_tokens = max_tokens or (2048 if self.device.type == "cpu" else 32768)
         self.pad_id = 0
+        self.mates = BatchMates.ANY
 
     @abstractmethod
     def load(self) -> None:
-        """Loads model and tokenizer, if they are not there yet, and sets `pad_id`."""
+        """Loads model and tokenizer, if they are not there yet, and sets `pad_id` and `mates`."""
 
     @abstractmethod
     def tokenize(self, texts: List[str]) -> TokenIdLists:
@@ -82,7 +85,7 @@ class BatchedEncoder(Encoder):
 
     def _encode(self, token_ids: TokenIdLists) -> np.ndarray:
         texts = [ids or [self.pad_id] for ids in token_ids]  # Some tokenizers make nothing of an empty text.
-        batches = list(batches_of_similar_length([len(text) for text in texts], self.max_tokens))
+        batches = list(batches_of_similar_length([len(text) for text in texts], self.max_tokens, self.mates))
         vectors = torch.cat([self._embed_batch([texts[index] for index in batch]) for batch in batches])
         order = torch.tensor([index for batch in batches for index in batch])
         return torch.empty_like(vectors).index_copy_(0, order, vectors).numpy()
@@ -93,11 +96,14 @@ class BatchedEncoder(Encoder):
         return self.embed(token_ids, mask).float().cpu()
 
 
-def batches_of_similar_length(lengths: Sequence[int], max_tokens: int) -> Iterator[List[int]]:
+def batches_of_similar_length(
+    lengths: Sequence[int], max_tokens: int, mates: BatchMates = BatchMates.ANY
+) -> Iterator[List[int]]:
     """The places of the texts, short ones first; each batch is as large as `max_tokens` allows, padding included."""
     batch: List[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and lengths[index] * (len(batch) + 1) > max_tokens:
+        full = lengths[index] * (len(batch) + 1) > max_tokens or mates is BatchMates.NONE
+        if batch and (full or (mates is BatchMates.EQUAL_LENGTH and lengths[index] != lengths[batch[0]])):
             yield batch
             batch = []
         batch.append(index)

@@ -7,7 +7,7 @@ import torch
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.pretrained import model_identity
+from attribution.common.pretrained import configuration_errors, is_pooler, load_pretrained, model_identity
 
 
 class ImageEncoder(FromParams):
@@ -65,8 +65,6 @@ class ImageEncoder(FromParams):
         from transformers import AutoImageProcessor, AutoModel
 
         if self._model is None:
-            try:
+            with configuration_errors(self.model_name):
                 self._processor = AutoImageProcessor.from_pretrained(self.model_name)
-                self._model = AutoModel.from_pretrained(self.model_name, dtype=torch.float32).to(self.device).eval()
-            except (OSError, ValueError, RuntimeError, ImportError) as error:
-                raise ConfigurationError(f"encoder {self.model_name}: cannot be loaded ({error})") from error
+            self._model = load_pretrained(AutoModel, self.model_name, may_lack=is_pooler).to(self.device).eval()

@@ -5,8 +5,9 @@ from typing import Any, Dict, List, Optional
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.pretrained import model_identity
+from attribution.common.pretrained import is_pooler, load_pretrained, model_identity
 from attribution.data.prompt_tokenizer import TokenIdLists
+from attribution.encoders.batch_mates import SAMPLE, BatchMates, batch_mates, settle
 from attribution.encoders.batched import BatchedEncoder
 from attribution.encoders.encoder import Encoder
 
@@ -70,11 +71,33 @@ class SentenceTransformersEncoder(BatchedEncoder):
                 f"encoder {self.model_name}: max_length is {self.max_length}, the model's {model.max_seq_length}"
             )
         self.pad_id = model.tokenizer.pad_token_id or 0
+        self.mates = self._ask(model, self.max_length or model.max_seq_length or 512)
         self._model = model
+
+    def _ask(self, model: Any, length: int) -> BatchMates:
+        transformer: Any = getattr(model[0], "auto_model", None)  # Not every module is one of transformers.
+        config: Any = getattr(transformer, "config", None)
+        if transformer is not None:
+            # The library does not say whether weights were missing. Once more, without their values.
+            load_pretrained(type(transformer), transformer.name_or_path, may_lack=is_pooler, device_map="meta")
+        if getattr(config, "attention_type", None) == "block_sparse":
+            settle(config)
+            transformer.set_attention_type(config.attention_type)
+
+        def read(token_ids: torch.Tensor, mask: torch.Tensor) -> List[torch.Tensor]:
+            return list(_vectors(model, token_ids, mask))
+
+        sample = model.tokenizer(SAMPLE, truncation=True, max_length=length)["input_ids"]
+        return batch_mates(f"encoder {self.model_name}", model, config, read, sample, length, self.pad_id)
 
     def tokenize(self, texts: List[str]) -> TokenIdLists:
         length = self.max_length or self._model.max_seq_length
         return self.cut_to(length, self._model.tokenizer, [self.prompt + text for text in texts])
 
     def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return self._model({"input_ids": token_ids, "attention_mask": mask.long()})["sentence_embedding"]
+        return _vectors(self._model, token_ids, mask)
+
+
+def _vectors(model: Any, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Shape: (batch, dimension)."""
+    return model({"input_ids": token_ids, "attention_mask": mask.long()})["sentence_embedding"]

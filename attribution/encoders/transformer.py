@@ -2,20 +2,25 @@
 
 import logging
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForTextEncoding
-from transformers.utils import logging as transformers_logging
 
 from attribution.common.artefacts import fingerprint
-from attribution.common.pretrained import learned_positions, model_identity
+from attribution.common.pretrained import (
+    configuration_errors,
+    is_pooler,
+    learned_positions,
+    load_pretrained,
+    model_identity,
+)
 from attribution.data.fields import pad_token_ids
 from attribution.data.prompt_tokenizer import TokenIdLists, load_tokenizer
 from attribution.data.word_tokenizer import WordPieces, WordTokenizer
+from attribution.encoders.batch_mates import SAMPLE, BatchMates, batch_mates, settle
 from attribution.encoders.batched import BatchedEncoder, batches_of_similar_length
 from attribution.encoders.encoder import Encoder
 from attribution.modules.delta import Prompt, delta_from_folder
@@ -92,6 +97,7 @@ class TransformerEncoder(BatchedEncoder):
         self._model: Any = None
         self._tokenizer: Any = None
         self._words: Optional[WordTokenizer] = None
+        self._start = 0
 
     @property
     def identity(self) -> Dict[str, Any]:
@@ -121,7 +127,7 @@ class TransformerEncoder(BatchedEncoder):
         texts = self._words.tokenize(sentences, self._longest)
         self.texts_cut += sum(not own for text in texts for own in text.pieces)
         vectors: List[torch.Tensor] = [torch.empty(0)] * len(texts)
-        for batch in batches_of_similar_length([len(text.token_ids) for text in texts], self.max_tokens):
+        for batch in batches_of_similar_length([len(text.token_ids) for text in texts], self.max_tokens, self.mates):
             for number, own in zip(batch, self._embed_words([texts[number] for number in batch])):
                 vectors[number] = own
         return torch.cat(vectors).numpy()
@@ -145,14 +151,37 @@ class TransformerEncoder(BatchedEncoder):
         if self._model is None:
             self._tokenizer = load_tokenizer(self.model_name)
             self.pad_id = self._tokenizer.pad_token_id or 0
-            model = _loaded(self.model_name, self._load_model).to(self.device).eval()
-            layers = model.config.num_hidden_layers
-            if not -layers - 1 <= self.layer <= layers:
-                raise ConfigurationError(f"encoder {self.model_name}: has {layers} layers; layer is {self.layer}")
+            config, model = self._load_model(self.model_name)
+            model = model.to(self.device).eval()
+            if self.part != "encoder":
+                self._start = self._decoder_start(model, config)
             self._longest = min(self.max_length, learned_positions(model) or self.max_length)
             if self._longest < self.max_length:
                 logger.warning("%s has %d positions: texts are cut there", self.model_name, self._longest)
+            self.mates = self._ask(model, config)
             self._model = model.bfloat16() if self.bf16 else model
+
+    def _ask(self, model: Any, config: Any) -> BatchMates:
+        def read(token_ids: torch.Tensor, mask: torch.Tensor, layer: int = self.layer) -> Sequence[torch.Tensor]:
+            return [states[own] for states, own in zip(self._states(model, token_ids, mask, layer), mask)]
+
+        def last(token_ids: torch.Tensor, mask: torch.Tensor) -> Sequence[torch.Tensor]:
+            return read(token_ids, mask, layer=-1)
+
+        sample = self._tokenizer(SAMPLE, truncation=True, max_length=self._longest)["input_ids"]
+        name = f"encoder {self.model_name}"
+        return batch_mates(name, model, config, read, sample, self._longest, self.pad_id, last)
+
+    def _decoder_start(self, model: Any, config: Any) -> int:
+        """What a decoder reads first, as in `generate`."""
+        places = [getattr(model, "generation_config", None), config]
+        for name in ("decoder_start_token_id", "bos_token_id"):
+            for place in places:
+                if getattr(place, name, None) is not None:
+                    return getattr(place, name)
+        raise ConfigurationError(
+            f"encoder {self.model_name}: its configuration has no decoder_start_token_id; part {self.part} needs one"
+        )
 
     def tokenize(self, texts: List[str]) -> TokenIdLists:
         return self.cut_to(self._longest, self._tokenizer, texts)
@@ -166,51 +195,88 @@ class TransformerEncoder(BatchedEncoder):
 
     def states(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Shape: (batch, length, dimension)."""
-        inputs: Dict[str, Any] = {"input_ids": token_ids, "attention_mask": mask.long()}
-        if self.layer != -1:
-            inputs["output_hidden_states"] = True
-        if self.part == "encoder":
-            return self._layer(self._model(**inputs), "last_hidden_state", "hidden_states").float()
-        shifted = torch.cat([token_ids.new_full((len(token_ids), 1), self._start), token_ids[:, :-1]], dim=1)
-        output = self._model(**inputs, decoder_input_ids=shifted, decoder_attention_mask=mask.long())
-        decoder = self._layer(output, "last_hidden_state", "decoder_hidden_states").float()
-        if self.part == "decoder":
-            return decoder
-        encoder = self._layer(output, "encoder_last_hidden_state", "encoder_hidden_states").float()
-        return torch.cat([encoder, decoder], dim=-1)
+        return self._states(self._model, token_ids, mask, self.layer)
 
-    def _layer(self, output: Any, last: str, every: str) -> torch.Tensor:
+    def _states(self, model: Any, token_ids: torch.Tensor, mask: torch.Tensor, layer: int) -> torch.Tensor:
         """Shape: (batch, length, dimension)."""
-        return output[last] if self.layer == -1 else output[every][self.layer]
+        inputs: Dict[str, Any] = {"input_ids": token_ids, "attention_mask": mask.long()}
+        if layer != -1:
+            inputs["output_hidden_states"] = True
+        if self.part != "encoder":
+            start = torch.full_like(token_ids[:, :1], self._start)
+            inputs["decoder_input_ids"] = torch.cat([start, token_ids[:, :-1]], dim=1)
+            inputs["decoder_attention_mask"] = mask.long()
+        names = {
+            "encoder": [("last_hidden_state", "hidden_states")],
+            "decoder": [("last_hidden_state", "decoder_hidden_states")],
+            "encoder_decoder": [
+                ("encoder_last_hidden_state", "encoder_hidden_states"),
+                ("last_hidden_state", "decoder_hidden_states"),
+            ],
+        }[self.part]
+        output = model(**inputs)
+        halves = [self._layer(output, last, every, layer, token_ids.size(1)).float() for last, every in names]
+        return torch.cat(halves, dim=-1)
 
-    @property
-    def _start(self) -> int:
-        return self._model.config.decoder_start_token_id
+    def _layer(self, output: Any, last: str, every: str, layer: int, length: int) -> torch.Tensor:
+        """
+        Shape: (batch, length, dimension).
 
-    def _load_model(self, model_name: str) -> Any:
-        config = AutoConfig.from_pretrained(model_name)
+        # Raises
+
+        `ConfigurationError` if there is no such layer, or it has not one state for each token.
+        """
+        name = last if layer == -1 else every
+        states = getattr(output, name, None)
+        if states is None or len(states) == 0:
+            raise ConfigurationError(f"encoder {self.model_name}: this model gives no {name}; choose another layer")
+        if layer != -1:
+            if not -len(states) <= layer < len(states):
+                raise ConfigurationError(f"encoder {self.model_name}: has {len(states) - 1} layers; layer is {layer}")
+            states = states[layer]
+        if isinstance(states, tuple):  # Pegasus-X's layers give the states of global tokens, too.
+            states = states[0]
+        if states.ndim != 3 or states.size(1) < length:
+            raise ConfigurationError(
+                f"encoder {self.model_name}: layer {layer} has not one state for each token: of {length} tokens its "
+                f"shape is {tuple(states.shape)}; choose another layer, such as -1"
+            )
+        return states[:, :length]  # BigBird, Pegasus-X and Reformer fill up blocks, and cut them behind the last layer.
+
+    def _load_model(self, model_name: str) -> Tuple[Any, Any]:
+        """The whole model's configuration, and the part that reads."""
+        with configuration_errors(model_name):
+            config = AutoConfig.from_pretrained(model_name)
         if self.part != "encoder" and (not config.is_encoder_decoder or config.model_type == "encoder-decoder"):
-            raise ValueError(f"part {self.part} needs an encoder-decoder such as BART or T5")
+            raise ConfigurationError(
+                f"encoder {model_name}: part {self.part} needs an encoder-decoder such as BART or T5"
+            )
+        for part in (config, *(getattr(config, name, None) for name in config.sub_configs)):
+            settle(part)
+            if hasattr(part, "use_cache"):
+                part.use_cache = False  # Nothing is generated. With it FSMT's decoder looks ahead.
         if self.delta is not None:
-            return self._load_tuned(model_name, self.delta, config.is_encoder_decoder)
+            return config, self._load_tuned(model_name, self.delta, config)
         # Two models as one (`EncoderDecoderModel`) are no base model.
-        auto = AutoModelForSeq2SeqLM if config.model_type == "encoder-decoder" else AutoModel
+        auto: Any = AutoModelForSeq2SeqLM if config.model_type == "encoder-decoder" else AutoModel
         if self.part == "encoder" and type(config) in AutoModelForTextEncoding._model_mapping:
-            return AutoModelForTextEncoding.from_pretrained(model_name, dtype=torch.float32)
-        if self.part == "encoder" and config.is_encoder_decoder:
+            config.is_encoder_decoder = False  # T5Gemma's encoder is built of such a configuration only.
+            auto = AutoModelForTextEncoding
+        half = self.part == "encoder" and config.is_encoder_decoder
+        if half:
             _without_decoder_layers(config)
-            return auto.from_pretrained(model_name, config=config, dtype=torch.float32).get_encoder()
-        return auto.from_pretrained(model_name, dtype=torch.float32)
+        model = load_pretrained(auto, model_name, config, is_pooler)
+        return config, model.get_encoder() if half else model
 
-    def _load_tuned(self, model_name: str, folder: str, is_encoder_decoder: bool) -> Any:
+    def _load_tuned(self, model_name: str, folder: str, config: Any) -> Any:
         delta = delta_from_folder(folder)
         if isinstance(delta, Prompt):
             raise ConfigurationError(f"encoder {model_name}: the prompt in {folder} would be among a text's own tokens")
-        auto = AutoModelForSeq2SeqLM if is_encoder_decoder else AutoModelForCausalLM
-        model = auto.from_pretrained(model_name, dtype=torch.float32)
+        auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        model = load_pretrained(auto, model_name, config, is_pooler)
         delta.inject(model)
         delta.load(model, folder, model_name)
-        return model.get_encoder() if self.part == "encoder" and is_encoder_decoder else model.base_model
+        return model.get_encoder() if self.part == "encoder" and config.is_encoder_decoder else model.base_model
 
 
 def _without_decoder_layers(config: Any) -> None:
@@ -219,17 +285,6 @@ def _without_decoder_layers(config: Any) -> None:
     for setting in ("decoder_layers", "num_hidden_layers" if decoder is not config else ""):
         if hasattr(decoder, setting):
             setattr(decoder, setting, 0)
-
-
-def _loaded(model_name: str, load: Callable[[str], Any]) -> Any:
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # Weights of what is not used here are left over.
-    try:
-        return load(model_name)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ConfigurationError(f"encoder {model_name}: cannot be loaded ({error})") from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
 
 
 def _mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """Do two texts go together? What rerankers are."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -8,11 +8,12 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.model import Model
-from safetensors import SafetensorError
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from attribution.common.pretrained import learned_positions
+from attribution.common.pretrained import configuration_errors, is_head, learned_positions, load_pretrained
 from attribution.data.fields import TokenIds
+from attribution.encoders.batch_mates import BatchMates, batch_mates, settle
+from attribution.encoders.batched import batches_of_similar_length
 from attribution.metrics.pair_classification import PairClassification
 from attribution.models.pretrained import load_weights
 
@@ -56,6 +57,7 @@ class PairClassifier(Model):
         self.model_name = model_name
         self.transformer = load_classifier(model_name, num_logits, random_weights)
         self._positions = learned_positions(self.transformer)
+        self._mates = classifier_mates(model_name, self.transformer)
         if weights_file is not None:
             load_weights(self, weights_file, "weights_file")
         self._metric = PairClassification()
@@ -84,7 +86,7 @@ class PairClassifier(Model):
         `logits` (batch, 1 or 2), `probability` (batch,) of the label 1 and, with labels, `loss`.
         """
         self._check(pair["token_ids"])
-        logits = pair_logits(self.transformer, pair, segments)
+        logits = pair_logits(self.transformer, pair, segments, self._mates)
         # Shape: (batch,)
         margin = logits[:, -1] if logits.size(1) == 1 else logits[:, 1] - logits[:, 0]
         output: Dict[str, Any] = {"logits": logits, "probability": margin.sigmoid()}
@@ -135,28 +137,60 @@ def load_classifier(model_name: str, num_logits: Optional[int] = None, random_we
     `ConfigurationError` if there is no such model, it cannot be loaded, or it has no head or another one.
     """
     settings = {} if num_logits is None else {"num_labels": num_logits}
-    try:
-        if random_weights:
-            from transformers import AutoConfig
-
-            config = AutoConfig.from_pretrained(model_name, **settings)
+    with configuration_errors(model_name):
+        config = AutoConfig.from_pretrained(model_name, **settings)
+    settle(config)
+    if random_weights:
+        with configuration_errors(model_name, config):
             return AutoModelForSequenceClassification.from_config(config).float()
-        model, loading = AutoModelForSequenceClassification.from_pretrained(
-            model_name, dtype=torch.float32, output_loading_info=True, **settings
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ConfigurationError(f"model_name {model_name}: no classifier can be loaded from it ({error})") from error
-    if num_logits is None and loading["missing_keys"]:
-        raise ConfigurationError(
-            f"model_name {model_name}: is no classifier; it has no {sorted(loading['missing_keys'])[0]}. Train one "
-            "with training_config/recross/reranker.jsonnet, or name one that is trained"
-        )
-    return model
+    if num_logits is not None:
+        return load_pretrained(AutoModelForSequenceClassification, model_name, config, is_head)
+    headless = "train one with training_config/recross/reranker.jsonnet, or name one that is trained"
+    return load_pretrained(AutoModelForSequenceClassification, model_name, config, headless=headless)
 
 
-def pair_logits(transformer: Any, pair: TokenIds, segments: Optional[TokenIds]) -> torch.Tensor:
+def classifier_mates(model_name: str, transformer: Any) -> BatchMates:
+    """
+    Which pairs may share a batch. Asked with token ids that are no special ones, but for the end that some expect.
+
+    # Raises
+
+    `ConfigurationError` if none may, not even alone.
+    """
+    config = transformer.config
+    pad_id, start, end = (getattr(config, f"{name}_token_id", None) for name in ("pad", "bos", "eos"))
+    rows = transformer.get_input_embeddings().weight.size(0)
+    ids = [token for token in range(rows) if token not in (pad_id, start, end)]
+    texts = [ids[-length:] + ([end] if isinstance(end, int) else []) for length in (3, 7, 12)]
+    longest = learned_positions(transformer) or getattr(config, "max_position_embeddings", None) or 512
+
+    def read(token_ids: torch.Tensor, mask: torch.Tensor) -> Sequence[torch.Tensor]:
+        return list(pair_logits(transformer, {"token_ids": token_ids, "mask": mask}, None))
+
+    return batch_mates(f"model_name {model_name}", transformer, config, read, texts, longest, pad_id or 0)
+
+
+def pair_logits(
+    transformer: Any, pair: TokenIds, segments: Optional[TokenIds], mates: BatchMates = BatchMates.ANY
+) -> torch.Tensor:
     """Shape: (batch, labels)."""
+    if mates is not BatchMates.ANY:
+        return _logits_apart(transformer, pair, segments, mates)
     inputs = {"input_ids": pair["token_ids"], "attention_mask": pair["mask"].long()}
     if segments is not None:
         inputs["token_type_ids"] = segments["token_ids"]
     return transformer(**inputs).logits.float()
+
+
+def _logits_apart(transformer: Any, pair: TokenIds, segments: Optional[TokenIds], mates: BatchMates) -> torch.Tensor:
+    """The same, without padding. Shape: (batch, labels)."""
+    lengths = pair["mask"].sum(1).tolist()
+    batches = list(batches_of_similar_length(lengths, sum(lengths), mates))
+
+    def part(texts: TokenIds, batch: List[int]) -> TokenIds:
+        return {name: tensor[batch, : lengths[batch[0]]] for name, tensor in texts.items()}
+
+    logits = torch.cat(
+        [pair_logits(transformer, part(pair, batch), segments and part(segments, batch)) for batch in batches]
+    )
+    return logits[torch.tensor([row for batch in batches for row in batch], device=logits.device).argsort()]

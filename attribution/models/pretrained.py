@@ -1,13 +1,11 @@
 """Hugging Face models from a hub id, a local folder, or a configuration alone; weights without pickles."""
 
-import pickle
 from pathlib import Path
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.common.port import load_tensors
-from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
@@ -15,6 +13,8 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     PreTrainedModel,
 )
+
+from attribution.common.pretrained import configuration_errors, load_pretrained
 
 
 def load_transformer(model_name: str, encoder_decoder: bool, random_weights: bool = False) -> PreTrainedModel:
@@ -32,11 +32,12 @@ def load_transformer(model_name: str, encoder_decoder: bool, random_weights: boo
 
     # Raises
 
-    `ConfigurationError` if there is no such model, it is of the other family, or its files cannot be read.
+    `ConfigurationError` if there is no such model, it is of the other family, its files cannot be read, or weights are
+    not among them, the head's included.
     """
     try:
         config = AutoConfig.from_pretrained(model_name)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # Of a damaged one also what the class of its model type happens to raise.
         raise ConfigurationError(f"model_name {model_name}: no model configuration there ({error})") from error
     if not config.is_encoder_decoder and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise ConfigurationError(f"model_name {model_name}: a {config.model_type} model does not generate text")
@@ -47,11 +48,9 @@ def load_transformer(model_name: str, encoder_decoder: bool, random_weights: boo
         )
     auto_class = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
     if random_weights:
-        return auto_class.from_config(config).float()
-    try:
-        return auto_class.from_pretrained(model_name, dtype=torch.float32)
-    except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
-        raise ConfigurationError(f"model_name {model_name}: the weights cannot be loaded ({error})") from error
+        with configuration_errors(model_name, config):
+            return auto_class.from_config(config).float()
+    return load_pretrained(auto_class, model_name, config)
 
 
 def enable_checkpointing(transformer: PreTrainedModel) -> None:

@@ -18,7 +18,7 @@ from attribution.common.pretrained import learned_positions, model_identity
 from attribution.data.fields import pad_token_ids
 from attribution.data.pair_tokenizer import EncodedPairs, PairTokenizer
 from attribution.encoders.batched import batches_of_similar_length
-from attribution.models.pair_classifier import PairClassifier, load_classifier, pair_logits
+from attribution.models.pair_classifier import PairClassifier, classifier_mates, load_classifier, pair_logits
 from attribution.rerankers.first_token import compute_first_token_only
 from attribution.rerankers.reranker import Reranker
 from attribution.rerankers.score_cache import Pair, ScoreCache, in_windows, pair_key
@@ -147,7 +147,7 @@ class CrossEncoderReranker(Reranker):
         self.load()
         encoded = self._tokenizer([pair[0] for pair in pairs], [pair[1] for pair in pairs])
         scores = np.empty(len(pairs), dtype=np.float32)
-        for batch in batches_of_similar_length([len(ids) for ids in encoded.ids], self.max_tokens):
+        for batch in batches_of_similar_length([len(ids) for ids in encoded.ids], self.max_tokens, self._mates):
             scores[batch] = self._score_batch(encoded, batch).cpu().numpy()
         return _Scored(scores, encoded.cut)
 
@@ -180,6 +180,7 @@ class CrossEncoderReranker(Reranker):
         if not 0 <= self._label < logits:
             raise ConfigurationError(f"cross_encoder {self.model}: has {logits} labels; positive_label {self._label}")
         transformer = transformer.to(self.device).eval()
+        self._mates = classifier_mates(self.model, transformer)
         compute_first_token_only(transformer)
         self._transformer = transformer.bfloat16() if self.bf16 else transformer
 

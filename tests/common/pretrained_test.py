@@ -1,12 +1,16 @@
 import shutil
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import pytest
+import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import AutoModel, RobertaConfig
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, AutoModelForSequenceClassification, RobertaConfig
 
-from attribution.common.pretrained import learned_positions, model_identity
+from attribution.common.pretrained import is_head, is_pooler, learned_positions, load_pretrained, model_identity
+from tests.architectures import tiny_config
+from tests.encoders.architectures import OF_TYPE, text_types
 
 
 def test_a_folder_is_its_files(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
@@ -32,5 +36,67 @@ def test_positions(name: str, limit: Optional[int], tiny_model: Callable[[str], 
 
 def test_positions_behind_a_padding_one() -> None:
     config = RobertaConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
-    config.max_position_embeddings, config.pad_token_id = 34, 1
-    assert learned_positions(AutoModel.from_config(config)) == 32
+    for padding, limit in ((1, 32), (0, 33)):
+        config.max_position_embeddings, config.pad_token_id = 34, padding
+        assert learned_positions(AutoModel.from_config(config)) == limit
+
+
+POSITIONS = ["bert", "canine", "clip_text_model", "codegen", "ctrl", "gptj", "ibert", "llama", "mpt", "nystromformer"]
+POSITIONS += ["openai-gpt", "prophetnet", "reformer", "roberta", "xglm", "yoso"]
+
+# Which read on with the last position.
+CLAMPED = ["prophetnet", "tapas"]
+
+
+def _check_limit(model_type: str) -> None:
+    """A text as long as the limit is read; one more token is not, or where there is no limit, many more."""
+    model = AutoModel.from_config(tiny_config(model_type, **OF_TYPE.get(model_type, {}))).eval()
+    reads = model.get_encoder() if model.config.is_encoder_decoder else model
+    model.config.use_cache = False
+
+    @torch.no_grad()
+    def read(length: int) -> None:
+        reads(input_ids=torch.full((1, length), 7))
+
+    limit = learned_positions(model)
+    if limit is None:
+        return read(600)
+    read(limit)
+    if model_type not in CLAMPED:
+        with pytest.raises((IndexError, RuntimeError, ValueError)):
+            read(limit + 1)
+
+
+@pytest.mark.parametrize("model_type", POSITIONS)
+def test_where_positions_end(model_type: str) -> None:
+    _check_limit(model_type)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model_type", [kind for kind in text_types() if kind != "encoder-decoder"])
+def test_where_positions_end_in_every_architecture(model_type: str) -> None:
+    _check_limit(model_type)
+
+
+def test_what_is_missing_is_refused(tiny_model: Callable[[str], str], tmp_path: Path, caplog: Any) -> None:
+    folder = Path(shutil.copytree(tiny_model("bert"), tmp_path / "bert"))
+    weights = load_file(folder / "model.safetensors")
+    without_pooler = {name: weight for name, weight in weights.items() if "pooler" not in name}
+    save_file(without_pooler, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigurationError, match="2 weights of BertModel are missing, the first: pooler.dense.bias"):
+        load_pretrained(AutoModel, str(folder))
+    loaded = load_pretrained(AutoModel, str(folder), may_lack=is_pooler)
+    assert torch.equal(loaded.embeddings.word_embeddings.weight, weights["embeddings.word_embeddings.weight"])
+    assert "has no pooler.dense.bias, pooler.dense.weight: untrained" in caplog.text
+    half = dict(list(sorted(without_pooler.items()))[::2])
+    save_file(half, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(
+        ConfigurationError, match="weights of BertModel are missing, the first: .*: the folder is not whole"
+    ):
+        load_pretrained(AutoModel, str(folder), may_lack=is_pooler)
+    with pytest.raises(ConfigurationError, match="embeddings.LayerNorm|encoder.layer"):
+        load_pretrained(AutoModelForSequenceClassification, str(folder), may_lack=is_head)
+    # A base model is enough where the head is trained.
+    assert load_pretrained(AutoModelForSequenceClassification, tiny_model("bert"), may_lack=is_head)
+    with pytest.raises(ConfigurationError, match="classifier.bias, classifier.weight: the folder holds a base model"):
+        load_pretrained(AutoModelForSequenceClassification, tiny_model("bert"))

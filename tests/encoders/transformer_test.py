@@ -102,7 +102,7 @@ def test_decoder_layers_are_never_built(
     for auto in ("AutoModel", "AutoModelForSeq2SeqLM"):
         monkeypatch.setattr(f"attribution.encoders.transformer.{auto}", Spy)
     TransformerEncoder(tiny_model(name)).load()
-    names = [name for name, _ in loaded[0].named_parameters()]
+    names = [name for name, _ in loaded[0][0].named_parameters()]
     layers = [name for name in names if ".layer." in name or ".layers." in name or ".block." in name]
     assert layers and all(name.startswith("encoder.") for name in layers)
 
@@ -118,7 +118,7 @@ def test_mistakes(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_model("bert"), tmp_path / "bert"))
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
-    with pytest.raises(ConfigurationError, match="bert: cannot be loaded"):
+    with pytest.raises(ConfigurationError, match="bert: cannot be loaded as a bert model"):
         TransformerEncoder(str(folder)).encode(["good"])
     for file in folder.glob("token*"):
         file.unlink()

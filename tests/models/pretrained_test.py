@@ -1,22 +1,27 @@
 """Weights from files: what loads, and what is refused."""
 
+import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     set_seed,
 )
 
-from attribution.models.pretrained import enable_checkpointing
+from attribution.models.pretrained import enable_checkpointing, load_transformer
 from tests.architectures import UNBUILT, tiny_config
+from tests.encoders.architectures import LEFT_OUT, OF_TYPE
 from tests.models.conftest import make_model
 
 
@@ -143,3 +148,83 @@ def test_checkpointing_is_refused_when_the_model_is_built(tmp_path: Path) -> Non
     with pytest.raises(ConfigurationError, match="gradient_checkpointing: .* a ctrl model .*leave it out"):
         make_model(str(tmp_path), type="causal_lm", gradient_checkpointing=True)
     assert make_model(str(tmp_path), type="causal_lm").transformer
+
+
+SEQ2SEQ = [
+    kind for kind in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING._model_mapping if kind not in {**UNBUILT, **LEFT_OUT}
+]
+CAUSAL = [kind for kind in MODEL_FOR_CAUSAL_LM_MAPPING._model_mapping if kind not in {**UNBUILT, **LEFT_OUT}]
+SAMPLE = [(kind, False) for kind in ("gpt2", "llama", "mixtral", "gpt_neox")]
+SAMPLE += [(kind, True) for kind in ("t5", "bart", "marian")]
+
+# What `load_transformer` does not take, as these read sound or images, too, or are not of the family that they are in.
+OTHERS = r"does not generate text|is decoder-only|is an encoder-decoder"
+
+
+def _without(folder: Path, beginning: str) -> None:
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if not name.startswith(beginning)}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _check_whole_and_without_a_block(model_type: str, encoder_decoder: bool, folder: Path) -> None:
+    auto = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
+    model = auto.from_config(tiny_config(model_type, **OF_TYPE.get(model_type, {})))
+    model.save_pretrained(folder)
+    try:
+        loaded = load_transformer(str(folder), encoder_decoder).state_dict()
+    except ConfigurationError as error:
+        assert re.search(OTHERS, str(error)), error
+        return
+    for name, weight in model.state_dict().items():
+        assert torch.equal(loaded[name].float(), weight.float()), name
+    block = next(found[0] for name in load_file(folder / "model.safetensors") if (found := re.match(r".*?\.1\.", name)))
+    _without(folder, block)
+    # Of one expert, which are one tensor together, it is the shape.
+    with pytest.raises(ConfigurationError, match="weights of .* (are missing|have another shape), the first: "):
+        load_transformer(str(folder), encoder_decoder)
+
+
+@pytest.mark.parametrize("model_type, encoder_decoder", SAMPLE)
+def test_no_weight_is_made_up(model_type: str, encoder_decoder: bool, tmp_path: Path) -> None:
+    _check_whole_and_without_a_block(model_type, encoder_decoder, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model_type, encoder_decoder", [(kind, False) for kind in CAUSAL] + [(kind, True) for kind in SEQ2SEQ]
+)
+def test_no_weight_of_any_architecture_is_made_up(model_type: str, encoder_decoder: bool, tmp_path: Path) -> None:
+    _check_whole_and_without_a_block(model_type, encoder_decoder, tmp_path)
+
+
+def test_a_base_model_has_no_head(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
+    """But of GPT-2, whose head is its embeddings."""
+    for name in ("llama", "gpt2"):
+        AutoModel.from_pretrained(tiny_model(name)).save_pretrained(tmp_path / name)
+    with pytest.raises(
+        ConfigurationError,
+        match="llama: 1 weights of LlamaForCausalLM are missing, the first: lm_head.weight: the folder holds a base",
+    ):
+        load_transformer(str(tmp_path / "llama"), False)
+    assert load_transformer(str(tmp_path / "gpt2"), False)
+
+
+def test_a_configuration_that_says_more(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model("llama"), tmp_path / "deep"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 200}))
+    with pytest.raises(
+        ConfigurationError, match=r"weights of LlamaForCausalLM are missing.*more layers than there are"
+    ):
+        load_transformer(str(folder), False)
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}))
+    with pytest.raises(ConfigurationError, match="6 weights of LlamaForCausalLM have another shape, the first: "):
+        load_transformer(str(folder), False)
+
+
+def test_what_transformers_trips_over(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "musicgen"}')
+    with pytest.raises(ConfigurationError, match="model_name .*musicgen"):
+        load_transformer(str(tmp_path), False)
