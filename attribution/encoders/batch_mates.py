@@ -1,15 +1,14 @@
 """Which texts may share a batch: of most models any, of some those that need no padding, of a few none."""
 
 import logging
-import random
 from contextlib import contextmanager
 from enum import Enum
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.steady import as_if_nothing_happened, forget_history, varying_length
 from attribution.data.fields import pad_token_ids
 from attribution.data.prompt_tokenizer import TokenIdLists
 
@@ -41,18 +40,6 @@ _REFUSED: Dict[str, Callable[[Any], bool]] = {
 }
 
 
-def settle(config: Any) -> None:
-    """
-    Before a model is built: one kind of attention, always. The first short text switches BigBird's sparse attention,
-    and BigBird-Pegasus's, to the full one for good, and all vectors after it are others.
-    """
-    if getattr(config, "attention_type", None) == "block_sparse":
-        logger.warning(
-            "%s: reads with full attention, to which its first short text would switch it", config.model_type
-        )
-        config.attention_type = "original_full"
-
-
 def batch_mates(
     name: str,
     model: Any,
@@ -65,7 +52,7 @@ def batch_mates(
 ) -> BatchMates:
     """
     Asks the model: some short texts alone and together, and its structure, where a short text cannot tell. Changes no
-    random state.
+    random state. From then on the model forgets what it read (`forget_history`).
 
     # Parameters
 
@@ -93,7 +80,8 @@ def batch_mates(
     for reason, applies in _REFUSED.items():
         if applies(config):
             raise _refusal(name, config, reason)
-    needs_equal_length = _beyond_short_texts(name, model, config, longest)
+    forget_history(model)
+    needs_equal_length = _beyond_short_texts(model, config, longest)
     texts = [ids or [pad_id] for ids in texts]
     asked = _Asked(model, read, pad_id)
     with _undisturbed(model):
@@ -162,20 +150,15 @@ class _Asked:
 @contextmanager
 def _undisturbed(model: Any) -> Iterator[None]:
     """In evaluation, without gradients, experts with room for one token only; afterwards all is as it was."""
-    training, python, numpy = model.training, random.getstate(), np.random.get_state()
     rooms = [(module, name, room, least) for module in model.modules() for name, room, least in _rooms(module)]
-    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad():
+    with as_if_nothing_happened(model):
         try:
-            model.eval()
             for module, name, _, least in rooms:
                 setattr(module, name, least)
             yield
         finally:
             for module, name, room, _ in rooms:
                 setattr(module, name, room)
-            model.train(training)
-            random.setstate(python)
-            np.random.set_state(numpy)
 
 
 def _rooms(module: Any) -> Iterator[Tuple[str, Any, Any]]:
@@ -197,36 +180,15 @@ def _equal(some: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool
     return True
 
 
-def _beyond_short_texts(name: str, model: Any, config: Any, longest: int) -> bool:
+def _beyond_short_texts(model: Any, config: Any, longest: int) -> bool:
     """
-    Whether texts up to this length must not be padded: a long one changes the rotations of its batch mates (LongRoPE),
-    or chunks are of a fixed length (Reformer).
-
-    # Raises
-
-    `ConfigurationError` if a long text changes the rotations of the texts after it, too.
+    Whether texts up to this length must not be padded: a long one changes the rotations of its batch mates, or chunks
+    are of a fixed length (Reformer).
     """
-    for module in model.modules():
-        kinds = getattr(module, "rope_type", None)
-        for kind in kinds.values() if isinstance(kinds, dict) else [kinds]:
-            if kind in ("dynamic", "longrope") and longest > _original_length(module.config):
-                if kind == "longrope":
-                    return True
-                limit = _original_length(module.config)
-                reason = f"after a text of over {limit} tokens it would rotate others by that one's length"
-                raise _refusal(name, config, reason, f"Set max_length to {limit} or less")
-    return getattr(config, "local_attn_chunk_length", longest) < longest
+    limit = varying_length(model)
+    return limit is not None and longest > limit or getattr(config, "local_attn_chunk_length", longest) < longest
 
 
-def _original_length(config: Any) -> int:
-    """The length up to which such rotations are those of the training."""
-    settings = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
-    parts = [settings, *settings.values()]  # Some have settings for each type of layer.
-    lengths = [part.get("original_max_position_embeddings") for part in parts if isinstance(part, dict)]
-    lengths.append(getattr(config, "original_max_position_embeddings", None))
-    return min((length for length in lengths if length), default=config.max_position_embeddings)
-
-
-def _refusal(name: str, config: Any, reason: str, instead: str = "Name another model") -> ConfigurationError:
+def _refusal(name: str, config: Any, reason: str) -> ConfigurationError:
     kind = getattr(config, "model_type", "model without a model_type")
-    return ConfigurationError(f"{name}: {kind} cannot serve: {reason}. {instead}")
+    return ConfigurationError(f"{name}: {kind} cannot serve: {reason}. Name another model")

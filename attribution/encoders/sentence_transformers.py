@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.pretrained import is_pooler, load_pretrained, model_identity
 from attribution.data.prompt_tokenizer import TokenIdLists
-from attribution.encoders.batch_mates import SAMPLE, BatchMates, batch_mates, settle
+from attribution.encoders.batch_mates import SAMPLE, BatchMates, batch_mates
 from attribution.encoders.batched import BatchedEncoder
 from attribution.encoders.encoder import Encoder
 
@@ -80,9 +80,6 @@ class SentenceTransformersEncoder(BatchedEncoder):
         if transformer is not None:
             # The library does not say whether weights were missing. Once more, without their values.
             load_pretrained(type(transformer), transformer.name_or_path, may_lack=is_pooler, device_map="meta")
-        if getattr(config, "attention_type", None) == "block_sparse":
-            settle(config)
-            transformer.set_attention_type(config.attention_type)
 
         def read(token_ids: torch.Tensor, mask: torch.Tensor) -> List[torch.Tensor]:
             return list(_vectors(model, token_ids, mask))

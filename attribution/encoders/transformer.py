@@ -20,7 +20,7 @@ from attribution.common.pretrained import (
 from attribution.data.fields import pad_token_ids
 from attribution.data.prompt_tokenizer import TokenIdLists, load_tokenizer
 from attribution.data.word_tokenizer import WordPieces, WordTokenizer
-from attribution.encoders.batch_mates import SAMPLE, BatchMates, batch_mates, settle
+from attribution.encoders.batch_mates import SAMPLE, BatchMates, batch_mates
 from attribution.encoders.batched import BatchedEncoder, batches_of_similar_length
 from attribution.encoders.encoder import Encoder
 from attribution.modules.delta import Prompt, delta_from_folder
@@ -252,7 +252,6 @@ class TransformerEncoder(BatchedEncoder):
                 f"encoder {model_name}: part {self.part} needs an encoder-decoder such as BART or T5"
             )
         for part in (config, *(getattr(config, name, None) for name in config.sub_configs)):
-            settle(part)
             if hasattr(part, "use_cache"):
                 part.use_cache = False  # Nothing is generated. With it FSMT's decoder looks ahead.
         if self.delta is not None:

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from attribution.common.pretrained import configuration_errors, is_head, learned_positions, load_pretrained
 from attribution.data.fields import TokenIds
-from attribution.encoders.batch_mates import BatchMates, batch_mates, settle
+from attribution.encoders.batch_mates import BatchMates, batch_mates
 from attribution.encoders.batched import batches_of_similar_length
 from attribution.metrics.pair_classification import PairClassification
 from attribution.models.pretrained import load_weights
@@ -139,7 +139,6 @@ def load_classifier(model_name: str, num_logits: Optional[int] = None, random_we
     settings = {} if num_logits is None else {"num_labels": num_logits}
     with configuration_errors(model_name):
         config = AutoConfig.from_pretrained(model_name, **settings)
-    settle(config)
     if random_weights:
         with configuration_errors(model_name, config):
             return AutoModelForSequenceClassification.from_config(config).float()

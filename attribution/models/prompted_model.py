@@ -16,12 +16,13 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import GenerationConfig
 
 from attribution.common.pretrained import learned_positions
+from attribution.common.steady import forget_history
 from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.metrics import MetricList, RankClassification
 from attribution.models.option_losses import length_normalized_loss, unlikelihood_loss
 from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights
-from attribution.models.reading import ReadPrompts, choose_reading, forget_history, option_log_probs
+from attribution.models.reading import ReadPrompts, choose_reading, option_log_probs
 from attribution.modules.delta import DeltaModule
 
 OutputDict = Dict[str, Any]

@@ -127,22 +127,28 @@ def _rope(**settings: Any) -> Dict[str, Any]:
     return {"rope_theta": 10000.0, "factor": 2.0, **settings}
 
 
-def test_rotations_that_depend_on_length(tmp_path: Path) -> None:
-    _, name = build("llama", tmp_path, rope_parameters=_rope(rope_type="dynamic"), max_position_embeddings=32)
-    with pytest.raises(ConfigurationError, match="after a text of over 32 tokens .* Set max_length to 32 or less"):
-        TransformerEncoder(name, MAX_LENGTH).encode(TEXTS)
-    encoder = TransformerEncoder(name, 32)
-    np.testing.assert_allclose(encoder.encode(TEXTS)[:1], encoder.encode(TEXTS[:1]), atol=1e-5)
-    assert encoder.mates is BatchMates.ANY
+_FACTORS = {"short_factor": [1.0] * 4, "long_factor": [4.0] * 4, "original_max_position_embeddings": 32}
 
 
-def test_long_rotations_need_equal_lengths(tmp_path: Path) -> None:
-    factors = {"short_factor": [1.0] * 4, "long_factor": [4.0] * 4, "original_max_position_embeddings": 32}
-    settings = _rope(rope_type="longrope", **factors)
-    _, name = build("phi3", tmp_path, rope_parameters=settings, original_max_position_embeddings=32)
+@pytest.mark.parametrize(
+    "model, settings",
+    [
+        ("llama", {"rope_parameters": _rope(rope_type="dynamic"), "max_position_embeddings": 32}),
+        (
+            "phi3",
+            {
+                "rope_parameters": _rope(rope_type="longrope", **_FACTORS),
+                "original_max_position_embeddings": 32,
+            },
+        ),
+    ],
+)
+def test_rotations_that_depend_on_length_need_equal_lengths(model: str, settings: Any, tmp_path: Path) -> None:
+    _, name = build(model, tmp_path, **settings)
     encoder = TransformerEncoder(name, MAX_LENGTH)
-    alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    alone = np.concatenate([TransformerEncoder(name, MAX_LENGTH).encode([text]) for text in TEXTS])
     np.testing.assert_allclose(encoder.encode(TEXTS), alone, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode(TEXTS[::-1]), alone[::-1], atol=1e-5)
     assert encoder.mates is BatchMates.EQUAL_LENGTH
     encoder.mates = BatchMates.ANY
     assert np.abs(encoder.encode(TEXTS) - alone).max() > 1e-3

@@ -1,6 +1,5 @@
 from attribution.models.reading.choice import choose_reading
 from attribution.models.reading.option_scoring import option_log_probs
 from attribution.models.reading.reading import Reading, ReadPrompts
-from attribution.models.reading.steady import forget_history
 
-__all__ = ["ReadPrompts", "Reading", "choose_reading", "forget_history", "option_log_probs"]
+__all__ = ["ReadPrompts", "Reading", "choose_reading", "option_log_probs"]

@@ -2,15 +2,13 @@
 
 import inspect
 import logging
-import random
-from contextlib import contextmanager
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, List, NamedTuple, Optional
 
-import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import DynamicCache, PreTrainedModel
 
+from attribution.common.steady import as_if_nothing_happened, varying_length
 from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.models.reading.causal import PairByPair, SharedPrompt, WithinLimit
 from attribution.models.reading.decoder_start import decoder_start
@@ -18,7 +16,6 @@ from attribution.models.reading.option_scoring import option_log_probs
 from attribution.models.reading.reading import Reading
 from attribution.models.reading.seq2seq import SharedEncoder
 from attribution.models.reading.shared_keys_attention import shares_keys
-from attribution.models.reading.steady import varying_length
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +46,7 @@ def choose_reading(transformer: PreTrainedModel, model_name: str) -> Reading:
     `ConfigurationError`, with the reason, if the model sees the tokens that it is to predict, or no way gives these
     numbers.
     """
-    with torch.no_grad(), _as_if_nothing_happened(transformer):
+    with as_if_nothing_happened(transformer):
         try:
             if transformer.config.is_encoder_decoder:
                 start = decoder_start(transformer)
@@ -263,17 +260,3 @@ def _refusal(transformer: Any, model_name: str, reason: str) -> ConfigurationErr
     return ConfigurationError(
         f"model_name {model_name}: a {transformer.config.model_type} model cannot score options: {reason}"
     )
-
-
-@contextmanager
-def _as_if_nothing_happened(transformer: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode within, and the random states of torch, numpy and Python as before after it."""
-    training, python, numpy = transformer.training, random.getstate(), np.random.get_state()
-    transformer.eval()
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        transformer.train(training)
-        random.setstate(python)
-        np.random.set_state(numpy)

@@ -4,8 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-from attribution.models.reading import forget_history
-from attribution.models.reading.steady import varying_length
+from attribution.common.steady import forget_history, varying_length
 from tests.architectures import tiny_config
 
 SHORT, LONG, LONGER = (torch.arange(5, 5 + length)[None] for length in (6, 40, 60))

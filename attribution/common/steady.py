@@ -1,14 +1,17 @@
-"""Models whose numbers depend on the texts before: made to forget them."""
+"""Models whose numbers depend on the texts before: made to forget them; and a look at a model that leaves no trace."""
 
 import logging
-from typing import Any, List, Optional
+import random
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Optional
 
-from transformers import PreTrainedModel
+import numpy as np
+import torch
 
 logger = logging.getLogger(__name__)
 
 
-def forget_history(transformer: PreTrainedModel) -> None:
+def forget_history(transformer: torch.nn.Module) -> None:
     """
     Makes a text's numbers independent of the texts that the model read before it, in place.
 
@@ -28,7 +31,7 @@ def forget_history(transformer: PreTrainedModel) -> None:
             module.register_forward_pre_hook(_reset_frequencies)
 
 
-def varying_length(transformer: PreTrainedModel) -> Optional[int]:
+def varying_length(transformer: torch.nn.Module) -> Optional[int]:
     """
     The longest text whose rotary frequencies do not depend on its length, for models that scale them (`dynamic`,
     `longrope`) by the longest text of a batch; None where all are alike.
@@ -65,3 +68,17 @@ def _reset_frequencies(module: Any, _arguments: Any) -> None:
             original = getattr(module, f"{prefix}original_inv_freq", None)
             if original is not None:
                 setattr(module, own, original.to(getattr(module, own).device))
+
+
+@contextmanager
+def as_if_nothing_happened(transformer: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients within; the mode and the random states of torch, numpy and Python after it."""
+    training, python, numpy = transformer.training, random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad():
+        transformer.eval()
+        try:
+            yield
+        finally:
+            transformer.train(training)
+            random.setstate(python)
+            np.random.set_state(numpy)
