@@ -76,6 +76,8 @@ _BERT: Dict[str, Any] = {
     "max_position_embeddings": POSITIONS,
 }
 
+_GEMMA: Dict[str, Any] = {"num_key_value_heads": 2, "head_dim": 8, "sliding_window": WINDOW, "query_pre_attn_scalar": 8}
+
 # What one type needs beside its sizes: two kinds of layers where it mixes them, and numbers that go together.
 _OF_TYPE: Dict[str, Dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1], "mamba_d_head": 16},
@@ -152,6 +154,8 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
         "lsh_attn_chunk_length": 8,
     },
     "recurrent_gemma": {"num_hidden_layers": 3},
+    # transformers 4 does not say what its parts are.
+    "t5gemma": {"encoder": {**_BERT, **_GEMMA}, "decoder": {**_BERT, **_GEMMA}},
     "switch_transformers": {
         "decoder_start_token_id": 0,
         "num_sparse_encoder_layers": 1,

@@ -1,8 +1,9 @@
 """How a loaded model reads prompts and their answer options."""
 
+import inspect
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
@@ -42,6 +43,9 @@ class Reading(ABC):
     def __init__(self, transformer: PreTrainedModel, narrow: bool) -> None:
         self.transformer: Any = transformer
         self.narrow = narrow
+        # Switch and NLLB-MoE of transformers 4 would have the encoder's, too.
+        routed = "output_router_logits" in inspect.signature(transformer.forward).parameters
+        self._settings: Dict[str, Any] = {"output_router_logits": False} if routed else {}
 
     name = ""
     """In words."""
@@ -66,10 +70,10 @@ class Reading(ABC):
         Shape: (true positions, vocabulary).
         """
         if not self.narrow:
-            output = self.transformer(**inputs)
+            output = self.transformer(**inputs, **self._settings)
             return output.logits[positions], output
         with logits_at(self.transformer, positions):
-            output = self.transformer(**inputs)
+            output = self.transformer(**inputs, **self._settings)
         return output.logits, output
 
 
@@ -104,7 +108,7 @@ def selected(cache: Any, rows: torch.Tensor) -> DynamicCache:
 
 def by_length(lengths: Sequence[int]) -> List[List[int]]:
     """The places of texts of equal length together, short ones first."""
-    places: dict = {}
+    places: Dict[int, List[int]] = {}
     for place, length in enumerate(lengths):
         places.setdefault(length, []).append(place)
     return [places[length] for length in sorted(places)]

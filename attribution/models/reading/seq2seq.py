@@ -53,8 +53,13 @@ class SharedEncoder(Reading):
 
             return ReadPrompts(None, mask.size(1), read_whole)
         starts = mask.new_full((len(mask), 1), 0 if self.start is None else self.start)
-        first = self.transformer(
-            encoder_outputs=self.outputs(states), attention_mask=mask, decoder_input_ids=starts, use_cache=True
+        # Shape of the logits: (batch, vocabulary)
+        first_logits, first = self.logits(
+            torch.ones_like(starts, dtype=torch.bool),
+            encoder_outputs=self.outputs(states),
+            attention_mask=mask,
+            decoder_input_ids=starts,
+            use_cache=True,
         )
         known = self.start is not None
 
@@ -76,7 +81,7 @@ class SharedEncoder(Reading):
                     use_cache=True,
                 )[0]
 
-        return ReadPrompts(first.logits[:, -1] if known else None, mask.size(1), continue_with)
+        return ReadPrompts(first_logits if known else None, mask.size(1), continue_with)
 
     def target_logits(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
         token_ids, mask = targets["token_ids"], targets["mask"]

@@ -69,7 +69,11 @@ def build(architecture: Architecture, folder: Path, **changes: Any) -> Any:
         changes["is_decoder"] = True
     torch.manual_seed(13)
     auto = AutoModelForCausalLM if kind == "causal_lm" else AutoModelForSeq2SeqLM
-    model = auto.from_config(tiny_config(name, **changes)).float().eval()
+    config = tiny_config(name, **changes)
+    with torch.device("meta"):
+        size = sum(weight.numel() for weight in auto.from_config(config).parameters())
+    assert size < 10**8, f"{name}: {size:,} parameters are not tiny; tests/architectures.py makes it small"
+    model = auto.from_config(config).float().eval()
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)
