@@ -69,7 +69,8 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1], "mamba_d_head": 16},
     "bert-generation": {"is_decoder": True},
     "big_bird": {"is_decoder": True},
-    "dbrx": {"attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0}},
+    "codegen": {"rotary_dim": 4},
+    "dbrx": {"attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8.0}},
     "dots3_note_text": {"num_key_value_heads": 4},
     "exaone4": {"num_hidden_layers": 4, "sliding_window_pattern": 4},
     "falcon_h1": {"mamba_d_head": 16},
@@ -90,10 +91,13 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
         "global_head_dim": 16,
     },
     "gemma4_unified_text": {"layer_types": ["sliding_attention", "full_attention"], "global_head_dim": 16},
+    "gptj": {"rotary_dim": 4},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"], "mamba_d_head": 16},
+    "led": {"attention_window": WINDOW},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
     "mamba2": {"num_heads": 8, "n_groups": 2},
+    "nemotron_h": {"n_groups": 2},
     "qwen2": {"use_sliding_window": True, "max_window_layers": 1},
     "qwen2_moe": {"use_sliding_window": True, "max_window_layers": 1},
     "qwen3": {"use_sliding_window": True, "max_window_layers": 1},
@@ -120,7 +124,14 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
         "lsh_attn_chunk_length": 8,
     },
     "xlm": {"causal": True},
-    "zamba": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid"] * 2, "num_key_value_heads": 4},
+    "xmod": {"default_language": "en_XX"},
+    "zamba": {
+        "num_hidden_layers": 4,
+        "layers_block_type": ["mamba", "hybrid"] * 2,
+        "num_key_value_heads": 4,
+        "attention_hidden_size": 64,
+        "attention_head_dim": 16,
+    },
     "zamba2": {"layers_block_type": ["mamba", "hybrid"], "num_key_value_heads": 4, "adapter_rank": 4},
     "zaya": {"num_experts_per_tok": 1},
     # Those that read bytes, pictures or sound, too: their other halves as small.
@@ -149,6 +160,8 @@ def settings_of(kind: Any) -> Dict[str, Any]:
                 settings[name] = {"model_type": default.model_type, **settings_of(type(default))}
         else:
             settings[name] = settings_of(part)
+    if "kv_lora_rank" in settings and "num_key_value_heads" in settings:  # Latent attention shares no keys.
+        settings["num_key_value_heads"] = settings["num_attention_heads"]
     return {**settings, **_OF_TYPE.get(kind.model_type, {})}
 
 
