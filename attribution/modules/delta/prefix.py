@@ -30,7 +30,8 @@ class Prefix(DeltaModule):
     A decoder finds its prefix in the cache of keys and values, as PEFT has it: where attention slides, tokens beyond
     the window no longer see it. When the model is built, PEFT and this module read a few tokens with random virtual
     tokens: a model is refused that keeps no keys and values (of recurrent layers, for example), with which PEFT cannot
-    do it, or of which the two make different logits.
+    do it, or of which the two make different logits. Padding before a text stands between it and its prefix: where
+    the model counts it (a window that is shorter than the batch, MPT's distances), such a batch is refused.
 
     Registered as a `DeltaModule` with name "prefix".
 
