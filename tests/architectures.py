@@ -203,6 +203,8 @@ def settings_of(kind: Any) -> Dict[str, Any]:
                 settings[name] = {"model_type": default.model_type, **settings_of(type(default))}
         else:
             settings[name] = settings_of(part)
+    if "kv_lora_rank" in settings and "num_key_value_heads" in settings:  # Latent attention shares no keys.
+        settings["num_key_value_heads"] = settings["num_attention_heads"]
     return {**settings, **_OF_TYPE.get(kind.model_type, {})}
 
 

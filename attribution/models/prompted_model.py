@@ -166,7 +166,7 @@ class PromptedModel(Model):
             self._inject(delta)
         if gradient_checkpointing:
             enable_checkpointing(self.transformer)
-        self.reading = choose_reading(self.transformer, model_name)
+        self.reading = choose_reading(self.transformer, model_name, delta.left_padding_limit if delta else None)
         if option_score == "calibrated" and self.tokenizer.has_languages:
             raise ConfigurationError(
                 f"option_score: the tokenizer of {model_name} writes languages, and nothing says which the prompt that "

@@ -127,7 +127,7 @@ class SharedPrompt(PairByPair):
 class WithinLimit(Reading):
     """
     One way for batches whose texts are all within a length, another where one is longer: for models whose rotary
-    frequencies change with the longest text of a batch.
+    frequencies change with the longest text of a batch, or with a prefix that padding would push out of their window.
 
     # Parameters
 
@@ -136,13 +136,12 @@ class WithinLimit(Reading):
     within, beyond : `Reading`
     """
 
-    one_pass = False
-
     def __init__(self, limit: int, within: Reading, beyond: Reading) -> None:
         super().__init__(within.transformer, within.narrow)
         self.limit = limit
         self.within = within
         self.beyond = beyond
+        self.one_pass = within.one_pass and beyond.one_pass
 
     def read(self, prompts: TokenIds, options: TokenIds) -> ReadPrompts:
         return self._way(prompts, options).read(prompts, options)

@@ -36,10 +36,15 @@ class Way(NamedTuple):
     """From `narrow` of `Reading`."""
 
 
-def choose_reading(transformer: PreTrainedModel, model_name: str) -> Reading:
+def choose_reading(transformer: PreTrainedModel, model_name: str, left_padding_limit: Optional[int] = None) -> Reading:
     """
     The first of the ways, quick ones first, that gives the numbers of a plain pass over each prompt and option alone.
     Configuration, cache and signature say which may do; then a few prompts with two options each are read both ways.
+
+    # Parameters
+
+    left_padding_limit : `int`, optional
+        Up to which length a decoder's texts may be padded on the left, where something in it (a prefix) sets a bound.
 
     # Raises
 
@@ -52,7 +57,7 @@ def choose_reading(transformer: PreTrainedModel, model_name: str) -> Reading:
                 start = decoder_start(transformer)
                 ways, check = _seq2seq_ways(transformer, start), _Check(transformer, start)
             else:
-                ways, check = _causal_ways(transformer), _Check(transformer)
+                ways, check = _causal_ways(transformer, left_padding_limit), _Check(transformer)
         except ConfigurationError as error:
             raise _refusal(transformer, model_name, str(error)) from error
         for number, way in enumerate(ways):
@@ -71,24 +76,26 @@ def choose_reading(transformer: PreTrainedModel, model_name: str) -> Reading:
     )
 
 
-def _causal_ways(transformer: Any) -> List[Way]:
+def _causal_ways(transformer: Any, left_padding_limit: Optional[int]) -> List[Way]:
     positioned = "position_ids" in inspect.signature(transformer.forward).parameters
     apart = Way("pair by pair, by length", lambda narrow: PairByPair(transformer, narrow, apart=True))
     if "lsh" in getattr(transformer.config, "attn_layers", ()):
         if transformer.config.hash_seed is None:
             raise ConfigurationError('its attention is hashed at random; set "hash_seed" in its config.json')
         return [apart]  # Padding is hashed, too.
-    ways = [Way("pair by pair", lambda narrow: PairByPair(transformer, narrow, apart=False)), apart]
+    pairs = Way("pair by pair", lambda narrow: PairByPair(transformer, narrow, apart=False))
+    ways = [pairs, apart]
     if _keeps_plain_keys(transformer):
-        ways.insert(0, Way("by shared prompts", lambda narrow: SharedPrompt(transformer, narrow, positioned)))
+        shared = Way("by shared prompts", lambda narrow: SharedPrompt(transformer, narrow, positioned))
+        ways.insert(0, _within(left_padding_limit, shared, pairs))
     limit = varying_length(transformer)
-    if limit is not None:
+    return [_within(limit, way, apart) for way in ways[:-1]] + [apart]
 
-        def limited(way: Way) -> Way:
-            return Way(way.name, lambda narrow: WithinLimit(limit, way.make(narrow), apart.make(narrow)))
 
-        ways = [*map(limited, ways[:-1]), apart]
-    return ways
+def _within(limit: Optional[int], way: Way, beyond: Way) -> Way:
+    if limit is None:
+        return way
+    return Way(way.name, lambda narrow: WithinLimit(limit, way.make(narrow), beyond.make(narrow)))
 
 
 def _seq2seq_ways(transformer: Any, start: Optional[int]) -> List[Way]:

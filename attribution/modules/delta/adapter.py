@@ -1,6 +1,9 @@
 """Bottleneck adapters after, or beside, the sub-layers of a transformer."""
 
+import re
+from collections import Counter
 from typing import Any, Dict, List, Optional, Tuple
+from typing import Counter as CounterType
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -15,8 +18,10 @@ from attribution.modules.delta.sublayers import (
     find,
     freeze,
 )
+from attribution.modules.delta.trial import Trial
 
 _INITIALISATIONS = ("identity", "normal")
+_Place = Tuple[Optional[torch.nn.Module], torch.nn.Module]
 
 
 class BottleneckAdapter(torch.nn.Module):
@@ -77,6 +82,8 @@ class Adapter(DeltaModule):
 
     method: str
     default_activation: str
+    kinds: Tuple[str, ...] = (FEED_FORWARD_OUTPUT,)
+    """The names of the sub-layers that have one, kind by kind: every layer has as many of each."""
 
     def __init__(
         self,
@@ -107,6 +114,8 @@ class Adapter(DeltaModule):
 
     def inject(self, transformer: PreTrainedModel) -> None:
         places = self.places(transformer)
+        if self.target_modules is None:
+            places = self._used(transformer, places)
         freeze(transformer)
         for before, after in places:
             adapter = self.adapter(_width(after, transformer))
@@ -117,12 +126,36 @@ class Adapter(DeltaModule):
                 after.register_forward_hook(_add_beside)
             after.add_module("adapter", adapter)
 
-    def places(self, transformer: PreTrainedModel) -> List[Tuple[Optional[torch.nn.Module], torch.nn.Module]]:
+    def places(self, transformer: PreTrainedModel) -> List[_Place]:
         """(None, the layer whose output is the adapter's input) for each adapter."""
         return [(None, module) for _, module in find(transformer, self.pattern(), self.method, self.target_modules)]
 
     def pattern(self) -> str:
-        return FEED_FORWARD_OUTPUT
+        return "|".join(self.kinds)
+
+    def _used(self, transformer: PreTrainedModel, places: List[_Place]) -> List[_Place]:
+        """
+        Those that a text goes through: a decoder alone has no use for its cross-attention.
+
+        # Raises
+
+        `ConfigurationError` if a layer would have fewer adapters than another, or lacks a kind: experts, for example,
+        are not linear layers.
+        """
+        names = {id(module): name for name, module in transformer.named_modules()}
+        trial = Trial(transformer, self.method, "`lora`, or layers that you name under `target_modules`,")
+        reached = trial.reached({names[id(after)]: after for _, after in places})
+        counts: Dict[str, CounterType[str]] = {}
+        for name in reached:
+            kind = next(kind for kind in self.kinds if re.fullmatch(rf"(.*\.)?({kind})", name))
+            stack, number, _ = re.split(r"\.(\d+)\.", name, maxsplit=1)
+            counts.setdefault(stack, Counter())[f"{number} {kind}"] += 1
+        for stack, of_layer in counts.items():
+            layers: Any = transformer.get_submodule(stack)
+            of_kind = [{of_layer[f"{number} {kind}"] for number in range(len(layers))} for kind in self.kinds]
+            if any(numbers == {0} or len(numbers) > 1 for numbers in of_kind):
+                raise trial.refused(f"has layers in {stack} with sub-layers whose names are not known")
+        return [place for place in places if names[id(place[1])] in reached]
 
     def adapter(self, width: int) -> BottleneckAdapter:
         return BottleneckAdapter(width, self.size, self.activation, self.bias, self.initialisation, self.std)
@@ -150,9 +183,7 @@ class Houlsby(Adapter):
 
     method = "houlsby"
     default_activation = "silu"
-
-    def pattern(self) -> str:
-        return f"{ATTENTION_OUTPUT}|{FEED_FORWARD_OUTPUT}"
+    kinds = (ATTENTION_OUTPUT, FEED_FORWARD_OUTPUT)
 
 
 @DeltaModule.register("pfeiffer")
@@ -197,12 +228,17 @@ class Parallel(Adapter):
         super().__init__(size=size, **kwargs)
         self.scale = scale
 
-    def places(self, transformer: PreTrainedModel) -> List[Tuple[Optional[torch.nn.Module], torch.nn.Module]]:
+    def places(self, transformer: PreTrainedModel) -> List[_Place]:
         if self.target_modules is not None:
             return [(module, module) for _, module in find(transformer, "", self.method, self.target_modules)]
         inputs = find(transformer, FEED_FORWARD_INPUT, self.method)
         outputs = find(transformer, FEED_FORWARD_OUTPUT, self.method)
-        return [(before, after) for (_, before), (_, after) in zip(inputs, outputs, strict=True)]
+        if len(inputs) != len(outputs):
+            raise ConfigurationError(
+                f"{self.method}: a {transformer.config.model_type} model has {len(inputs)} feed-forward inputs and "
+                f"{len(outputs)} outputs whose names are known; name whole sub-layers under `target_modules`"
+            )
+        return [(before, after) for (_, before), (_, after) in zip(inputs, outputs)]
 
     def adapter(self, width: int) -> BottleneckAdapter:
         return BottleneckAdapter(

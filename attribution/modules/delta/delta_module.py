@@ -31,6 +31,8 @@ class DeltaModule(Registrable):
 
     virtual_tokens = 0
     """Positions that the method takes from the model's."""
+    left_padding_limit: Optional[int] = None
+    """Once it is injected: up to which length a decoder's texts may be padded on the left; None: up to any."""
 
     def __init__(
         self, weights: Optional[str] = None, allow_pickle: bool = False, check_base_model: bool = True

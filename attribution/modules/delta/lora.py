@@ -6,6 +6,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 
+from attribution.modules.delta.default_modules import Found, queries_and_values
 from attribution.modules.delta.delta_module import DeltaModule
 from attribution.modules.delta.peft_delta import PeftDelta
 
@@ -28,8 +29,10 @@ class Lora(PeftDelta):
     dropout : `float`, optional (default = `0.0`)
         On the input of A.
     target_modules : `Union[str, List[str]]`, optional
-        Names of the linear layers to change, or one regular expression, as PEFT takes them. By default those that PEFT
-        knows for the architecture: queries and values.
+        Names of the linear layers to change, or one regular expression, as PEFT takes them; `all-linear`: all but the
+        head. By default those that PEFT has in its table for the architecture: queries and values, of most; of one
+        that it does not have, queries and values by the names of layers, or all of a layer that makes queries, keys
+        and values; of one without any of these, `all-linear`. The log says which.
     initialisation : `str`, optional (default = `"standard"`)
         Of A: `standard`, uniform within 1 / sqrt(its input's size); `published`, within 1 / sqrt(r), nine times that
         for rank 10 and 768 (Lv et al., 2023, who take r = 10 and alpha = 16).
@@ -58,14 +61,19 @@ class Lora(PeftDelta):
         self.dropout = dropout
         self.initialisation = initialisation
 
-    def peft_config(self, transformer: PreTrainedModel) -> Any:
+    def places(self, transformer: PreTrainedModel) -> Found:
+        from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+
+        return queries_and_values(transformer, TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING)
+
+    def peft_config(self, places: Found) -> Any:
         from peft import LoraConfig
 
         return LoraConfig(
             r=self.r,
             lora_alpha=self.alpha,  # type: ignore[arg-type]
             lora_dropout=self.dropout,
-            target_modules=self.target_modules,
+            target_modules=places.targets,
         )
 
     def inject(self, transformer: PreTrainedModel) -> None:

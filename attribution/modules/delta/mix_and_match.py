@@ -9,6 +9,7 @@ from attribution.modules.delta.adapter import Parallel
 from attribution.modules.delta.delta_module import DeltaModule
 from attribution.modules.delta.prefix_attention import PrefixEncoder, add_prefixes, key_shape
 from attribution.modules.delta.sublayers import CROSS_ATTENTION, SELF_ATTENTION, find
+from attribution.modules.delta.trial import Trial, at_random
 
 
 @DeltaModule.register("mix_and_match")
@@ -50,6 +51,8 @@ class MixAndMatch(Parallel):
 
     def inject(self, transformer: PreTrainedModel) -> None:
         places = find(transformer, f"{SELF_ATTENTION}|{CROSS_ATTENTION}", self.method)
+        trial = Trial(transformer, self.method)
+        before = trial.written()
         super().inject(transformer)
         attentions = [module for _, module in places]
         decoder: Any = transformer.get_decoder()
@@ -63,6 +66,8 @@ class MixAndMatch(Parallel):
         )
         decoder.add_module("prefix_encoder", encoder)
         add_prefixes(attentions, encoder, positioned=False)
+        with at_random(encoder.embedding.weight):
+            trial.check(before)
         if self.layer_norms:
             for module in transformer.modules():
                 if "Norm" in type(module).__name__:

@@ -9,6 +9,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 
+from attribution.modules.delta.default_modules import Found, log_places
 from attribution.modules.delta.delta_folder import PREFIX
 from attribution.modules.delta.delta_module import DeltaModule
 
@@ -48,8 +49,8 @@ class PeftDelta(DeltaModule):
     # Parameters
 
     target_modules : `Union[str, List[str]]`, optional
-        Names of the layers to change, or one regular expression, as PEFT takes them. What it is without them, each
-        method says.
+        Names of the layers to change, or one regular expression, as PEFT takes them; `all-linear`: every linear layer
+        but the head. What it is without them, each method says. The log says where the delta went.
 
     All others are those of `DeltaModule`.
     """
@@ -61,7 +62,11 @@ class PeftDelta(DeltaModule):
         self.target_modules = target_modules
 
     @abstractmethod
-    def peft_config(self, transformer: PreTrainedModel) -> Any:
+    def places(self, transformer: PreTrainedModel) -> Found:
+        """Where it goes if there are no `target_modules`."""
+
+    @abstractmethod
+    def peft_config(self, places: Found) -> Any:
         """A `PeftConfig`."""
 
     def inject(self, transformer: PreTrainedModel) -> None:
@@ -71,10 +76,17 @@ class PeftDelta(DeltaModule):
             raise ConfigurationError(
                 f"{self.method}: `target_modules` is empty; name at least one layer, or leave it out"
             )
+        if self.target_modules is None:
+            places = self.places(transformer)
+        else:
+            places = Found(self.target_modules, [], "`target_modules`")
         try:
-            inject_adapter_in_model(self.peft_config(transformer), transformer)
+            inject_adapter_in_model(self.peft_config(places), transformer)
         except (ValueError, KeyError, TypeError) as error:
-            raise ConfigurationError(f"{self.method}: {error}") from error
+            raise ConfigurationError(
+                f"{self.method}: {error} (a {transformer.config.model_type} model; `target_modules` names other layers)"
+            ) from error
+        log_places(self.method, transformer, self.tensors(transformer), places.why)
 
     def adapter_config(self, transformer: PreTrainedModel) -> Dict[str, Any]:
         config: Any = transformer.peft_config[_ADAPTER]  # As PEFT filled it in: with the layers' names.

@@ -1,6 +1,6 @@
 """Prefix tuning: learned keys and values before the text's."""
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -9,9 +9,12 @@ from transformers import PreTrainedModel
 from attribution.modules.delta.delta_module import DeltaModule
 from attribution.modules.delta.peft_delta import peft_identity, task_type
 from attribution.modules.delta.prefix_attention import PrefixEncoder, add_prefixes, key_shape
+from attribution.modules.delta.prefix_cache import KeyShape, PrefixCache, cache_shapes
 from attribution.modules.delta.sublayers import SELF_ATTENTION, find, freeze, stacks
+from attribution.modules.delta.trial import Trial, at_random, pefts_logits, same
 
 _TENSOR = "prompt_embeddings"
+_NO_ENCODER = "a prefix without `encoder`"
 
 
 @DeltaModule.register("prefix")
@@ -21,8 +24,14 @@ class Prefix(DeltaModule):
     virtual tokens before those of the text, whose positions begin after them. The output is another from the start.
 
     Without `hidden_size` and `encoder` it is PEFT's prefix tuning, in the decoder, and its folder is PEFT's; of an
-    encoder-decoder's parameters PEFT uses every second layer's, twice. With either the folder has the `peft_type`
-    `PREFIX`, and every layer has its own.
+    encoder-decoder's parameters PEFT uses every second layer's, twice where both stacks have as many layers. With
+    either the folder has the `peft_type` `PREFIX`, and every layer has its own.
+
+    A decoder finds its prefix in the cache of keys and values, as PEFT has it: where attention slides, tokens beyond
+    the window no longer see it. When the model is built, PEFT and this module read a few tokens with random virtual
+    tokens: a model is refused that keeps no keys and values (of recurrent layers, for example), with which PEFT cannot
+    do it, or of which the two make different logits. Padding before a text stands between it and its prefix: where
+    the model counts it (a window that is shorter than the batch, MPT's distances), such a batch is refused.
 
     Registered as a `DeltaModule` with name "prefix".
 
@@ -59,23 +68,79 @@ class Prefix(DeltaModule):
         self.is_pefts = hidden_size is None and not encoder
 
     def inject(self, transformer: PreTrainedModel) -> None:
-        chosen = stacks(transformer)
-        if self.encoder and len(chosen) == 1:
+        if self.encoder and not transformer.config.is_encoder_decoder:
             raise ConfigurationError(f"prefix: a {type(transformer).__name__} has no encoder; leave `encoder` out")
-        chosen = chosen if self.encoder else chosen[-1:]
-        places = [[module for _, module in find(stack, SELF_ATTENTION, "prefix")] for stack in chosen]
+        trial = Trial(transformer, "prefix")
+        before = trial.written()
+        shapes = cache_shapes(trial)
         freeze(transformer)
-        for stack, attentions in zip(chosen, places):
-            width = stack.config.hidden_size
-            shapes = [key_shape(attention) for attention in attentions]
-            encoder = PrefixEncoder(shapes, self.virtual_tokens, self.hidden_size, width, std=self.std)
-            stack.add_module("prefix_encoder", encoder)
-            layers = None
-            if self.is_pefts and transformer.config.is_encoder_decoder:
+        decoder = transformer.config.get_text_config(decoder=True)
+        layers = list(range(len(shapes)))
+        if self.is_pefts:
+            largest = max((shape for shape in shapes if shape is not None), key=lambda shape: shape[1])
+            number = max(len(shapes), decoder.num_hidden_layers)  # Of an encoder-decoder PEFT takes the encoder's.
+            encoder = self._add_encoder(stacks(transformer)[-1], decoder.hidden_size, [largest] * number)
+            if transformer.config.is_encoder_decoder:
                 # PEFT lays keys and values out for cross-attention, too, but leaves these out.
-                layers = [2 * layer % len(shapes) for layer in range(len(shapes))]
-            add_prefixes(attentions, encoder, positioned=True, layers=layers)
-        _shift_positions(transformer, self.virtual_tokens)
+                layers = [2 * layer % number for layer in layers]
+        else:
+            own = [shape or (0, 0) for shape in shapes]
+            encoder = self._add_encoder(stacks(transformer)[-1], decoder.hidden_size, own)
+        with at_random(encoder.embedding.weight):
+            expected = (
+                pefts_logits(trial, self._pefts_config(transformer), encoder.embedding.weight)
+                if self.is_pefts
+                else None
+            )
+            cache = PrefixCache(encoder, layers, shapes)
+            cache.add_to(transformer)
+            logits = trial.check(before)
+            if expected is not None and not same(logits, expected):
+                raise trial.refused("makes something else of it than PEFT does")
+            if not transformer.config.is_encoder_decoder:
+                padded = trial.padded_logits()
+                cache.mind_padding(transformer, always=padded is None or not same(padded, logits))
+                if cache.window is not None:
+                    self.left_padding_limit = max(0, cache.window - self.virtual_tokens)
+            if self.encoder:
+                self._inject_into_encoder(transformer, trial)
+
+    def _pefts_config(self, transformer: PreTrainedModel) -> Any:
+        from peft import PrefixTuningConfig
+
+        encoder = stacks(transformer)[-1].prefix_encoder
+        heads, size = encoder.shapes[0]
+        return PrefixTuningConfig(
+            num_virtual_tokens=self.virtual_tokens,
+            num_layers=len(encoder.shapes),
+            num_attention_heads=heads,
+            token_dim=heads * size,
+            encoder_hidden_size=heads * size,
+            num_transformer_submodules=len(stacks(transformer)),
+            task_type=task_type(transformer),
+            inference_mode=True,
+        )
+
+    def _add_encoder(self, stack: torch.nn.Module, width: int, shapes: List[KeyShape]) -> PrefixEncoder:
+        encoder = PrefixEncoder(shapes, self.virtual_tokens, self.hidden_size, width, std=self.std)
+        stack.add_module("prefix_encoder", encoder)
+        return encoder
+
+    def _inject_into_encoder(self, transformer: PreTrainedModel, trial: Trial) -> None:
+        stack = stacks(transformer)[0]
+        try:
+            attentions = [module for _, module in find(stack, SELF_ATTENTION, "prefix")]
+            encoder = self._add_encoder(
+                stack, stack.config.hidden_size, [key_shape(attention) for attention in attentions]
+            )
+            with trial.quiet():
+                without = trial.logits()
+            add_prefixes(attentions, encoder, positioned=True)
+        except ConfigurationError as error:
+            raise trial.refused(f"has an encoder that takes no prefix ({error.message})", _NO_ENCODER) from error
+        with at_random(encoder.embedding.weight):
+            if same(trial.check(None), without, 1e-6):
+                raise trial.refused("does not read the prefix of its encoder", _NO_ENCODER)
 
     def tensors(self, transformer: PreTrainedModel) -> Dict[str, torch.nn.Parameter]:
         if not self.is_pefts:
@@ -90,47 +155,7 @@ class Prefix(DeltaModule):
                 "hidden_size": self.hidden_size,
                 "encoder": self.encoder,
             }
-        from peft import PrefixTuningConfig
-
-        encoder = stacks(transformer)[-1].prefix_encoder
-        heads, size = encoder.shapes[0]
-        return PrefixTuningConfig(
-            num_virtual_tokens=self.virtual_tokens,
-            num_layers=len(encoder.shapes),
-            num_attention_heads=heads,
-            token_dim=heads * size,
-            encoder_hidden_size=heads * size,
-            num_transformer_submodules=len(stacks(transformer)),
-            task_type=task_type(transformer),
-            inference_mode=True,
-        ).to_dict()
+        return self._pefts_config(transformer).to_dict()
 
     def identity(self, config: Dict[str, Any]) -> Dict[str, Any]:
         return peft_identity(config)
-
-
-def _shift_positions(transformer: PreTrainedModel, tokens: int) -> None:
-    """The text's positions, where the model learned or computes them, begin after the virtual tokens."""
-
-    def shift_embedding(_module: Any, arguments: Any, settings: Dict[str, Any]) -> Tuple[Any, Dict[str, Any]]:
-        return arguments, {**settings, "position_ids": settings["position_ids"] + tokens}
-
-    def shift_model(_module: Any, arguments: Any, settings: Dict[str, Any]) -> Tuple[Any, Dict[str, Any]]:
-        positions = settings.get("position_ids")
-        if positions is None:
-            text = next(
-                value
-                for value in (*arguments, settings.get("input_ids"), settings.get("inputs_embeds"))
-                if value is not None
-            )
-            cache = settings.get("past_key_values")
-            seen = 0 if cache is None else cache.get_seq_length()
-            positions = torch.arange(seen, seen + text.size(1), device=text.device).unsqueeze(0)
-        return arguments, {**settings, "position_ids": positions + tokens}
-
-    if not transformer.config.is_encoder_decoder:
-        transformer.base_model.register_forward_pre_hook(shift_model, with_kwargs=True)
-    else:
-        for name, module in transformer.get_decoder().named_modules():
-            if name.rpartition(".")[2] == "embed_positions":
-                module.register_forward_pre_hook(shift_embedding, with_kwargs=True)

@@ -10,6 +10,7 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
+import transformers
 from allennlp.common.checks import ConfigurationError
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -84,7 +85,7 @@ class _LayerPrefix(NamedTuple):
     encoder: PrefixEncoder
     layer: int
     relative: Optional[Any]
-    """T5's attention layer that has the position bias, where virtual tokens stand before the text; None: no bias."""
+    """T5's attention layer that has the position bias (UMT5: its own), where virtual tokens stand before the text."""
 
 
 def key_shape(attention: Any) -> Tuple[int, int]:
@@ -111,15 +112,24 @@ def add_prefixes(
 
     # Raises
 
-    `ConfigurationError` if this version of `transformers` does not look up the attention function of this model.
+    `ConfigurationError` if `transformers` does not look up the attention function of this model, or it is not
+    PyTorch's own.
     """
     relative = next((module for module in attentions if getattr(module, "has_relative_attention_bias", False)), None)
     for layer, attention in zip(layers or range(len(attentions)), attentions):
         config: Any = attention.config
         if not hasattr(sys.modules[type(attention).__module__], "ALL_ATTENTION_FUNCTIONS"):
-            raise ConfigurationError(f"a prefix in {type(attention).__name__} needs transformers 5")
+            raise ConfigurationError(
+                f"a prefix in {type(attention).__name__}: transformers {transformers.__version__} does not look its "
+                "attention function up"
+            )
+        if config._attn_implementation not in ("sdpa", _NAME):
+            raise ConfigurationError(
+                f"a prefix in {type(attention).__name__}: its attention is {config._attn_implementation}, not sdpa"
+            )
         config._attn_implementation = _NAME
-        setattr(attention, _PREFIX, _LayerPrefix(encoder, layer, relative if positioned else None))
+        own = attention if getattr(attention, "has_relative_attention_bias", False) else relative
+        setattr(attention, _PREFIX, _LayerPrefix(encoder, layer, own if positioned else None))
 
 
 def with_prefix(

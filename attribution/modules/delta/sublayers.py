@@ -7,12 +7,12 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 
-# T5; BART, Marian and Llama; GPT-2; BERT.
+# T5; BART, Marian and Llama; NLLB, T5Gemma; GPT-2; BERT.
 SELF_ATTENTION = r"SelfAttention|self_attn|attn|attention\.self"
 CROSS_ATTENTION = r"EncDecAttention|encoder_attn|crossattention\.self"
 ATTENTION_OUTPUT = (
-    r"(SelfAttention|EncDecAttention)\.o|(self_attn|encoder_attn)\.(out_proj|o_proj)|attn\.c_proj"
-    r"|(attention|crossattention)\.output\.dense"
+    r"(SelfAttention|EncDecAttention)\.o|(self_attn|encoder_attn|cross_attn|cross_attention)\.(out_proj|o_proj)"
+    r"|(attn|crossattention)\.c_proj|(attention|crossattention)\.output\.dense"
 )
 FEED_FORWARD_INPUT = r"DenseReluDense\.(wi|wi_0)|fc1|mlp\.(gate_proj|c_fc)|layer\.\d+\.intermediate\.dense"
 FEED_FORWARD_OUTPUT = r"DenseReluDense\.wo|fc2|mlp\.(down_proj|c_proj)|layer\.\d+\.output\.dense"

@@ -1,5 +1,7 @@
 """Adapters against a forward pass by hand."""
 
+import re
+from collections import Counter
 from typing import Any, Callable, Dict, List
 
 import pytest
@@ -7,8 +9,10 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import AutoModelForSeq2SeqLM
 
+from attribution.modules.delta import Houlsby, Parallel, Pfeiffer
 from attribution.modules.delta.adapter import BottleneckAdapter
 from tests.models.conftest import make_model
+from tests.modules.delta.every_architecture import Architecture, build, causal, inputs, seq2seq, shake
 from tests.modules.delta.slow_t5 import slow_t5
 
 PROMPT, TARGET = [5, 9, 11, 30, 7], [0, 8, 4, 6]
@@ -93,3 +97,40 @@ def test_initialisation(initialisation: str, deviation: float) -> None:
 def test_bad_settings(settings: Dict[str, Any], message: str, tiny_model: Callable[[str], str]) -> None:
     with pytest.raises(ConfigurationError, match=message):
         make_model(tiny_model("t5"), delta={"type": "houlsby", **settings})
+
+
+SAMPLE = [
+    *(Architecture(name, False) for name in ("opt", "mixtral", "bart", "gemma3")),
+    *(Architecture(name, True) for name in ("t5gemma", "bert2gpt2", "led")),
+]
+REFUSED = ["mixtral-causal_lm", "led-seq2seq"]
+
+
+@pytest.mark.parametrize("architecture", SAMPLE, ids=str)
+def test_every_layer_has_them_or_none(architecture: Architecture) -> None:
+    assert _reach_every_layer(architecture, Houlsby) == (str(architecture) not in REFUSED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [Houlsby, Pfeiffer, Parallel])
+@pytest.mark.parametrize("architecture", [*causal(), *seq2seq()], ids=str)
+def test_every_layer_of_every_architecture_has_them_or_none(architecture: Architecture, method: Any) -> None:
+    _reach_every_layer(architecture, method)
+
+
+def _reach_every_layer(architecture: Architecture, method: Any) -> bool:
+    """Whether it was not refused; then all layers have as many, and all of them act."""
+    model, delta = build(architecture), method(size=4)
+    try:
+        delta.inject(model)
+    except ConfigurationError as error:
+        assert re.match(rf"{delta.method}: (a \S+ model|there is no layer)", error.message)
+        return False
+    shake(model, 0.3, trainable=True)
+    model(**inputs(architecture, [20, 20]), use_cache=False).logits.pow(2).sum().backward()
+    tensors = delta.tensors(model)
+    assert all(weight.grad is not None and weight.grad.any() for weight in tensors.values())
+    numbers = Counter(re.split(r"\.\d+\.", name, maxsplit=1)[0] for name in tensors)
+    layers = {name: len(model.get_submodule(name.removeprefix("base_model.model."))) for name in numbers}
+    assert all(number % layers[name] == 0 for name, number in numbers.items())
+    return True
