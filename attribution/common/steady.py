@@ -72,13 +72,15 @@ def _reset_frequencies(module: Any, _arguments: Any) -> None:
 
 @contextmanager
 def as_if_nothing_happened(transformer: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients within; the mode and the random states of torch, numpy and Python after it."""
-    training, python, numpy = transformer.training, random.getstate(), np.random.get_state()
+    """Evaluation mode without gradients within; the modes and the random states of torch, numpy and Python after it."""
+    training = [(module, module.training) for module in transformer.modules()]
+    python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad():
         transformer.eval()
         try:
             yield
         finally:
-            transformer.train(training)
+            for module, mode in training:
+                module.training = mode
             random.setstate(python)
             np.random.set_state(numpy)

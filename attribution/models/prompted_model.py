@@ -24,6 +24,7 @@ from attribution.models.option_losses import length_normalized_loss, unlikelihoo
 from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights
 from attribution.models.reading import ReadPrompts, choose_reading, option_log_probs
 from attribution.modules.delta import DeltaModule
+from attribution.modules.delta.trial import at_random
 
 OutputDict = Dict[str, Any]
 
@@ -166,7 +167,9 @@ class PromptedModel(Model):
             self._inject(delta)
         if gradient_checkpointing:
             enable_checkpointing(self.transformer)
-        self.reading = choose_reading(self.transformer, model_name, delta.left_padding_limit if delta else None)
+        with self._delta_shows():
+            limit = None if delta is None else delta.left_padding_limit
+            self.reading = choose_reading(self.transformer, model_name, limit)
         if option_score == "calibrated" and self.tokenizer.has_languages:
             raise ConfigurationError(
                 f"option_score: the tokenizer of {model_name} writes languages, and nothing says which the prompt that "
@@ -392,6 +395,12 @@ class PromptedModel(Model):
             self._positions -= delta.virtual_tokens
         state = self.state_dict(keep_vars=True)
         self._keep_trained({name for name, weight in state.items() if not weight.requires_grad})
+
+    def _delta_shows(self) -> ContextManager[Any]:
+        """Within it a delta, untrained and all but without effect, changes what the model says."""
+        if self.delta is None or not self._frozen:
+            return nullcontext()
+        return at_random(*self.delta.tensors(self.transformer).values(), around=1.0, std=0.3)
 
     def _precision(self, device: torch.device) -> ContextManager[Any]:
         if self.bf16 and device.type == "cuda":

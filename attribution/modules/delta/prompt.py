@@ -87,8 +87,8 @@ class Prompt(DeltaModule):
         words: Any = transformer.get_input_embeddings()
         return PromptTuningConfig(
             num_virtual_tokens=self.virtual_tokens,
-            num_layers=decoder.num_hidden_layers,
-            num_attention_heads=getattr(decoder, "num_attention_heads", None) or 1,  # A state-space model has none.
+            num_layers=_number(decoder, "num_hidden_layers"),
+            num_attention_heads=_number(decoder, "num_attention_heads"),
             token_dim=words.embedding_dim,
             num_transformer_submodules=1,
             task_type=task_type(transformer),
@@ -190,3 +190,11 @@ def _ordered(rows: torch.Tensor, order: Optional[torch.Tensor]) -> torch.Tensor:
     if order is None:
         return rows
     return rows.gather(1, order.view(*order.shape, *[1] * (rows.dim() - 2)).expand_as(rows))
+
+
+def _number(config: Any, name: str) -> int:
+    """What PEFT wants to know and does not use; 1 where there is none (state spaces), or one for each layer."""
+    try:
+        return getattr(config, name) or 1
+    except Exception:  # `transformers` raises one of its own for those.
+        return 1

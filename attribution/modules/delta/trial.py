@@ -3,11 +3,13 @@
 import inspect
 import warnings
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
+
+from attribution.common.steady import as_if_nothing_happened
 
 _LENGTH = 6
 _WRITTEN = 2
@@ -58,16 +60,8 @@ class Trial:
         kind = self.transformer.config.model_type
         return ConfigurationError(f"{self.method}: a {kind} model {reason}; take {instead or self.instead} instead")
 
-    @contextmanager
-    def quiet(self) -> Iterator[None]:
-        modes = [(module, module.training) for module in self.transformer.modules()]
-        self.transformer.eval()
-        try:
-            with torch.no_grad(), torch.random.fork_rng():
-                yield
-        finally:
-            for module, mode in modes:
-                module.training = mode
+    def quiet(self) -> ContextManager[None]:
+        return as_if_nothing_happened(self.transformer)
 
     def read(self, text: Optional[torch.Tensor] = None, **settings: Any) -> Any:
         """The model's output. Of an encoder-decoder the decoder reads the text, too."""
@@ -268,17 +262,19 @@ def pefts_logits(trial: Trial, config: Any, prompt: torch.Tensor) -> torch.Tenso
 
 
 @contextmanager
-def at_random(weight: torch.Tensor) -> Iterator[None]:
-    """Within it the weight is drawn from N(0, 1): what it does shows."""
-    before = weight.detach().clone()
-    drawn = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+def at_random(*weights: torch.Tensor, around: float = 0.0, std: float = 1.0) -> Iterator[None]:
+    """Within it the weights are drawn from N(`around` times what they are, `std`): what they do shows."""
+    before = [weight.detach().clone() for weight in weights]
+    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        weight.copy_(drawn)
+        for weight in weights:
+            weight.mul_(around).add_(torch.randn(weight.shape, generator=generator).to(weight), alpha=std)
     try:
         yield
     finally:
         with torch.no_grad():
-            weight.copy_(before)
+            for weight, own in zip(weights, before):
+                weight.copy_(own)
 
 
 def same(one: torch.Tensor, other: torch.Tensor, tolerance: float = _SAME) -> bool:

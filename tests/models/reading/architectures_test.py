@@ -1,10 +1,12 @@
 """Each architecture as README.md's table says: its numbers equal a plain pass's, or it is refused when it is built."""
 
 from pathlib import Path
+from typing import List
 
 import pytest
+from allennlp.common.checks import ConfigurationError
 
-from tests.models.reading.matrix import Architecture, architectures, documented, outcome
+from tests.models.reading.matrix import Architecture, architectures, check_delta, documented, outcome
 
 SAMPLE = [
     ("causal_lm", "bart"),
@@ -45,3 +47,35 @@ def test_a_sample(architecture: Architecture, tmp_path: Path) -> None:
 @pytest.mark.parametrize("architecture", OTHERS, ids=" ".join)
 def test_all_others(architecture: Architecture, tmp_path: Path) -> None:
     _as_documented(architecture, tmp_path)
+
+
+DELTAS = {
+    "lora": {"type": "lora", "r": 2},
+    "ia3": {"type": "ia3"},
+    "prefix": {"type": "prefix", "num_virtual_tokens": 5},
+    "prompt": {"type": "prompt", "num_virtual_tokens": 5},
+}
+
+
+def _with_deltas(architecture: Architecture, folder: Path) -> List[str]:
+    """Those that it takes."""
+    taken = []
+    for name, delta in DELTAS.items():
+        try:
+            check_delta(architecture, folder, delta)
+            taken.append(name)
+        except ConfigurationError as error:  # Which of them, and why, tests/modules/delta says.
+            assert "cannot score options" not in str(error) or outcome(architecture, folder).startswith("refused")
+    return taken
+
+
+@pytest.mark.parametrize("architecture", [one for one in SAMPLE if one[1] in ("mistral", "mpt", "opt", "t5gemma")])
+def test_a_sample_with_deltas(architecture: Architecture, tmp_path: Path) -> None:
+    if architecture in architectures():
+        assert _with_deltas(architecture, tmp_path) == list(DELTAS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", architectures(), ids=" ".join)
+def test_all_with_deltas(architecture: Architecture, tmp_path: Path) -> None:
+    _with_deltas(architecture, tmp_path)

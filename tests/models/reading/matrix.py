@@ -4,6 +4,7 @@ each prompt and option alone. `python -m tests.models.reading.matrix` writes the
 """
 
 import sys
+from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -82,7 +83,7 @@ def build(architecture: Architecture, folder: Path, **changes: Any) -> Any:
 
 
 def load(architecture: Architecture, folder: Path, **settings: Any) -> Any:
-    params = {"type": architecture[0], "model_name": str(folder), **settings}
+    params = deepcopy({"type": architecture[0], "model_name": str(folder), **settings})
     return Model.from_params(Params(params), vocab=Vocabulary.empty()).eval()
 
 
@@ -99,17 +100,24 @@ def batches() -> Dict[str, Batch]:
 
 
 @torch.no_grad()
-def plain_scores(reference: Any, batch: Batch) -> List[List[float]]:
-    """One unpadded pass for each prompt and option; of encoder-decoders the one of its own loss."""
+def plain_scores(reference: Any, batch: Batch, reading: Optional[Any] = None) -> List[List[float]]:
+    """
+    One unpadded pass for each prompt and option; of encoder-decoders the one of its own loss or, if a reading is given,
+    with its start of targets.
+    """
     return [
-        [float(_plain(reference, prompt, option)) for option in row]
+        [float(_plain(reference, prompt, option, reading)) for option in row]
         for prompt, row in zip(batch.prompts, batch.options)
     ]
 
 
-def _plain(reference: Any, prompt: List[int], option: List[int]) -> torch.Tensor:
+def _plain(reference: Any, prompt: List[int], option: List[int], reading: Optional[Any]) -> torch.Tensor:
     if reference.config.is_encoder_decoder:
-        logits = reference(input_ids=torch.tensor([prompt]), labels=torch.tensor([option])).logits[0]
+        given = {"labels": torch.tensor([option])}
+        if reading is not None:
+            first = option[-1] if reading.start is None else reading.start
+            given = {"decoder_input_ids": torch.tensor([[first, *option[:-1]]])}
+        logits = reference(input_ids=torch.tensor([prompt]), **given).logits[0]
     else:
         ids = torch.tensor([prompt + option])
         logits = reference(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0]
@@ -161,6 +169,29 @@ def check(architecture: Architecture, folder: Path, **changes: Any) -> str:
     _assert_close(again(**tensors(batch))["scores"], expected, "saved and loaded")
     assert len(saved.state_dict()) == len(again.transformer.state_dict())
     return model.reading.name
+
+
+@torch.no_grad()
+def check_delta(architecture: Architecture, folder: Path, delta: Dict[str, Any]) -> None:
+    """
+    With a delta that acts, trained or not, scores are those of a plain pass over the model that has it.
+
+    # Raises
+
+    `ConfigurationError` if it is refused; `AssertionError` if a number is wrong.
+    """
+    if not (folder / "config.json").exists():
+        build(architecture, folder)
+    model = load(architecture, folder, delta=delta)
+    generator = torch.Generator().manual_seed(5)
+    for weight in model.transformer.parameters():
+        if weight.requires_grad:
+            weight.add_(torch.randn(weight.shape, generator=generator) * 0.3)
+    for name, batch in batches().items():
+        # Labels would have masks of their own, without the virtual tokens of a prefix.
+        expected = plain_scores(model.transformer, batch, model.reading)
+        _assert_close(model(**tensors(batch))["scores"], expected, f"{name} together")
+        _assert_close(model(**tensors(batch.rows(1)))["scores"], expected[1:2], f"{name} alone")
 
 
 def _written(model: Any, reference: Any, prompt: List[int]) -> List[int]:
