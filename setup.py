@@ -43,7 +43,7 @@ setup(
         "images": ["pillow>=10"],
         "numba": ["numba>=0.60"],
         "plots": ["matplotlib>=3.8"],
-        "dev": ["mypy>=1.13", "pytest>=8", "pytest-xdist>=3.6", "rank-bm25>=0.2", "ruff>=0.8"],
+        "dev": ["hypothesis>=6.100", "mypy>=1.13", "pytest>=8", "pytest-xdist>=3.6", "rank-bm25>=0.2", "ruff>=0.8"],
     },
     classifiers=["Programming Language :: Python :: 3", "Typing :: Typed"],
 )
