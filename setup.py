@@ -29,6 +29,7 @@ setup(
         "pyarrow>=16",
         "pystemmer>=2.2",
         "pyyaml>=6",
+        "regex>=2024.4.16",
         "safetensors>=0.4.5",
         "scikit-learn>=1.3",
         "scipy>=1.11",
