@@ -120,8 +120,8 @@ class FaissRetriever(Retriever):
         The index's `factory`, its measured `recall` by number of neighbours, and `bytes_per_vector`. How many
         `texts_cut` there were, of queries and of rows that were encoded for the index, now or when it was made.
         """
-        of_index = {key: self._about[key] for key in ("factory", "recall", "bytes_per_vector") if key in self._about}
-        return {**of_index, **({"texts_cut": self._texts_cut} if self._texts_cut else {})}
+        about = {**self._about, "texts_cut": self._texts_cut}
+        return {key: about[key] for key in ("factory", "recall", "bytes_per_vector", "texts_cut") if about.get(key)}
 
     def identity(self) -> Identity:
         return {"encoder": self.encoder.identity}
