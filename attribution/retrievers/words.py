@@ -13,9 +13,13 @@ _ANALYSIS = 2
 """Another number whenever a text's words change: an index of other words is then refused."""
 
 # Word boundaries (https://www.unicode.org/reports/tr29, as of Unicode 12.1): what may stand inside a word of letters is
-# `:` `.` `'` between two letters and `,` `;` `.` `'` between two digits. Of ASCII alone that is found much sooner.
-_ASCII = re.compile(
-    r"_*[a-z0-9][a-z0-9_]*(?:(?:(?<=[a-z])[:.'](?=[a-z])|(?<=[0-9])[,;.'](?=[0-9]))[a-z0-9_]+)*", re.ASCII
+# `:` `.` `'` between two letters and `,` `;` `.` `'` between two digits. Of the usual characters of Latin, Greek and
+# Cyrillic texts, in lower case, that is found ten times sooner than of all.
+_USUAL_LETTERS = "a-zªµºß-öø-ɏά-ώѐ-ҁҋ-ԯ"
+_UNUSUAL = re.compile(rf"[^\x00-\x7f{_USUAL_LETTERS}\xa0-¨«¬¯-´¶-¹»-¿×÷‐-—‘-„†-•…‰-›₠-₿←-↓]")
+_USUAL = re.compile(
+    rf"_*[0-9{_USUAL_LETTERS}][0-9_{_USUAL_LETTERS}]*"
+    rf"(?:(?:(?<=[{_USUAL_LETTERS}])[:.'·‘’](?=[{_USUAL_LETTERS}])|(?<=[0-9])[,;.'‘’](?=[0-9]))[0-9_{_USUAL_LETTERS}]+)*"
 )
 _EXTENDED = r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]*+"
 _LETTER = r"[[\p{WB=ALetter}\p{WB=Hebrew_Letter}]--[¸˥-˫՚֊꜈-꜖]]"  # Without what became letters later.
@@ -147,10 +151,10 @@ class _Numbers(Dict[str, int]):
 
 
 def _split(text: str) -> List[str]:
-    if text.isascii():
-        return _ASCII.findall(text.lower())
-    # Java changes the case of each character alone.
-    return _UNICODE.findall(text.replace("İ", "i").replace("Σ", "σ").lower())
+    if not text.isascii():
+        text = text.replace("İ", "i").replace("Σ", "σ")  # Java changes the case of each character alone.
+    text = text.lower()
+    return (_USUAL if text.isascii() or not _UNUSUAL.search(text) else _UNICODE).findall(text)
 
 
 def _stop_words_and_stemmer(language: str) -> Any:

@@ -132,6 +132,18 @@ def test_without_ties_up_to_fifty_pairs_it_is_scipys_exact_test() -> None:
         assert signed_rank(differences) == pytest.approx(wilcoxon(differences).pvalue, rel=1e-9)
 
 
+@pytest.mark.parametrize("count", [13, 14, 16])
+def test_with_ties_it_is_exact_beyond_thirteen_pairs_too(count: int) -> None:
+    """There scipy takes the normal approximation, without a word."""
+    differences = np.array([0.1, -0.1, 0.2, 0.2] * 4)[:count]
+    ranks = np.where(np.abs(differences) < 0.15, 1, 0)
+    small = ranks.sum()
+    ranks = np.where(ranks == 1, (small + 1) / 2, (small + 1 + count) / 2)
+    signs = np.array(list(product((1, -1), repeat=count)))
+    wanted = (np.abs(signs @ ranks) >= abs((np.sign(differences) * ranks).sum())).mean()
+    assert signed_rank(differences) == pytest.approx(wanted, rel=1e-12)
+
+
 def test_wins_and_ties_are_those_on_paper() -> None:
     mean, baseline = np.array([0.1 + 0.2, 0.3, 0.5]), np.array([0.3, 0.1 + 0.2, 0.4])
     assert mean[0] > baseline[0] and mean[1] < baseline[1]

@@ -52,9 +52,19 @@ def test_no_word_is_empty(text: str) -> None:
     assert all(of(text)) and all(of(text, "german"))
 
 
-@given(st.text(st.characters(max_codepoint=127), max_size=40) | st.text("ab1_.,:;' ", max_size=40))
-def test_of_ascii_both_ways_to_words_are_the_same(text: str) -> None:
-    assert module._ASCII.findall(text.lower()) == module._UNICODE.findall(text.lower())
+@given(st.text(st.characters(max_codepoint=0x2200), max_size=40) | st.text("ab1é_.,:;'’·ж ", max_size=40))
+def test_of_usual_characters_both_ways_to_words_are_the_same(text: str) -> None:
+    text = module._UNUSUAL.sub(" ", text.lower())
+    assert module._USUAL.findall(text) == module._UNICODE.findall(text)
+
+
+def test_of_each_usual_character_both_ways_to_words_are_the_same() -> None:
+    usual = [chr(point) for point in range(0x21, 0x3000) if not module._UNUSUAL.match(chr(point))]
+    usual = [character for character in usual if character == character.lower()]
+    assert len(usual) > 450
+    for form in ("{}", "a{}b", "1{}2"):
+        text = " ".join(form.format(character) for character in usual)
+        assert module._USUAL.findall(text) == module._UNICODE.findall(text)
 
 
 @given(_TEXTS, _TEXTS)
