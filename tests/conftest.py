@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import pytest
 import torch
+from hypothesis import settings
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     AutoModelForCausalLM,
@@ -27,6 +28,10 @@ from transformers import (
 )
 
 from attribution.common.engines import RayEngine
+
+# The same examples in every run, on a slow machine too.
+settings.register_profile("same", deadline=None, derandomize=True, database=None)
+settings.load_profile("same")
 
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
 WORDS = [
