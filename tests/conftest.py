@@ -173,6 +173,10 @@ def build_model(name: str, folder: Path) -> Path:
         else AutoModelForCausalLM
     )
     model = auto.from_config(config)
+    if (
+        name == "t5_gated"
+    ):  # T5-v1.1, LM-adapt, T0 and Flan have a head of their own; `transformers` ties it all the same.
+        model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.lm_head.weight) * 0.3)
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)  # Otherwise T5's and BERT's logits are all but uniform.
