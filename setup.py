@@ -29,6 +29,7 @@ setup(
         "pyarrow>=16",
         "pystemmer>=2.2",
         "pyyaml>=6",
+        "regex>=2024.4.16",
         "safetensors>=0.4.5",
         "scikit-learn>=1.3",
         "scipy>=1.11",
@@ -43,7 +44,7 @@ setup(
         "images": ["pillow>=10"],
         "numba": ["numba>=0.60"],
         "plots": ["matplotlib>=3.8"],
-        "dev": ["mypy>=1.13", "pytest>=8", "pytest-xdist>=3.6", "rank-bm25>=0.2", "ruff>=0.8"],
+        "dev": ["hypothesis>=6.100", "mypy>=1.13", "pytest>=8", "pytest-xdist>=3.6", "rank-bm25>=0.2", "ruff>=0.8"],
     },
     classifiers=["Programming Language :: Python :: 3", "Typing :: Typed"],
 )

@@ -19,8 +19,8 @@ from typing import Any, Callable, Dict, List, Sequence
 import numpy as np
 
 from attribution.retrievers import Bm25Retriever, Pool
-from attribution.retrievers.bm25 import _Words
 from attribution.retrievers.lucene import _java
+from attribution.retrievers.words import Words
 from benchmarks.rows import pool_path
 
 TARGETS = ["super_glue-rte", "super_glue-cb", "super_glue-wic", "anli_r3", "hellaswag"]
@@ -40,6 +40,11 @@ def read_queries() -> List[str]:
         with gzip.open(Path(pool_path()).with_name(f"{target}.validation.jsonl.gz"), "rt", encoding="utf-8") as file:
             queries += [json.loads(line)["input"] for line, _ in zip(file, range(QUERIES_EACH))]
     return queries
+
+
+def words_of(texts: Sequence[str]) -> List[List[str]]:
+    words, rows = Words().of(texts)
+    return [[words[place] for place in row] for row in rows]
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -88,18 +93,17 @@ def pyserini_searches(stems: List[List[str]], folder: str) -> Dict[str, Search]:
 
     taken = seconds(lambda: index_with_pyserini(stems, folder))
     print(f"pyserini: indexed in {taken:.0f} s from stems, {size(folder) / 2**20:.0f} MiB")
-    words = _Words("english")
     searcher = LuceneSearcher(folder)
     searcher.set_bm25(K1, B)
     searcher.set_analyzer(JWhiteSpaceAnalyzer())
 
     def single(queries: Sequence[str]) -> List[List[int]]:
-        return [[int(hit.docid) for hit in searcher.search(" ".join(query), HITS)] for query in words.of(queries)]
+        return [[int(hit.docid) for hit in searcher.search(" ".join(query), HITS)] for query in words_of(queries)]
 
     def batch(threads: int) -> Search:
         def search(queries: Sequence[str]) -> List[List[int]]:
             names = [str(number) for number in range(len(queries))]
-            found = searcher.batch_search([" ".join(query) for query in words.of(queries)], names, HITS, threads)
+            found = searcher.batch_search([" ".join(query) for query in words_of(queries)], names, HITS, threads)
             return [[int(hit.docid) for hit in found[name]] for name in names]
 
         return search
@@ -116,10 +120,9 @@ def rank_bm25_searches(stems: List[List[str]]) -> Dict[str, Search]:
 
     print("pyserini is not installed: rank_bm25 instead, whose weight of a word is another, over the same stems")
     index = BM25Okapi(stems, k1=K1, b=B)
-    words = _Words("english")
 
     def search(queries: Sequence[str]) -> List[List[int]]:
-        return [np.argsort(-index.get_scores(query), kind="stable")[:HITS].tolist() for query in words.of(queries)]
+        return [np.argsort(-index.get_scores(query), kind="stable")[:HITS].tolist() for query in words_of(queries)]
 
     return {"rank_bm25": search}
 
@@ -128,7 +131,7 @@ def main() -> None:
     if not pool_path():
         raise SystemExit("benchmarks.bm25: ATTRIBUTION_SHARED_DATA names no folder with p3/pool.jsonl.gz")
     queries = read_queries()
-    stems = _Words("english").of([row.text for row in Pool(pool_path()).texts("reading the pool")])
+    stems = words_of([row.text for row in Pool(pool_path()).texts("reading the pool")])
     with tempfile.TemporaryDirectory() as folder:
         search = our_search(f"{folder}/bm25")
         if find_spec("pyserini"):

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import pytest
 import torch
+from hypothesis import settings
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     AutoModelForCausalLM,
@@ -27,6 +28,10 @@ from transformers import (
 )
 
 from attribution.common.engines import RayEngine
+
+# The same examples in every run, on a slow machine too.
+settings.register_profile("same", deadline=None, derandomize=True, database=None)
+settings.load_profile("same")
 
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
 WORDS = [
@@ -168,6 +173,10 @@ def build_model(name: str, folder: Path) -> Path:
         else AutoModelForCausalLM
     )
     model = auto.from_config(config)
+    if (
+        name == "t5_gated"
+    ):  # T5-v1.1, LM-adapt, T0 and Flan have a head of their own; `transformers` ties it all the same.
+        model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.lm_head.weight) * 0.3)
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)  # Otherwise T5's and BERT's logits are all but uniform.

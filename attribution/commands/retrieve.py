@@ -64,7 +64,7 @@ class Target(NamedTuple):
     dropped: Dict[str, int]
     """How many rows were left out: of its evaluation, those that were found; of its own task, those of the pool."""
     queries: Dict[str, int]
-    """How many it has."""
+    """How many it has, and how many of them found fewer rows than they were to find, or none."""
     reranked: Dict[str, Any]
     """What is to be said of the reranking; empty if there was none."""
 
@@ -170,7 +170,8 @@ class Retrieval(ArtefactJob):
             write_search_log(queries.texts, found, folder / SEARCH_LOG)
             ranked, dropped, reranked = self._choose(queries, found, engine, directory)
             dropped.update(own_rows.get(name, {}))
-            chosen.append(Target(name, folder, ranked, dropped, queries.about(), reranked))
+            about = {**queries.about(), **self._short(found)}
+            chosen.append(Target(name, folder, ranked, dropped, about, reranked))
         shutil.rmtree(directory / RERANKING, ignore_errors=True)
         compositions = write_training_rows(self.pool, chosen)
         for target, composition in zip(chosen, compositions):
@@ -200,6 +201,15 @@ class Retrieval(ArtefactJob):
             )
         self.pool = self.pool.without_tasks(there)
         return {name: {"own_task": count} for name, count in rows.items()}
+
+    def _short(self, found: Retrieved) -> Dict[str, int]:
+        """How many queries found fewer rows than were asked for, though the pool has them, and how many none."""
+        rows = (found.ids >= 0).sum(axis=1)
+        counts = {
+            "found_fewer": int((rows < min(self.neighbours, self.pool.tasks.total())).sum()),
+            "found_none": int((rows == 0).sum()),
+        }
+        return {kind: count for kind, count in counts.items() if count}
 
     def _choose(
         self, queries: Queries, found: Retrieved, engine: Engine, directory: Path
@@ -317,6 +327,11 @@ def describe(target: str, composition: Dict[str, Any]) -> str:
         lines.append(f"  {queries['used']} queries, where {queries['asked']} were asked for")
     if queries.get("in_evaluation"):
         lines.append(f"  {queries['in_evaluation']} of its {queries['used']} queries are evaluation inputs")
+    if queries.get("found_fewer"):
+        none = f", {queries['found_none']} of them none" if queries.get("found_none") else ""
+        lines.append(
+            f"  {queries['found_fewer']} of its {queries['used']} queries found fewer rows than asked for{none}"
+        )
     lines += [f"  {rows} {_DROPPED[kind]} left out" for kind, rows in composition["dropped"].items()]
     lines += told(composition["reranked"]) if "reranked" in composition else []
     lines += [

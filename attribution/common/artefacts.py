@@ -1,5 +1,6 @@
 """Directories that appear whole or not at all, each with a manifest of what it was made from."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -12,11 +13,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Union
 
+import torch
 from allennlp.common.checks import ConfigurationError
 
 MANIFEST = "manifest.json"
 
 PLAN = "plan.json"
+_FAILED = "failed"
+# What another machine, or this one at another time, might do.
+_PASSING = (MemoryError, torch.OutOfMemoryError)
+_PASSING_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE)
 _PACKAGES = ("cross-task-attribution", "allennlp", "torch", "transformers", "tokenizers", "numpy")
 
 Identity = Dict[str, Any]
@@ -35,8 +41,9 @@ def new_artefact(
     """
     Yields a folder beside `directory` to write the product into. When the block ends without an error the manifest is
     added and the folder takes its name in one step. After a `ConfigurationError` nothing is left: its inputs will
-    change. What a process of the same `identity` wrote before it was interrupted, killed or out of disk is in the
-    folder again, for a writer that can go on from there.
+    change. What a process of the same `identity` wrote before it was interrupted, killed, out of disk or memory is in
+    the folder again, for a writer that can go on from there. So it is after any other error; but that is in the way of
+    no other process: one of another identity begins anew.
 
     # Parameters
 
@@ -73,7 +80,10 @@ def new_artefact(
         except ConfigurationError:
             shutil.rmtree(scratch)
             raise
-        except OSError as error:
+        except Exception as error:
+            _fail(scratch, error)
+            if not isinstance(error, OSError):
+                raise
             if error.filename is None and error.errno is not None:  # A full disk does not say where it is.
                 raise OSError(error.errno, f"{error.strerror}; the same command goes on", str(scratch)) from error
             raise
@@ -185,12 +195,25 @@ def _replaced(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
 
 
+def _fail(scratch: Path, error: Exception) -> None:
+    """After an error that the next run of the same would meet again: what there is need not be guarded."""
+    passing = isinstance(error, _PASSING) or (isinstance(error, OSError) and error.errno in _PASSING_ERRORS)
+    if passing or not scratch.is_dir():
+        return
+    if [path.name for path in scratch.iterdir()] == [PLAN]:
+        shutil.rmtree(scratch)
+    else:
+        (scratch / _FAILED).touch()
+
+
 def _plain(identity: Identity) -> Identity:
     return json.loads(json.dumps(identity))
 
 
 def _begin(scratch: Path, plan: Identity, force: bool) -> None:
     left = scratch / PLAN
+    failed = (scratch / _FAILED).is_file()
+    (scratch / _FAILED).unlink(missing_ok=True)
     if left.is_file():
         (scratch / MANIFEST).unlink(missing_ok=True)
         try:
@@ -200,7 +223,7 @@ def _begin(scratch: Path, plan: Identity, force: bool) -> None:
             difference = f"{PLAN} is damaged ({error})"
         if not difference:
             return
-        if not force:
+        if not force and not failed:
             raise ConfigurationError(
                 f"{scratch} is what an interrupted run with other settings left: {difference}; "
                 "run that one again to go on with it, or remove it (--force does)"

@@ -1,6 +1,7 @@
 """Hugging Face models from a hub id, a local folder, or a configuration alone; weights without pickles."""
 
 from pathlib import Path
+from typing import Dict, List, Mapping
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -88,6 +89,8 @@ def load_weights(module: torch.nn.Module, path: str, setting: str) -> None:
     own = module.state_dict(keep_vars=True)
     if not own.keys() & state.keys():  # GPT-2's own names begin with `transformer.`, too.
         state = {f"transformer.{name}": tensor for name, tensor in state.items()}
+    untie(module, state)
+    own = module.state_dict(keep_vars=True)
     other_shape = [
         f"{name} {tuple(tensor.shape)} instead of {tuple(own[name].shape)}"
         for name, tensor in state.items()
@@ -103,6 +106,31 @@ def load_weights(module: torch.nn.Module, path: str, setting: str) -> None:
                 "The file must hold the weights of this very architecture."
             )
     module.load_state_dict(state, strict=False)
+
+
+def untie(module: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    """
+    Gives parameters that are one here and several in `state` a tensor each, so that all of these can be loaded: a T5
+    is built with its head tied to its embeddings whatever its configuration says, and many have a head of their own.
+    """
+    shared: Dict[int, List[str]] = {}
+    for name, weight in module.named_parameters(remove_duplicate=False):
+        shared.setdefault(id(weight), []).append(name)
+    for names in shared.values():
+        given = [name for name in names if name in state]
+        for name in given[1:]:
+            same = next((other for other in given[: given.index(name)] if _equal(state[name], state[other])), None)
+            holder, _, own = name.rpartition(".")
+            part = module.get_submodule(holder)
+            if same is not None:
+                setattr(part, own, module.get_parameter(same))
+            else:
+                weight = getattr(part, own)
+                setattr(part, own, torch.nn.Parameter(weight.detach().clone(), weight.requires_grad))
+
+
+def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.data_ptr() == other.data_ptr() or torch.equal(one, other)
 
 
 def _existing(path: str, setting: str) -> Path:

@@ -10,7 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 
 from attribution.data.prompt_tokenizer import load_tokenizer
-from attribution.models.pretrained import load_transformer
+from attribution.models.pretrained import load_transformer, untie
 from attribution.models.task_moe import TaskMoESeq2Seq
 from attribution.modules.delta.adapter import Houlsby
 from attribution.modules.delta.delta_folder import PREFIX
@@ -86,6 +86,7 @@ def squeezed_state(transformer: torch.nn.Module, routes: torch.Tensor) -> Dict[s
 
 def _vanilla(model: TaskMoESeq2Seq, state: Dict[str, torch.Tensor]) -> PreTrainedModel:
     vanilla = load_transformer(model.model_name, encoder_decoder=True, random_weights=True)
+    untie(vanilla, state)
     vanilla.load_state_dict(state)
     vanilla.generation_config = model.transformer.generation_config
     return vanilla.eval()

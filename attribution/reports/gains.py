@@ -1,11 +1,18 @@
 """How much better than a baseline, and whether that is chance."""
 
+from math import erfc, sqrt
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 Pairs = List[np.ndarray]
 """For each row the differences to the baseline, one for each repetition that both have."""
+
+MOST_EXACT = 50
+"""Pairs that differ, up to which `signed_rank` counts; beyond it is the normal approximation."""
+
+EQUAL = 1e-12
+"""Scores that are equal on paper differ by less, however they were computed."""
 
 _RESAMPLES = 10000
 
@@ -29,6 +36,8 @@ class Comparison(NamedTuple):
     pairs: int
     p_value: float
     """Of Wilcoxon's signed-rank test over all pairs, two-sided; NaN for a single pair."""
+    is_exact: bool
+    """Whether `p_value` was counted over all signs; otherwise it is the normal approximation."""
 
 
 def relative_gains(mean: np.ndarray, baseline: np.ndarray, higher_is_better: bool) -> np.ndarray:
@@ -61,9 +70,10 @@ def compare(mean: np.ndarray, baseline: np.ndarray, pairs: Pairs, higher_is_bett
     both = ~np.isnan(mean) & ~np.isnan(baseline)
     gains = relative_gains(mean[:, None], baseline, higher_is_better)[:, 0]
     counted = ~np.isnan(gains)
-    better = (mean > baseline) if higher_is_better else (mean < baseline)
-    wins, ties = int((better & both).sum()), int((mean == baseline)[both].sum())
+    better = (mean - baseline if higher_is_better else baseline - mean)[both]
+    wins, ties = int((better > EQUAL).sum()), int((np.abs(better) <= EQUAL).sum())
     found = [differences for differences in pairs if len(differences)]
+    every = np.concatenate(found) if found else np.array([])
     return Comparison(
         float(gains[counted].mean()) if counted.any() else np.nan,
         int(counted.sum()),
@@ -73,8 +83,9 @@ def compare(mean: np.ndarray, baseline: np.ndarray, pairs: Pairs, higher_is_bett
         ties,
         float(np.mean([differences.mean() for differences in found])) if found else np.nan,
         bootstrap_interval(found),
-        sum(map(len, found)),
-        signed_rank(np.concatenate(found) if found else np.array([])),
+        len(every),
+        signed_rank(every),
+        len(_signed_ranks(every)) <= MOST_EXACT,
     )
 
 
@@ -102,15 +113,37 @@ def bootstrap_interval(pairs: Pairs) -> Tuple[float, float]:
 def signed_rank(differences: np.ndarray) -> float:
     """
     The two-sided p-value of Wilcoxon's signed-rank test, which takes no distribution for granted; pairs without a
-    difference are left out, and without any other it is 1.
+    difference are left out, and without any other it is 1. Differences that are closer than `EQUAL` share their rank.
+
+    Up to `MOST_EXACT` pairs it is the share of all signs whose sum of ranks is as extreme, ties or not; beyond, the
+    normal approximation, whose variance is that of the ranks as they are, without a correction for continuity.
     """
     if len(differences) < 2:
         return np.nan
-    if not differences.any():
+    ranks = _signed_ranks(differences)
+    if not len(ranks):
         return 1.0
-    from scipy.stats import wilcoxon
+    if len(ranks) > MOST_EXACT:
+        return erfc(abs(ranks.sum()) / sqrt(2 * (ranks**2).sum()))
+    doubled = np.rint(2 * ranks).astype(int)  # Shared ranks are whole or half numbers.
+    total = np.abs(doubled).sum()
+    # In how many ways of all signs the positive ones sum up to 0, 1, 2, ...
+    ways = np.zeros(total + 1)
+    ways[0] = 1
+    for rank in np.abs(doubled):
+        ways[rank:] += ways[:-rank].copy()
+    least = min(doubled[doubled > 0].sum(), -doubled[doubled < 0].sum())
+    return float(min(1.0, 2 * ways[: least + 1].sum() / 2.0 ** len(ranks)))
 
-    return float(wilcoxon(differences[differences != 0]).pvalue)
+
+def _signed_ranks(differences: np.ndarray) -> np.ndarray:
+    """Of those that are not 0, by size, each with its sign; equal ones share the mean of theirs."""
+    there = np.sort(differences[np.abs(differences) > EQUAL])
+    there = there[np.argsort(np.abs(there), kind="stable")]
+    # Not by rounding: on its edge are multiples of 1/8192, say.
+    groups = np.cumsum(np.diff(np.abs(there), prepend=0) > EQUAL) - 1
+    shared = np.bincount(groups, weights=np.arange(1, len(there) + 1)) / np.bincount(groups)
+    return np.sign(there) * shared[groups]
 
 
 def holm(p_values: Sequence[float]) -> List[float]:

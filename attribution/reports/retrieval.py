@@ -26,6 +26,8 @@ class Composition(NamedTuple):
     rows: int
     dropped: Dict[str, int]
     """How many rows of its evaluation were found, and left out."""
+    found_fewer: int
+    """Queries that found fewer rows than they were to find."""
     tasks: Dict[str, Dict[str, float]]
     """`rows`, `share`, `pool_rows` and `pool_share`, by task, most rows first."""
 
@@ -68,7 +70,8 @@ class RetrievalSection(ReportSection):
 
 def _blocks(found: Composition, folder: Path, target: str) -> Iterator[Block]:
     dropped = [f"{count} {kind.replace('_', ' ')} to evaluation rows left out" for kind, count in found.dropped.items()]
-    yield target + "; ".join([f"{found.rows} rows of {len(found.tasks)} tasks", *dropped]) + "."
+    fewer = [f"{found.found_fewer} queries found fewer rows than asked for"] if found.found_fewer else []
+    yield target + "; ".join([f"{found.rows} rows of {len(found.tasks)} tasks", *fewer, *dropped]) + "."
     tasks = found.tasks
     if not tasks:
         return
@@ -108,6 +111,7 @@ def _read(path: Path) -> Composition:
     kinds = ("rows", "share", "pool_rows", "pool_share")
     try:
         tasks = {str(name): {kind: float(task[kind]) for kind in kinds} for name, task in content["tasks"].items()}
-        return Composition(int(content["rows"]), dict(content.get("dropped", {})), tasks)
+        fewer = int(content.get("queries", {}).get("found_fewer", 0))
+        return Composition(int(content["rows"]), dict(content.get("dropped", {})), fewer, tasks)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(f"{path}: not what `allennlp retrieve` writes ({error!r})") from error

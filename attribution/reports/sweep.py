@@ -9,7 +9,7 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 
 from attribution.reports.blocks import DASH, Block, Cell, Number, Plot, Table, plain
-from attribution.reports.gains import Pairs, compare, holm, relative_gains
+from attribution.reports.gains import EQUAL, MOST_EXACT, Pairs, compare, holm, relative_gains
 from attribution.reports.grouped_scores import grouped_scores, metrics_files
 from attribution.reports.learning_curves import learning_curves, training_files
 from attribution.reports.plots import heat_map
@@ -156,11 +156,12 @@ class SweepSection(ReportSection):
                 plain(one.pairs),
                 Number(one.p_value, form=".3g"),
                 Number(adjusted, form=".3g"),
+                DASH if math.isnan(one.p_value) else "all signs" if one.is_exact else "normal",
             ]
             for name, one, adjusted in zip(names, found, holm([one.p_value for one in found]))
         ]
         measured = ["ARG %", "rows", "left out", "wins", "losses", "ties", "difference", "95% from", "to", "pairs"]
-        header = [layout.columns or "", *measured, "p", "p (Holm)"]
+        header = [layout.columns or "", *measured, "p", "p (Holm)", "p from"]
         sign = "" if higher else "negated, since low is good here; "
         caption = (
             f"{metric} {over}. ARG: average relative gain, the mean over rows of (score − baseline) / baseline "
@@ -169,7 +170,8 @@ class SweepSection(ReportSection):
             "bootstrap that draws rows and then their runs, so it holds for other rows such as these. p: Wilcoxon's "
             "signed-rank test, two-sided, over pairs of runs of the same "
             f"{', '.join([layout.rows or 'row', *results.repeat])}; runs of one row are alike, so it holds for these "
-            f"rows only. Holm: corrected for the number of lines. From {self.path}."
+            f"rows only. It is counted over all signs, ties or not, up to {MOST_EXACT} pairs that differ, and is the "
+            f"normal approximation beyond. Holm: corrected for the number of lines. From {self.path}."
         )
         yield Table(f"{title}: {over}", caption, header, rows)
         cells: List[List[Cell]] = [
@@ -236,7 +238,7 @@ def _best(mean: np.ndarray, metric: str) -> np.ndarray:
     """Which is the best of each row, if there are two at least; equal ones all."""
     known = ~np.isnan(mean)
     scores = np.where(known, mean if _higher_is_better(metric) else -mean, -np.inf)
-    return known & (scores == scores.max(1, keepdims=True)) & (known.sum(1, keepdims=True) > 1)
+    return known & (scores >= scores.max(1, keepdims=True) - EQUAL) & (known.sum(1, keepdims=True) > 1)
 
 
 def _higher_is_better(metric: str) -> bool:

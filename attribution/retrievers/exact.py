@@ -3,7 +3,7 @@
 import os
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -67,14 +67,15 @@ class ExactRetriever(Retriever):
         nearest = Nearest(self.encoder, self.encoder.encode_queries(queries), self.metric, k)
         best = Best(len(queries), k)
         state = None if scratch is None else scratch / _STATE
-        done = 0 if state is None else _restore(best, state)
-        self._texts_cut = self.encoder.texts_cut - before
+        done, rows_cut = (0, 0) if state is None else _restore(best, state)
+        queries_cut = self.encoder.texts_cut - before
         for part in (engine or InProcessEngine()).map(nearest, islice(self._parts(pool), done, None)):
             best.add(part.found)
-            self._texts_cut += part.texts_cut
+            rows_cut += part.texts_cut
             done += 1
             if state is not None and done % _PARTS_PER_STATE == 0:
-                _save(best, done, state)
+                _save(best, done, rows_cut, state)
+        self._texts_cut = queries_cut + rows_cut
         if state is not None:
             state.unlink(missing_ok=True)
         return best.retrieved()
@@ -145,17 +146,20 @@ def stored_parts(stored: Vectors, numbers: np.ndarray) -> Iterator[StoredPart]:
             yield StoredPart(inside, shard, first)
 
 
-def _restore(best: Best, state: Path) -> int:
-    """How many parts of the pool had gone by when the state was saved; `best` then holds what they had."""
+def _restore(best: Best, state: Path) -> Tuple[int, int]:
+    """
+    How many parts of the pool had gone by when the state was saved, and of how many rows the texts were cut; `best`
+    then holds what they had.
+    """
     if not state.is_file():
-        return 0
+        return 0, 0
     with np.load(state, allow_pickle=False) as saved:
         best.ids, best.scores = saved["ids"], saved["scores"]
-        return int(saved["done"])
+        return int(saved["done"]), int(saved["rows_cut"])
 
 
-def _save(best: Best, done: int, state: Path) -> None:
+def _save(best: Best, done: int, rows_cut: int, state: Path) -> None:
     beside = state.with_suffix(".part")
     with beside.open("wb") as file:
-        np.savez(file, ids=best.ids, scores=best.scores, done=done)
+        np.savez(file, ids=best.ids, scores=best.scores, done=done, rows_cut=rows_cut)
     os.replace(beside, state)

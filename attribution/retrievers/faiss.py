@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 _INDEX = "index.faiss"
 _ABOUT = "index.json"
 _VECTORS = "vectors"
+_CUT = "texts_cut.json"
 _RECALL_AT = (10, 100, 500)
 _NEARLY = 1e-5  # Scores of equal vectors that were computed in other batches differ by less.
 
@@ -112,10 +113,15 @@ class FaissRetriever(Retriever):
         self.recall_queries = recall_queries
         self.seed = seed
         self._about: Dict[str, Any] = {}
+        self._texts_cut = 0
 
     def about(self) -> Dict[str, Any]:
-        """The index's `factory`, its measured `recall` by number of neighbours, and `bytes_per_vector`."""
-        return {key: self._about[key] for key in ("factory", "recall", "bytes_per_vector") if key in self._about}
+        """
+        The index's `factory`, its measured `recall` by number of neighbours, and `bytes_per_vector`. How many
+        `texts_cut` there were, of queries and of rows that were encoded for the index, now or when it was made.
+        """
+        about = {**self._about, "texts_cut": self._texts_cut}
+        return {key: about[key] for key in ("factory", "recall", "bytes_per_vector", "texts_cut") if about.get(key)}
 
     def identity(self) -> Identity:
         return {"encoder": self.encoder.identity}
@@ -128,12 +134,15 @@ class FaissRetriever(Retriever):
         engine: Optional[Engine] = None,
         scratch: Optional[Path] = None,
     ) -> Retrieved:
+        before = self.encoder.texts_cut
         encoded = self.encoder.encode_queries(queries)
+        self._texts_cut = self.encoder.texts_cut - before
         recipe = self._recipe(len(pool.rows), encoded.shape[1])
         with ExitStack() as stack:
             directory = Path(self.index or f"{stack.enter_context(tempfile.TemporaryDirectory())}/index")
             self._make(directory, recipe, encoded.shape[1], pool, engine or InProcessEngine())
             index, self._about = _open(directory, recipe)
+            self._texts_cut += self._about.get("texts_cut", 0)  # An older index does not say.
             allowed = pool.ids("reading the pool")
             if len(allowed) == index.ntotal:
                 index = on_gpus(index)
@@ -167,6 +176,7 @@ class FaissRetriever(Retriever):
                 "bytes_per_vector": file["bytes"] / len(vectors),
                 "rows": index.ntotal,
                 "dimension": index.d,
+                "texts_cut": _texts_cut(folder / _VECTORS),
                 "file": {key: file[key] for key in ("bytes", "sha256")},
             }
             write_json(folder / _ABOUT, about)
@@ -180,8 +190,12 @@ class FaissRetriever(Retriever):
             with new_artefact(directory, "embed", [pool.rows.path], {}, identity) as folder:
                 left = [shard for shard in shards(rows, ROWS_PER_PART) if not (folder / shard.file).is_file()]
                 parts = (part for part in pool.parts("encoding the pool") if left and part.ids[0] >= left[0].first)
-                for vectors, shard in zip(engine.map(_Encode(self.encoder), parts), left):
-                    write_shard(folder, shard, vectors)
+                cut = _texts_cut(folder, left[0].first if left else rows)
+                for encoded, shard in zip(engine.map(_Encode(self.encoder), parts), left):
+                    # Before the shard, so that whoever goes on counts each once.
+                    write_json(folder / _CUT, {"first": shard.first, "before": cut, "in_it": encoded.texts_cut})
+                    write_shard(folder, shard, encoded.vectors)
+                    cut += encoded.texts_cut
         return Vectors(directory)
 
     def _recall(self, search: IndexSearch, vectors: Vectors, engine: Engine) -> Dict[str, float]:
@@ -211,12 +225,29 @@ class FaissRetriever(Retriever):
         return {k: round(float(np.mean(values)), 4) for k, values in hits.items()}
 
 
+class _Encoded(NamedTuple):
+    """A part of the pool."""
+
+    vectors: np.ndarray
+    texts_cut: int
+
+
 class _Encode:
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
 
-    def __call__(self, part: PoolPart) -> np.ndarray:
-        return self.encoder.encode(part.texts)
+    def __call__(self, part: PoolPart) -> _Encoded:
+        before = self.encoder.texts_cut
+        vectors = self.encoder.encode(part.texts)
+        return _Encoded(vectors, self.encoder.texts_cut - before)
+
+
+def _texts_cut(folder: Path, missing: Optional[int] = None) -> int:
+    """Of the vectors that were encoded into a folder, up to the row `missing`; none where they were there before."""
+    if not (folder / _CUT).is_file():
+        return 0
+    last = read_json(folder / _CUT, f"remove {folder}, and it is made again")
+    return last["before"] + (0 if last["first"] == missing else last["in_it"])
 
 
 def _open(directory: Path, recipe: Recipe) -> Tuple[Any, Dict[str, Any]]:

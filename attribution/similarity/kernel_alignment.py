@@ -38,7 +38,7 @@ class KernelAlignment(TaskSimilarity):
     estimator : `str`, optional (default = `"biased"`)
         `biased`, `debiased` or `minibatch`, see `kernel_cka`.
     batch_size : `int`, optional (default = `256`)
-        Of `minibatch`: rows of a batch.
+        Of `minibatch`: rows of a batch, at most those that all sets have.
     seed : `int`, optional (default = `0`)
         Of `minibatch`: which rows are in a batch together.
     centred : `bool`, optional (default = `True`)
@@ -69,6 +69,8 @@ class KernelAlignment(TaskSimilarity):
             raise ConfigurationError(f"measure.bandwidth is {bandwidth}; a number above 0 is needed")
         if not centred and (kernel, estimator) != ("linear", "biased"):
             raise ConfigurationError("measure.centred: false is possible of the linear kernel, biased, only")
+        if estimator == "minibatch" and batch_size < 4:
+            raise ConfigurationError(f"measure.batch_size is {batch_size}; four rows at least are needed")
         if max_rows is not None and max_rows < 2:
             raise ConfigurationError(f"measure.max_rows is {max_rows}; two at least are needed")
         self.bandwidth = bandwidth if kernel == "rbf" else None

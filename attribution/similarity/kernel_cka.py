@@ -58,8 +58,12 @@ def kernel_cka(
     count = kernels[0].blocks.count
     least = 2 if estimator == "biased" else 4
     size = batch_size if estimator == "minibatch" else count
+    if count < least:
+        raise ConfigurationError(f"kernel alignment, {estimator}: {count} rows; {least} at least are needed")
     if not least <= size <= count:
-        raise ConfigurationError(f"kernel alignment, {estimator}: {size} of {count} rows; {least} at least are needed")
+        raise ConfigurationError(
+            f"kernel alignment, {estimator}: batch_size is {size}, of {count} rows; {least} to {count} are possible"
+        )
     order = np.random.default_rng(seed).permutation(count) if estimator == "minibatch" else np.arange(count)
     side = side or max(_SIDE, int(sqrt(_KERNEL_BYTES / 8 / len(kernels))))
     hsic = _biased if estimator == "biased" else _debiased

@@ -139,6 +139,7 @@ class _Recorder:
     def stop(self) -> None:
         for hook in self._hooks:
             hook.remove()
+        self._hooks.clear()
 
     def add(self, tensor: torch.Tensor, weight_gradients: Callable[[torch.Tensor], _Gradients]) -> None:
         self._watched.append(_Watched(tensor, weight_gradients))
@@ -160,11 +161,12 @@ class _Recorder:
         if read.dim() != 3 or len(read) != self.batch_size:
             self.is_puzzled = True
             return
+        wanted = self.wanted  # Not the recorder, which keeps the function: only a garbage collection would free both.
 
         def weight_gradients(gradient: torch.Tensor) -> _Gradients:
-            if id(layer.weight) in self.wanted:
+            if id(layer.weight) in wanted:
                 yield layer.weight, torch.einsum("bto,bti->boi", gradient, read)
-            if layer.bias is not None and id(layer.bias) in self.wanted:
+            if layer.bias is not None and id(layer.bias) in wanted:
                 yield layer.bias, gradient.sum(1)
 
         self.add(output, weight_gradients)

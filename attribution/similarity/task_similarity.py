@@ -60,8 +60,17 @@ class TaskSimilarity(Registrable):
         return [folder / name for name in (CONFIG, weights) if (folder / name).is_file()]
 
     def read(self, folder: Path) -> Delta:
-        """The delta in a folder."""
-        return read_delta(folder, self.allow_pickle)
+        """
+        The delta in a folder.
+
+        # Raises
+
+        `ConfigurationError` if it has no tensors: of nothing there is no measure.
+        """
+        delta = read_delta(folder, self.allow_pickle)
+        if not delta.tensors:
+            raise ConfigurationError(f"{folder}: its delta has no tensors; leave it out, or train it again")
+        return delta
 
     def pair_files(self, target: str, source: str) -> List[Path]:
         """What else is read for a target and a source."""

@@ -277,6 +277,32 @@ def test_a_coreset_of_what_was_found(config: Any, allennlp: Any, tmp_path: Path)
     assert len(_lines(tmp_path / "out" / "retrieved.jsonl")) == 4
 
 
+def test_queries_that_find_fewer_rows_are_counted(config: Any, allennlp: Any, tmp_path: Path, write_jsonl: Any) -> None:
+    pool = write_jsonl("words.jsonl", [{"input": f"word{n % 2} word", "target": "x", "task": "a"} for n in range(8)])
+    queries = [{"number": text} for text in ("word", "word1", "unheard", "the")]
+    for name, settings, wanted, said in (
+        (
+            "bm25",
+            {"type": "bm25"},
+            {"used": 4, "found_fewer": 3, "found_none": 2},
+            "3 of its 4 queries found fewer rows",
+        ),
+        ("random", {"type": "random"}, {"used": 4}, ""),
+    ):
+        path = config(
+            pool={"path": pool},
+            queries={"path": write_jsonl("queries.jsonl", queries), "reader": READER},
+            retriever=settings,
+            neighbours=6,
+        )
+        result = allennlp("retrieve", path, "-s", tmp_path / name)
+        assert result.status == 0, result.stderr
+        assert json.loads((tmp_path / name / "composition.json").read_text())["queries"] == wanted
+        assert said in result.stdout and ("of them none" in result.stdout) == bool(said)
+    found = [len(line["ids"]) for line in _lines(tmp_path / "bm25" / "search_log.jsonl")]
+    assert found == [6, 4, 0, 0]
+
+
 def test_killed_it_gives_the_same_bytes(
     config: Any, allennlp: Any, run_and_kill: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

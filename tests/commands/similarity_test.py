@@ -400,6 +400,27 @@ def test_what_is_no_number_is_told_and_kept(
     assert np.isnan(scores).tolist() == [[False, True, False]] * 3
 
 
+@pytest.mark.parametrize("measure", ["parameter_cosine", "loss"])
+def test_deltas_without_tensors_are_refused_and_are_not_in_the_way(
+    measure: str, config: Any, fails: Any, allennlp: Any, tmp_path: Path
+) -> None:
+    own = str(tmp_path / "runs" / "*" / "delta")
+    needed: Dict[str, Any] = {
+        "parameter_cosine": {"measure": measure, "target_deltas": own, "targets": None, "reader": None, "model": None},
+        "loss": {},
+    }[measure]
+    config()
+    there = {}
+    for weights in sorted(tmp_path.glob("runs/*/delta/adapter_model.safetensors")):
+        there[weights] = weights.read_bytes()
+        save_file({}, weights)
+    fails("delta", "has no tensors", **needed)
+    for weights, content in there.items():
+        weights.write_bytes(content)
+    result = allennlp("similarity", config(**needed), "-s", tmp_path / "out")
+    assert result.status == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     "changes, messages",
     [

@@ -1,10 +1,12 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, List
 
 import pytest
+import torch
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.artefacts import MANIFEST, is_whole, new_artefact, write_json
@@ -35,10 +37,12 @@ def test_a_mistake_leaves_nothing(tmp_path: Path) -> None:
     assert _names(tmp_path) == []
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device")])
+@pytest.mark.parametrize(
+    "stop", [KeyboardInterrupt, OSError(28, "No space left on device"), MemoryError("x"), torch.OutOfMemoryError("x")]
+)
 def test_what_was_interrupted_is_there_again(stop: Any, tmp_path: Path) -> None:
     identity = {"k": (1, 2)}
-    with pytest.raises(type(stop) if isinstance(stop, OSError) else stop):
+    with pytest.raises(type(stop) if isinstance(stop, Exception) else stop):
         with new_artefact(tmp_path / "out", "x", [], {}, identity) as folder:
             (folder / "shard").write_text("whole")
             raise stop
@@ -52,6 +56,46 @@ def test_what_was_interrupted_is_there_again(stop: Any, tmp_path: Path) -> None:
         assert (folder / "shard").read_text() == "whole"
     assert _names(tmp_path / "out") == [MANIFEST, "shard"]
     assert is_whole(tmp_path / "out", identity)
+
+
+FAILURES = [
+    ZeroDivisionError("division by zero"),
+    RuntimeError("shapes do not match"),
+    OSError("a model that is not there"),
+    FileNotFoundError(2, "No such file", "x"),
+]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=repr)
+def test_after_a_failure_another_run_need_not_ask(error: Exception, tmp_path: Path) -> None:
+    """The input is mended, so that its identity is another; the same may go on nevertheless."""
+    for same in (True, False):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        with pytest.raises(type(error)), new_artefact(tmp_path / "out", "x", [], {}, {"input": "bad"}) as folder:
+            (folder / "shard").write_text("half")
+            raise error
+        with new_artefact(tmp_path / "out", "x", [], {}, {"input": "bad" if same else "good"}) as folder:
+            assert (folder / "shard").exists() == same
+            (folder / "product").write_text("x")
+        assert _names(tmp_path / "out") == [MANIFEST, "product", *(["shard"] if same else [])]
+        assert _names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=repr)
+def test_a_failure_before_anything_is_written_leaves_nothing(error: Exception, tmp_path: Path) -> None:
+    with pytest.raises(type(error)), new_artefact(tmp_path / "out", "x", [], {}, {"input": "bad"}):
+        raise error
+    assert _names(tmp_path) == []
+
+
+def test_a_failure_that_was_gone_on_from_and_interrupted_is_guarded_again(tmp_path: Path) -> None:
+    for stop in (ValueError("bad"), KeyboardInterrupt()):
+        with pytest.raises(type(stop)), new_artefact(tmp_path / "out", "x", [], {}, {"k": 1}) as folder:
+            (folder / "shard").write_text("whole")
+            raise stop
+    with pytest.raises(ConfigurationError, match="interrupted run with other settings"):
+        with new_artefact(tmp_path / "out", "x", [], {}, {"k": 2}):
+            pass
 
 
 def test_force_begins_anew_and_keeps_the_old_until_then(tmp_path: Path) -> None:

@@ -75,6 +75,31 @@ def test_bad_weight_files(tiny_model: Callable[[str], str], tmp_path: Path, caps
     assert "truncated" in message()
 
 
+@pytest.mark.parametrize("model_type", ["t5", "bart", "marian", "encoder-decoder", "llama", "gpt2"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_model_built_from_its_configuration_takes_any_head(model_type: str, tied: bool, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    decoder_only = model_type in ("llama", "gpt2")
+    auto: Any = AutoModelForCausalLM if decoder_only else AutoModelForSeq2SeqLM
+    saved = auto.from_config(tiny_config(model_type, tie_word_embeddings=tied))
+    head = saved.get_output_embeddings()
+    words = (saved.get_decoder() if not decoder_only else saved).get_input_embeddings()
+    head.weight = words.weight if tied else torch.nn.Parameter(torch.randn_like(head.weight))
+    saved.save_pretrained(tmp_path)
+    whole = auto.from_pretrained(tmp_path).eval()
+    assert (whole.get_output_embeddings().weight is not words.weight) and torch.equal(
+        whole.get_output_embeddings().weight, head.weight
+    )
+    torch.save(whole.state_dict(), tmp_path / "weights.th")
+    kind = "causal_lm" if decoder_only else "seq2seq"
+    built = make_model(
+        str(tmp_path), type=kind, random_weights=True, weights_file=str(tmp_path / "weights.th")
+    ).transformer.eval()
+    ids = torch.tensor([[5, 6, 7, 8]])
+    inputs = {"input_ids": ids} if decoder_only else {"input_ids": ids, "decoder_input_ids": ids}
+    torch.testing.assert_close(built(**inputs).logits, whole(**inputs).logits)
+
+
 def _of_class(model_type: str, encoder_decoder: bool) -> Any:
     """A fresh one: some remember what they have read."""
     set_seed(0)

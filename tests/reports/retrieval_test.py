@@ -22,6 +22,16 @@ def test_one_target(tmp_path: Path) -> None:
     assert widths == pytest.approx([50, 50, 10, 10])
 
 
+def test_queries_that_found_fewer_rows(tmp_path: Path) -> None:
+    write_composition(tmp_path)
+    path = tmp_path / "composition.json"
+    path.write_text(path.read_text().replace('"rows": 8,', '"rows": 8, "queries": {"used": 9, "found_fewer": 2},', 1))
+    about, *_ = RetrievalSection(tmp_path).blocks()
+    assert about == (
+        "8 rows of 2 tasks; 2 queries found fewer rows than asked for; 3 equal to evaluation rows left out."
+    )
+
+
 def test_many_tasks_are_drawn_as_the_first_and_the_others(tmp_path: Path) -> None:
     write_composition(tmp_path, tasks=25)
     (plot,) = [block for block in RetrievalSection(tmp_path).blocks() if isinstance(block, Plot)]

@@ -64,6 +64,22 @@ def test_gains_over_a_baseline(sweep: Path) -> None:
     assert dense[2:8] == ["1", "1", "1", "0", "1", "+0.025"] and dense[10] == "4"
     # The ranks of .10 .12 .10 .20 are 3.5 5 3.5 6, and of -.10 -.06 2 and 1 or so.
     assert "Ye et al., 2021, CrossFit" in over.caption and "Wilcoxon" in over.caption
+    assert header[13] == "p from" and bm25[13] == dense[13] == "all signs"
+    assert "over all signs, ties or not, up to 50 pairs that differ, and is the normal approx" in over.caption
+
+
+def test_means_that_are_equal_on_paper_are_both_the_best(sweep: Path) -> None:
+    path = sweep / "results.csv"
+    lines = path.read_text().splitlines()
+    header, means = lines[0].split(","), {"none": "0.2", "bm25": "0.3", "dense": str(0.1 + 0.2)}
+    for number, line in enumerate(lines[1:], start=1):
+        cells = dict(zip(header, line.split(",")))
+        if cells["TASK"] == "boolq":
+            cells["test.accuracy_mean"] = means[cells["ARM"]]
+        lines[number] = ",".join(cells.values())
+    path.write_text("\n".join(lines) + "\n")
+    row = _tables(sweep)["test.accuracy"].rows[0]
+    assert [cell.best for cell in row[1:]] == [False, True, True]  # type: ignore[union-attr]
 
 
 def test_pairs_are_at_the_chosen_values(sweep: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import math
 import shutil
 from typing import Any, Callable, List
@@ -52,6 +53,45 @@ def test_what_shares_no_word_is_not_found(pool: Pool) -> None:
     assert (Bm25Retriever().retrieve(pool, ["the", "", "zebra"], 2).ids == -1).all()
 
 
+def test_short_words_and_possessives_are_no_shared_word(write_jsonl: Any) -> None:
+    texts = ["anna's hat", "the dog's bone", "U.S. economy", "us and them"]
+    pool = Pool(write_jsonl("short.jsonl", [{"input": text, "target": "x"} for text in texts]))
+    found = Bm25Retriever().retrieve(pool, ["anna's hat", "it's", "bone", "s"], 4)
+    assert found.ids.tolist() == [[0, -1, -1, -1], [-1] * 4, [1, -1, -1, -1], [-1] * 4]
+    assert np.isneginf(found.scores[found.ids < 0]).all() and (found.scores[found.ids >= 0] > 0).all()
+
+
+@pytest.mark.parametrize("length, stored", [(1, 1), (23, 23), (40, 40), (41, 40), (100, 96), (300, 280)])
+def test_lengths_as_lucene_keeps_them(length: int, stored: int, write_jsonl: Any) -> None:
+    """The row's score, by hand, beside a row without a word, which Lucene does not count, and one of another word."""
+    texts = ["cat " + "word " * (length - 1), "?", "dog"]
+    pool = Pool(write_jsonl("lengths.jsonl", [{"input": text, "target": "x"} for text in texts]))
+    for as_lucene, rows, own in ((True, 2, stored), (False, 3, length)):
+        idf = math.log(1 + (rows - 1 + 0.5) / 1.5)
+        wanted = idf / (1 + 0.9 * (0.6 + 0.4 * own / ((length + 1) / rows)))
+        found = Bm25Retriever(lucene_lengths=as_lucene).retrieve(pool, ["cat"], 1)
+        assert found.scores[0, 0] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_an_index_of_other_words_is_not_used(pool: Pool, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = str(tmp_path / "index")
+    identity = Bm25Retriever().identity()
+    Bm25Retriever(index=index).retrieve(pool, ["cat"], 1)
+    with pytest.raises(ConfigurationError, match="lucene_lengths is False there and True here"):
+        Bm25Retriever(index=index, lucene_lengths=True).retrieve(pool, ["cat"], 1)
+    monkeypatch.setattr("attribution.retrievers.words._ANALYSIS", 99)
+    with pytest.raises(ConfigurationError, match="words.analysis is 2 there and 99 here; name another directory, or"):
+        Bm25Retriever(index=index).retrieve(pool, ["cat"], 1)
+    assert Bm25Retriever().identity() != identity
+    # One from before the words had an identity.
+    manifest = tmp_path / "index" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    del content["identity"]["words"]
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(ConfigurationError, match="made from something else: words is None there"):
+        Bm25Retriever(index=index).retrieve(pool, ["cat"], 1)
+
+
 def test_equal_scores_in_pool_order_at_the_cut(write_jsonl: Any) -> None:
     rows = [{"input": f"same words {'here' if number == 7 else 'there'}", "target": "x"} for number in range(9)]
     found = Bm25Retriever().retrieve(Pool(write_jsonl("same.jsonl", rows)), ["same here"], 4)
@@ -77,7 +117,7 @@ def test_the_stored_index_is_used_again(write_jsonl: Any, tmp_path: Any, monkeyp
         found = Bm25Retriever(index=str(index)).retrieve(Pool(path, excluded), queries, 40)
         assert (found.ids == wanted.ids).all() and (found.scores == wanted.scores).all()
         assert len(list(index.glob("block_*"))) == 5 and not list(index.glob("counts_*"))
-        monkeypatch.setattr("attribution.retrievers.bm25._Words.__call__", None)  # Pool words are not read again.
+        monkeypatch.setattr("attribution.retrievers.bm25._Count.__call__", None)  # Pool words are not read again.
     third = sorted(index.glob("block_*"))[2]
     (third / "data.npy").write_bytes((third / "data.npy").read_bytes()[:-4])
     with pytest.raises(

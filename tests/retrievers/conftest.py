@@ -20,6 +20,14 @@ class NumberEncoder(Encoder):
         return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
+class CuttingEncoder(NumberEncoder):
+    """Reads the last two words only."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        self.texts_cut += sum(len(text.split()) > 2 for text in texts)
+        return super().encode(texts)
+
+
 @Encoder.register("tests_slow_number")
 class SlowNumberEncoder(NumberEncoder):
     """Takes half a second a call: a process can be killed in the middle."""

@@ -1,6 +1,7 @@
 """One contract for every retriever."""
 
-from typing import Callable, Dict
+from pathlib import Path
+from typing import Any, Callable, Dict
 
 import numpy as np
 import pytest
@@ -11,14 +12,19 @@ from attribution.retrievers import (
     Bm25Retriever,
     ExactRetriever,
     FaissRetriever,
+    FrequencyAggregator,
     GroupRemovalRetriever,
     LuceneRetriever,
+    MeanScoreAggregator,
     Pool,
+    QuotaAggregator,
     RandomRetriever,
+    RankCutAggregator,
     Retriever,
+    RoundRobinAggregator,
     TwoStageRetriever,
 )
-from tests.retrievers.conftest import NumberEncoder
+from tests.retrievers.conftest import CuttingEncoder, NumberEncoder
 
 QUERIES = ["number 3", "number 17", "number 3"]
 
@@ -88,3 +94,105 @@ def test_part_sizes_do_not_matter(name: str, pool_path: str, monkeypatch: pytest
     parts = RETRIEVERS[name]().retrieve(Pool(pool_path), QUERIES, 12)
     # A product of other shapes may round its last digit differently: then rows at equal distances change places.
     np.testing.assert_allclose(parts.scores, whole.scores, atol=1e-6)
+
+
+CUT: Dict[str, Callable[[], Retriever]] = {
+    "exact": lambda: ExactRetriever(CuttingEncoder()),
+    "faiss": lambda: FaissRetriever(CuttingEncoder(), "Flat"),
+    "group_removal": lambda: GroupRemovalRetriever(ExactRetriever(CuttingEncoder()), {"other": ["b"]}, ["other"]),
+    "two_stage": lambda: TwoStageRetriever(ExactRetriever(CuttingEncoder()), FaissRetriever(CuttingEncoder(), "Flat")),
+}
+# Two of four queries, and every seventh row.
+LONG_QUERIES = ["a long number 3", "number 17", "number 3", "the number 5"]
+LONG_ROWS = [{"input": f"{'such a ' * (n % 7 == 0)}number {n}", "target": "x", "task": "ab"[n % 2]} for n in range(40)]
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_all_say_how_many_texts_were_cut(name: str, write_jsonl: Callable[..., str]) -> None:
+    retriever = CUT[name]()
+    for _ in range(2):  # Of the last search.
+        retriever.retrieve(Pool(write_jsonl("long.jsonl", LONG_ROWS)), LONG_QUERIES, 4)
+        about = retriever.about()
+        if name == "two_stage":
+            assert [about[stage]["texts_cut"] for stage in ("first", "second")] == [2 + 6, 2 + 6]
+        else:
+            assert about["texts_cut"] == 2 + (3 if name == "group_removal" else 6)
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+def test_where_none_is_cut_nothing_is_said(name: str, pool_path: str) -> None:
+    retriever = RETRIEVERS[name]()
+    retriever.retrieve(Pool(pool_path), QUERIES, 4)
+    assert "texts_cut" not in str(retriever.about())
+
+
+def test_every_retriever_with_an_encoder_is_asked_for_cut_texts() -> None:
+    asked = {type(make()) for make in CUT.values()}
+    names = [name for name in Retriever.list_available() if not name.startswith("tests_")]
+    encoding = [kind for kind in map(Retriever.by_name, names) if "encoder" in kind.__init__.__code__.co_varnames]
+    assert {ExactRetriever, FaissRetriever} <= set(encoding) <= asked
+
+
+class _Interrupted(CuttingEncoder):
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def encode(self, texts: Any) -> np.ndarray:
+        self.most -= 1
+        if self.most < 0:
+            raise KeyboardInterrupt
+        return super().encode(texts)
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 6, 9])
+def test_a_search_that_goes_on_counts_each_cut_text_once(
+    most: int, write_jsonl: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set_part_size(monkeypatch, 4)
+    pool = Pool(write_jsonl("long.jsonl", LONG_ROWS))
+    index = str(tmp_path / "index")
+    kinds: Dict[str, Callable[[Any], Retriever]] = {
+        "exact": lambda encoder: ExactRetriever(encoder),
+        "faiss": lambda encoder: FaissRetriever(encoder, "Flat", index=index),
+    }
+    for make in kinds.values():
+        with pytest.raises(KeyboardInterrupt):
+            make(_Interrupted(most)).retrieve(pool, LONG_QUERIES, 4, scratch=tmp_path)
+        retriever = make(CuttingEncoder())
+        retriever.retrieve(pool, LONG_QUERIES, 4, scratch=tmp_path)
+        assert retriever.about()["texts_cut"] == 2 + 6
+    # The index is there now: its rows were cut when it was made.
+    again = kinds["faiss"](CuttingEncoder())
+    again.retrieve(pool, LONG_QUERIES[:2], 4)
+    assert again.about()["texts_cut"] == 1 + 6
+
+
+@pytest.mark.parametrize("name", ["bm25", "lucene"])
+def test_a_query_without_a_known_word_finds_nothing_through_all(name: str, write_jsonl: Callable[..., str]) -> None:
+    """Not the last rows with a score of 0: not alone, not by groups, not in two stages."""
+    rows = [
+        {"input": f"{'odd' if n % 2 else 'even'} number {n}", "target": "x", "task": "abc"[n % 3]} for n in range(9)
+    ]
+    pool, queries = Pool(write_jsonl("few.jsonl", rows)), ["unheard-of 99", "odd 2 99", "the 99"]
+    words = RETRIEVERS[name]
+    found = words().retrieve(pool, queries, 7)
+    assert [sorted(row[row >= 0]) for row in found.ids] == [[], [1, 2, 3, 5, 7], []]
+    assert (np.isneginf(found.scores) == (found.ids < 0)).all()
+    removed = GroupRemovalRetriever(words(), {"one": ["b"], "none": ["z"]}, ["one"]).retrieve(pool, queries, 7)
+    assert [sorted(row[row >= 0]) for row in removed.ids] == [[], [2, 3, 5], []]
+    again = TwoStageRetriever(words(), Bm25Retriever(), candidates=7).retrieve(pool, queries, 7)
+    assert [sorted(row[row >= 0]) for row in again.ids] == [[], [1, 2, 3, 5, 7], []]
+    dense = TwoStageRetriever(words(), ExactRetriever(NumberEncoder()), candidates=7)
+    assert sorted(dense.retrieve(pool, ["odd 99"], 7).ids[0]) == [-1, -1, -1, 1, 3, 5, 7]
+    none = dense.retrieve(pool, queries[::2], 7)
+    assert (none.ids == -1).all() and np.isneginf(none.scores).all()
+    for aggregator in (
+        FrequencyAggregator(),
+        MeanScoreAggregator(),
+        QuotaAggregator(5),
+        RankCutAggregator(5),
+        RoundRobinAggregator(),
+    ):
+        ranked = aggregator.aggregate(found)
+        assert sorted(ranked.ids.tolist()) == [1, 2, 3, 5, 7] and (ranked.frequencies == 1).all()
+        assert len(aggregator.aggregate(none).ids) == 0

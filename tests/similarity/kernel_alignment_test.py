@@ -114,6 +114,7 @@ def test_vectors_that_cannot_be_compared(settings: Any, message: str, embedded: 
         ({"bandwidth": float("nan")}, "measure.bandwidth is nan"),
         ({"centred": False, "kernel": "rbf"}, "measure.centred: false is possible of the linear kernel"),
         ({"max_rows": 1}, "measure.max_rows is 1; two at least"),
+        ({"estimator": "minibatch", "batch_size": 3}, "measure.batch_size is 3; four rows at least"),
     ],
 )
 def test_bad_settings(settings: Any, message: str) -> None:

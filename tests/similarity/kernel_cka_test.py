@@ -99,11 +99,18 @@ def test_of_the_rows_that_are_meant() -> None:
         (np.full((150, 3), 0.1), {"bandwidth": 1.0}, "feature set 1 has half of its rows the same"),
         (np.full((150, 3), np.nan), {}, "feature set 1 has values that are not numbers"),
         (np.zeros((149, 3)), {}, "feature sets 0 and 1 have 150 and 149 rows"),
-        (np.eye(150), {"estimator": "minibatch", "batch_size": 3}, "minibatch: 3 of 150 rows; 4 at least"),
-        (np.eye(150), {"estimator": "minibatch", "batch_size": 151}, "minibatch: 151 of 150 rows"),
+        (np.eye(150), {"estimator": "minibatch", "batch_size": 3}, "batch_size is 3, of 150 rows; 4 to 150 are"),
+        (np.eye(150), {"estimator": "minibatch"}, "batch_size is 256, of 150 rows; 4 to 150 are possible"),
+        (np.eye(150), {"estimator": "minibatch", "batch_size": 151}, "minibatch: batch_size is 151, of 150 rows"),
     ],
 )
 @pytest.mark.filterwarnings("error")
 def test_no_feature_set(wrong: np.ndarray, settings: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         kernel_cka([feature_sets(np.float64, count=1)[0], wrong], **settings)
+
+
+@pytest.mark.parametrize("estimator, least", [("biased", 2), ("debiased", 4), ("minibatch", 4)])
+def test_too_few_rows(estimator: str, least: int) -> None:
+    with pytest.raises(ConfigurationError, match="at least are needed"):
+        kernel_cka([np.eye(least - 1), np.eye(least - 1)], estimator=estimator)
