@@ -93,8 +93,9 @@ def _vanilla(model: TaskMoESeq2Seq, state: Dict[str, torch.Tensor]) -> PreTraine
 
 
 def _write_delta(model: TaskMoESeq2Seq, routes: torch.Tensor, folder: Union[str, Path]) -> None:
+    alone = bool((routes == 1).any(-1).all())  # Otherwise of one size in all layers: that of all experts.
     found = {
-        name.removesuffix(".expert"): _merged(module, routes[module.layer])
+        name.removesuffix(".expert"): _merged(module, routes[module.layer], alone)
         for name, module in model.transformer.named_modules()
         if isinstance(module, BottleneckExperts)
     }
@@ -118,10 +119,10 @@ def _write_delta(model: TaskMoESeq2Seq, routes: torch.Tensor, folder: Union[str,
     delta.save(vanilla, folder, model.model_name)
 
 
-def _merged(module: BottleneckExperts, weights: torch.Tensor) -> _Bottleneck:
+def _merged(module: BottleneckExperts, weights: torch.Tensor, alone: bool) -> _Bottleneck:
     """One expert, or all of them side by side."""
     down, up = module.down.detach().cpu(), module.up.detach().cpu()
-    if bool((weights == 1).any()):
+    if alone:
         expert = int(weights.argmax())
         return _Bottleneck(down[expert], up[expert])
     return _Bottleneck(down.flatten(0, 1), (weights.view(-1, 1, 1) * up).flatten(0, 1))

@@ -66,6 +66,22 @@ def test_the_average_of_small_experts_is_their_mixture(kind: str, tiny_model: An
     assert one["loss"].item() == pytest.approx(other["loss"].item(), abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["lora", "adapter"])
+def test_an_average_with_one_hot_layers(
+    kind: str, tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = mixture(tiny_model("t5_gated"), kind, {"type": "softmax", "evaluation": "mixture"})
+    routes = model.routes_of(["birds"])
+    routes[0, 0] = torch.tensor([0.0, 1.0, 0.0])  # A softmax that is saturated.
+    monkeypatch.setattr(model, "routes_of", lambda tasks: routes)
+    monkeypatch.setattr(model.selector, "forward", lambda logits, tasks, examples: routes.expand(-1, len(tasks), -1))
+    squeeze(model, "birds", tmp_path / "out", "average")
+    batch = make_batch(tiny_model("t5_gated"))
+    with torch.no_grad():
+        one, other = squeezed(kind, tiny_model("t5_gated"), tmp_path / "out")(**batch), model(**batch)
+    assert one["loss"].item() == pytest.approx(other["loss"].item(), abs=1e-5)
+
+
 def test_the_average_of_layers_by_hand(tiny_model: Any, tmp_path: Path) -> None:
     model = mixture(tiny_model("bart"), "layer", {"type": "uniform"})
     squeeze(model, "birds", tmp_path / "out", "average")
