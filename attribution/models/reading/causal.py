@@ -9,9 +9,12 @@ from transformers import DynamicCache, PreTrainedModel
 from attribution.data.fields import TokenIds
 from attribution.models.reading.reading import Reading, ReadPrompts, by_length, selected
 
-# Padded tokens of one pass over pairs: what a CPU's cache likes, and what fills a GPU.
-_TOKENS = {"cpu": 2048}
-_TOKENS_OF_GPU = 32768
+# Padded tokens of one pass over pairs: up to how many rows go together, which a CPU's cache does not like, and how many
+# there are at most.
+_TOGETHER, _AT_MOST = {"cpu": 256}, {"cpu": 2048}
+_OF_GPU = 32768
+_PADDING = 1.15
+"""How much longer than its shortest text the longest of a pass may be."""
 
 
 class PairByPair(Reading):
@@ -35,27 +38,30 @@ class PairByPair(Reading):
         texts = _texts(prompts)
 
         def continue_with(rows: torch.Tensor, token_ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-            each = rows.repeat_interleave(len(token_ids) // len(rows)).tolist()
+            options = len(token_ids) // len(rows)
+            each = rows.repeat_interleave(options).tolist()
             pairs = [(texts[row], ids[mask]) for row, ids, mask in zip(each, token_ids, wanted)]
-            return self._logits(pairs, _TOKENS.get(token_ids.device.type, _TOKENS_OF_GPU))
+            lengths = [len(prompt) + len(option) for prompt, option in pairs]
+            passes = by_length(lengths) if self.apart else _rows_together(lengths, options, token_ids.device.type)
+            at_most = _AT_MOST.get(token_ids.device.type, _OF_GPU)
+            return self._in_passes(pairs, [part for one in passes for part in _parts(one, lengths, at_most)])
 
         return ReadPrompts(None, prompts["token_ids"].size(1), continue_with)
 
     def target_logits(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
-        return self._logits(list(zip(_texts(prompts), _texts(targets))))
-
-    def _logits(self, pairs: Sequence[Tuple[torch.Tensor, torch.Tensor]], max_tokens: int = 0) -> torch.Tensor:
-        """In one pass, if there is no bound of its padded tokens. Shape: (option tokens, vocabulary)."""
+        pairs = list(zip(_texts(prompts), _texts(targets)))
         lengths = [len(prompt) + len(option) for prompt, option in pairs]
-        batches = by_length(lengths) if self.apart else [sorted(range(len(pairs)), key=lengths.__getitem__)]
-        if not max_tokens and not self.apart:
-            return self._batch_logits(pairs)
+        return self._in_passes(pairs, by_length(lengths)) if self.apart else self._batch_logits(pairs)
+
+    def _in_passes(
+        self, pairs: Sequence[Tuple[torch.Tensor, torch.Tensor]], passes: Sequence[Sequence[int]]
+    ) -> torch.Tensor:
+        """In the order of the pairs, whatever that of the passes. Shape: (option tokens, vocabulary)."""
         logits: List[torch.Tensor] = [torch.empty(0)] * len(pairs)
-        for batch in batches:
-            for some in _within(batch, lengths, max_tokens):
-                found = self._batch_logits([pairs[place] for place in some])
-                for place, own in zip(some, found.split([len(pairs[place][1]) for place in some])):
-                    logits[place] = own
+        for places in passes:
+            found = self._batch_logits([pairs[place] for place in places])
+            for place, own in zip(places, found.split([len(pairs[place][1]) for place in places])):
+                logits[place] = own
         return torch.cat(logits)
 
     def _batch_logits(self, pairs: Sequence[Tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
@@ -168,11 +174,23 @@ def _texts(padded: TokenIds) -> List[torch.Tensor]:
     return [ids[mask] for ids, mask in zip(padded["token_ids"], padded["mask"])]
 
 
-def _within(places: Sequence[int], lengths: Sequence[int], max_tokens: int) -> List[List[int]]:
-    """Batches of at most `max_tokens` padded tokens (0: one batch), of places that are sorted by length."""
-    batches: List[List[int]] = [[]]
-    for place in places:
-        if max_tokens and batches[-1] and lengths[place] * (len(batches[-1]) + 1) > max_tokens:
-            batches.append([])
-        batches[-1].append(place)
-    return batches
+def _rows_together(lengths: Sequence[int], options: int, device: str) -> List[List[int]]:
+    """The places of whole rows, of so many options each: several of similar length where they are short."""
+    rows = [range(first, first + options) for first in range(0, len(lengths), options)]
+    passes: List[List[int]] = []
+    for row in sorted(rows, key=lambda row: max(lengths[place] for place in row)):
+        longest = max(lengths[place] for place in row)
+        small = bool(passes) and longest * (len(passes[-1]) + options) <= _TOGETHER.get(device, _OF_GPU)
+        if small and longest <= _PADDING * lengths[passes[-1][0]]:
+            passes[-1].extend(row)
+        else:
+            passes.append(list(row))
+    return passes
+
+
+def _parts(places: Sequence[int], lengths: Sequence[int], at_most: int) -> List[Sequence[int]]:
+    """A pass, or several of as many texts each where it has more padded tokens than that."""
+    longest = max(lengths[place] for place in places)
+    parts = min(len(places), -(-longest * len(places) // at_most))
+    size = -(-len(places) // parts)
+    return [places[first : first + size] for first in range(0, len(places), size)]

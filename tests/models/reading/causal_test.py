@@ -6,7 +6,14 @@ from transformers import AutoModelForCausalLM
 
 from attribution.data.fields import pad_token_ids
 from attribution.models.reading import option_log_probs
-from attribution.models.reading.causal import PairByPair, SharedPrompt, WithinLimit, on_the_left
+from attribution.models.reading.causal import (
+    PairByPair,
+    SharedPrompt,
+    WithinLimit,
+    _parts,
+    _rows_together,
+    on_the_left,
+)
 
 PROMPTS = [[5, 9, 11, 30], [7], [12, 13, 14, 15, 16, 17, 18], [3, 4]]
 OPTIONS = [[[4, 2], [5, 6, 7]], [[8, 9]], [[10, 2], [11, 12, 13, 14, 15], [4]], [[6], [8, 9]]]
@@ -76,11 +83,19 @@ def test_texts_of_equal_length_go_without_padding(llama: Any) -> None:
     assert sorted(length for rows, length in shapes for _ in range(rows)) == lengths
 
 
-def test_pairs_fill_passes_of_similar_length(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attribution.models.reading.causal._TOKENS", {"cpu": 16})
-    shapes = _batches(llama, PairByPair(llama, True, apart=False))
-    assert len(shapes) > 3
-    assert all(rows == 1 or rows * length <= 16 for rows, length in shapes)
+def test_short_rows_of_similar_length_go_together(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attribution.models.reading.causal._TOGETHER", {"cpu": 20})
+    assert _rows_together([5, 5, 9, 9, 5, 6, 5, 5], 2, "cpu") == [[0, 1, 6, 7], [4, 5], [2, 3]]
+    assert _rows_together([5, 5, 9, 9, 5, 6, 5, 5], 2, "cuda") == [[0, 1, 6, 7], [4, 5], [2, 3]]
+    assert _rows_together([5, 5, 5, 5], 2, "cuda") == [[0, 1, 2, 3]]
+    assert all(rows in (1, 2, 3) for rows, _ in _batches(llama, PairByPair(llama, True, apart=False)))
+
+
+def test_a_row_of_many_options_is_read_in_equal_parts() -> None:
+    places, lengths = list(range(9)), [4] * 8 + [5]
+    assert _parts(places, lengths, 100) == [places]
+    assert _parts(places, lengths, 20) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert _parts(places, lengths, 1) == [[place] for place in places]
 
 
 def test_within_a_limit_the_quick_way(llama: Any) -> None:
