@@ -1,9 +1,10 @@
 """A tiny, random configuration of every class of `transformers` that reads text, by shrinking its own defaults."""
 
+import copy
 import inspect
 from typing import Any, Dict
 
-from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
+from transformers import CONFIG_MAPPING, AutoConfig, LlamaConfig, PretrainedConfig
 
 VOCABULARY_SIZE = 128
 WINDOW = 16
@@ -120,6 +121,7 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
         "expert_layer_period": 2,
         "expert_layer_offset": 1,
         "mamba_dt_rank": 4,
+        "use_mamba_kernels": False,
     },
     "lfm2": {"layer_types": ["conv", "full_attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
@@ -170,6 +172,7 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
         "layers_block_type": ["mamba", "hybrid"] * 2,
         "num_key_value_heads": 4,
         "attention_hidden_size": None,
+        "use_mamba_kernels": False,
     },
     "zamba2": {"layers_block_type": ["mamba", "hybrid"], "num_key_value_heads": 4, "adapter_rank": 4},
     "zaya": {"num_experts_per_tok": 1},
@@ -195,15 +198,20 @@ def settings_of(kind: Any) -> Dict[str, Any]:
     if "qk_rope_head_dim" in names:  # The other sizes of a head follow from it.
         settings = {name: size for name, size in settings.items() if name not in ("head_dim", "qk_head_dim")}
         settings["num_key_value_heads"] = settings["num_attention_heads"]
+    if not kind.model_type:  # A part of another, without tokens of its own.
+        settings = {name: size for name, size in settings.items() if not name.endswith("_token_id")}
     settings.update(_layers(kind, names))
+    own = _OF_TYPE.get(kind.model_type, {})
     for name, part in kind.sub_configs.items():
+        if name in own:
+            continue
         if part is AutoConfig:
             default = getattr(kind(), name, None)
             if default is not None:
                 settings[name] = {"model_type": default.model_type, **settings_of(type(default))}
         else:
             settings[name] = settings_of(part)
-    return {**settings, **_OF_TYPE.get(kind.model_type, {})}
+    return {**settings, **own}
 
 
 def _layers(kind: Any, names: Any) -> Dict[str, Any]:
@@ -222,6 +230,13 @@ def _layers(kind: Any, names: Any) -> Dict[str, Any]:
     return settings
 
 
+def rope(rope_type: str, **settings: Any) -> Dict[str, Any]:
+    """The setting of rotary frequencies, by its name in transformers 5 or 4."""
+    if hasattr(LlamaConfig(), "rope_parameters"):
+        return {"rope_parameters": {"rope_theta": 10000.0, "rope_type": rope_type, **settings}}
+    return {"rope_scaling": {"type": rope_type, **settings}}
+
+
 def tiny_config(model_type: str, **changes: Any) -> Any:
     kind: Any = CONFIG_MAPPING[model_type]
-    return kind(**{**settings_of(kind), **changes})
+    return kind(**copy.deepcopy({**settings_of(kind), **changes}))  # Some take their parts apart.

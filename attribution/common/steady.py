@@ -27,7 +27,7 @@ def forget_history(transformer: torch.nn.Module) -> None:
                 type(module).__name__,
             )
             module.set_attention_type("original_full")
-        if "dynamic" in _rope_types(module):
+        if "dynamic" in _rope_types(module) and hasattr(module, "original_max_seq_len"):
             module.register_forward_pre_hook(_reset_frequencies)
 
 
@@ -45,7 +45,7 @@ def varying_length(transformer: torch.nn.Module) -> Optional[int]:
 def _rope_types(module: Any) -> Any:
     """One, or with layers of several types one of each."""
     types = getattr(module, "rope_type", None)
-    if not hasattr(module, "original_max_seq_len"):
+    if not hasattr(module, "config"):
         return ()
     return tuple(types.values()) if isinstance(types, dict) else (types,)
 
@@ -55,7 +55,8 @@ def _rope_limit(module: Any) -> int:
     parameters = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     of_layers = [own for own in parameters.values() if isinstance(own, dict)] or [parameters]
     limits = [own.get("original_max_position_embeddings") for own in of_layers]
-    limits += [getattr(config, "original_max_position_embeddings", None), module.original_max_seq_len]
+    limits += [getattr(config, "original_max_position_embeddings", None)]
+    limits += [getattr(module, "original_max_seq_len", getattr(config, "max_position_embeddings", None))]
     return min(limit for limit in limits if limit)
 
 

@@ -5,14 +5,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from attribution.common.steady import forget_history, varying_length
-from tests.architectures import tiny_config
+from tests.architectures import rope, tiny_config
 
 SHORT, LONG, LONGER = (torch.arange(5, 5 + length)[None] for length in (6, 40, 60))
 
 
 def _llama(rope_type: str) -> torch.nn.Module:
-    rope = {"rope_theta": 10000.0, "rope_type": rope_type, "factor": 4.0}
-    config = tiny_config("llama", rope_parameters=rope, max_position_embeddings=24)
+    config = tiny_config("llama", **rope(rope_type, factor=4.0), max_position_embeddings=24)
     torch.manual_seed(3)
     model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():

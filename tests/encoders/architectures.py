@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Tuple
 import torch
 from transformers import MODEL_MAPPING, AutoModel, AutoModelForSeq2SeqLM
 
-from tests.architectures import UNBUILT, tiny_config
+from tests.architectures import UNBUILT, rope, tiny_config
 
 # Arguments by which a model gets something that no text has.
 _NOT_TEXT = ("pixel", "bbox", "audio", "image", "input_features", "input_values", "visual", "video", "structure")
@@ -37,12 +37,10 @@ OF_TYPE: Dict[str, Dict[str, Any]] = {
     "bigbird_pegasus": {"block_size": 4, "num_random_blocks": 1},
     **dict.fromkeys(
         ["glm4v_text", "glm_image_text", "glm_ocr_text", "hunyuan_vl_text", "qwen2_5_vl_text", "qwen2_vl_text"],
-        {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}},
+        rope("default", mrope_section=[1, 1, 2]),
     ),
-    "cosmos3_edge_text": {
-        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}
-    },
-    "glm4v_moe_text": {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 0]}},
+    "cosmos3_edge_text": rope("default", mrope_section=[1, 1, 2]),
+    "glm4v_moe_text": rope("default", mrope_section=[1, 1, 0]),
     "glm5_next_text": {"qk_rope_head_dim": 0},
     "longcat_flash": {"head_dim": 8},
     "luke": {"entity_vocab_size": 16, "entity_emb_size": 16},
