@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import transformers
 
-from tests.models.reading.matrix import Architecture, architectures, documented, outcome
+from tests.models.reading.matrix import Architecture, NotBuilt, architectures, documented, outcome
 
 SAMPLE = [
     ("causal_lm", "bart"),
@@ -29,7 +30,17 @@ SAMPLE = [
 OTHERS = [architecture for architecture in architectures() if architecture not in SAMPLE]
 
 
+# The table is of transformers 5. In 4 an architecture may be read another way, or be refused; its numbers are right.
+OF_TABLE = int(transformers.__version__.partition(".")[0]) > 4
+
+
 def _as_documented(architecture: Architecture, folder: Path) -> None:
+    if not OF_TABLE:
+        try:
+            outcome(architecture, folder)
+        except NotBuilt as error:
+            pytest.skip(f"transformers {transformers.__version__} does not build it: {error}")
+        return
     ways = documented()
     assert architecture in ways, f"README.md's table lacks {architecture}: python -m tests.models.reading.matrix"
     assert outcome(architecture, folder) == ways[architecture]
@@ -37,8 +48,7 @@ def _as_documented(architecture: Architecture, folder: Path) -> None:
 
 @pytest.mark.parametrize("architecture", SAMPLE, ids=" ".join)
 def test_a_sample(architecture: Architecture, tmp_path: Path) -> None:
-    if architecture in architectures():  # transformers 4 has not all of them.
-        _as_documented(architecture, tmp_path)
+    _as_documented(architecture, tmp_path)
 
 
 @pytest.mark.slow
