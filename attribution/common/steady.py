@@ -1,9 +1,10 @@
 """Models whose numbers depend on the texts before: made to forget them; and a look at a model that leaves no trace."""
 
+import inspect
 import logging
 import random
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ def forget_history(transformer: torch.nn.Module) -> None:
 
     - BigBird and BigBird-Pegasus attend fully to the texts after the first short one, for good; now always.
     - Rotary frequencies of the type `dynamic` stay where a long text has put them; now each pass sets its own.
+    - RecurrentGemma, of transformers 4, goes on with the states of the last batch; now a text begins without.
     """
     modules: List[Any] = list(transformer.modules())
     for module in modules:
@@ -29,6 +31,8 @@ def forget_history(transformer: torch.nn.Module) -> None:
             module.set_attention_type("original_full")
         if "dynamic" in _rope_types(module) and hasattr(module, "original_max_seq_len"):
             module.register_forward_pre_hook(_reset_frequencies)
+        if hasattr(module, "_setup_cache") and _counts_places(module):
+            module.register_forward_pre_hook(_reset_states, with_kwargs=True)
 
 
 def varying_length(transformer: torch.nn.Module) -> Optional[int]:
@@ -71,6 +75,19 @@ def _reset_frequencies(module: Any, _arguments: Any) -> None:
                 setattr(module, own, original.to(getattr(module, own).device))
 
 
+def _counts_places(module: Any) -> bool:
+    """Whether a pass is told where it stands in a text, and not what came before: that is in the module."""
+    parameters = inspect.signature(module.forward).parameters
+    return "cache_position" in parameters and "input_ids" in parameters and "past_key_values" not in parameters
+
+
+def _reset_states(module: Any, arguments: Any, settings: Dict[str, Any]) -> None:
+    position = settings.get("cache_position")
+    if position is None or int(position[0]) == 0:
+        tokens = settings["input_ids"] if "input_ids" in settings else arguments[0]
+        module._setup_cache(module.config, len(tokens), tokens.device, module.dtype)
+
+
 @contextmanager
 def as_if_nothing_happened(transformer: torch.nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients within; the mode and the random states of torch, numpy and Python after it."""
@@ -83,3 +100,28 @@ def as_if_nothing_happened(transformer: torch.nn.Module) -> Iterator[None]:
             transformer.train(training)
             random.setstate(python)
             np.random.set_state(numpy)
+
+
+@contextmanager
+def short_chunks(transformer: torch.nn.Module) -> Iterator[None]:
+    """
+    Within it Mamba-2 and its like scan a text in chunks of two tokens, so that short texts have several: Zamba-2's
+    states, of transformers 4, depend on how many there are. The kernels of a GPU want longer ones.
+    """
+    chunked: List[Any] = [
+        module
+        for module in transformer.modules()
+        if isinstance(getattr(module, "chunk_size", None), int) and _is_on_cpu(module)
+    ]
+    sizes = [module.chunk_size for module in chunked]
+    try:
+        for module in chunked:
+            module.chunk_size = 2
+        yield
+    finally:
+        for module, size in zip(chunked, sizes):
+            module.chunk_size = size
+
+
+def _is_on_cpu(module: torch.nn.Module) -> bool:
+    return all(weight.device.type == "cpu" for weight in module.parameters())

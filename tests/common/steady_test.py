@@ -42,6 +42,19 @@ def test_which_lengths_matter() -> None:
 
 
 @torch.no_grad()
+def test_recurrent_gemma_begins_a_text_without_the_last_batchs_states() -> None:
+    torch.manual_seed(3)
+    model = AutoModelForCausalLM.from_config(tiny_config("recurrent_gemma")).eval()
+    forget_history(model)
+    for use_cache in (False, True):
+        alone = model(LONG, use_cache=use_cache).logits
+        one = model(LONG[:, :1], use_cache=use_cache).logits
+        model(torch.cat([LONG, LONG + 9, LONG + 20]), use_cache=use_cache)
+        torch.testing.assert_close(model(LONG.expand(2, -1), use_cache=use_cache).logits[:1], alone)
+        torch.testing.assert_close(model(LONG[:, :1], use_cache=use_cache).logits, one)
+
+
+@torch.no_grad()
 def test_bigbird_reads_a_long_text_alike_before_and_after_a_short_one(caplog: pytest.LogCaptureFixture) -> None:
     torch.manual_seed(3)
     model = AutoModelForSeq2SeqLM.from_config(tiny_config("bigbird_pegasus")).eval()

@@ -2,14 +2,13 @@
 
 import inspect
 import logging
-from contextlib import contextmanager
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, List, NamedTuple, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import DynamicCache, PreTrainedModel
 
-from attribution.common.steady import as_if_nothing_happened, varying_length
+from attribution.common.steady import as_if_nothing_happened, short_chunks, varying_length
 from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.models.reading.causal import PairByPair, SharedPrompt, WithinLimit, on_the_left
 from attribution.models.reading.decoder_start import decoder_start
@@ -47,7 +46,7 @@ def choose_reading(transformer: PreTrainedModel, model_name: str) -> Reading:
     `ConfigurationError`, with the reason, if the model sees the tokens that it is to predict, or no way gives these
     numbers.
     """
-    with as_if_nothing_happened(transformer), _short_chunks(transformer):
+    with as_if_nothing_happened(transformer), short_chunks(transformer):
         try:
             if transformer.config.is_encoder_decoder:
                 start = decoder_start(transformer)
@@ -173,31 +172,6 @@ def _counts_expert_capacity(transformer: torch.nn.Module) -> bool:
             "its config.json"
         )
     return any(fraction is None for fraction in fractions)
-
-
-@contextmanager
-def _short_chunks(transformer: torch.nn.Module) -> Iterator[None]:
-    """
-    Within it Mamba-2 and its like scan a text in chunks of two tokens, so that the check's have several: Zamba-2's
-    states, of transformers 4, depend on how many there are. The kernels of a GPU want longer ones.
-    """
-    chunked: List[Any] = [
-        module
-        for module in transformer.modules()
-        if isinstance(getattr(module, "chunk_size", None), int) and _is_on_cpu(module)
-    ]
-    sizes = [module.chunk_size for module in chunked]
-    try:
-        for module in chunked:
-            module.chunk_size = 2
-        yield
-    finally:
-        for module, size in zip(chunked, sizes):
-            module.chunk_size = size
-
-
-def _is_on_cpu(module: torch.nn.Module) -> bool:
-    return all(weight.device.type == "cpu" for weight in module.parameters())
 
 
 class _Check:
