@@ -4,8 +4,10 @@ import copy
 import inspect
 from typing import Any, Dict
 
-from transformers import CONFIG_MAPPING, AutoConfig, LlamaConfig, PretrainedConfig
+import transformers
+from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
 
+TRANSFORMERS_4 = transformers.__version__.startswith("4.")
 VOCABULARY_SIZE = 128
 WINDOW = 16
 POSITIONS = 256
@@ -232,9 +234,9 @@ def _layers(kind: Any, names: Any) -> Dict[str, Any]:
 
 def rope(rope_type: str, **settings: Any) -> Dict[str, Any]:
     """The setting of rotary frequencies, by its name in transformers 5 or 4."""
-    if hasattr(LlamaConfig(), "rope_parameters"):
-        return {"rope_parameters": {"rope_theta": 10000.0, "rope_type": rope_type, **settings}}
-    return {"rope_scaling": {"type": rope_type, **settings}}
+    if TRANSFORMERS_4:
+        return {"rope_scaling": {"type": rope_type, **settings}}
+    return {"rope_parameters": {"rope_theta": 10000.0, "rope_type": rope_type, **settings}}
 
 
 def tiny_config(model_type: str, **changes: Any) -> Any:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification, BertConfig, FNetConfig, LlamaConfig
+from transformers import AutoModelForSequenceClassification, BertConfig, FNetConfig, LlamaConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
 
 from attribution.encoders import TransformerEncoder
 from attribution.encoders.batch_mates import BatchMates, batch_mates
 from attribution.models.pair_classifier import classifier_mates, pair_logits
-from tests.architectures import rope
+from tests.architectures import TRANSFORMERS_4, rope
 from tests.conftest import _BERT, _SMALL, WORDS, _tokenizer
 from tests.encoders.architectures import build, text_types
 
@@ -86,7 +86,8 @@ def _check(model_type: str, folder: Path) -> None:
         np.testing.assert_allclose(vectors / scale, alone / scale, rtol=0, atol=1e-4)
         if layer == -1:
             wanted = BatchMates.EQUAL_LENGTH if model_type in EQUAL_LENGTH else BatchMates.ANY
-            assert encoder.mates is wanted
+            # Zamba-2 of transformers 4 counts places, too.
+            assert encoder.mates is wanted or TRANSFORMERS_4 and encoder.mates is BatchMates.EQUAL_LENGTH
             np.testing.assert_allclose(alone[:, : plain.shape[1]] / scale, plain / scale, rtol=0, atol=1e-4)
 
 
@@ -101,7 +102,7 @@ def test_every_architecture(model_type: str, tmp_path: Path) -> None:
     _check(model_type, tmp_path)
 
 
-@pytest.mark.skipif("deepseek_v4" not in CONFIG_MAPPING, reason="the tables are of transformers 5")
+@pytest.mark.skipif(TRANSFORMERS_4, reason="the tables are of transformers 5")
 def test_tables_name_what_there_is() -> None:
     assert set(text_types()) >= {*EQUAL_LENGTH, *REFUSED, *NO_LAYERS, *SAMPLE}
 
