@@ -144,7 +144,8 @@ def load_pretrained(
     model = model.float()  # Apertus, of transformers 4, has weights of another kind.
     missing = [name for name in sorted(found["missing_keys"]) if not _is_computed(model, name)]
     reason = "the folder is not whole, or its config.json is another model's (it may say more layers than there are)"
-    shapes = sorted(str(name) for name, *_ in found["mismatched_keys"])
+    # With both shapes, or in transformers 4 the names alone.
+    shapes = sorted(own if isinstance(own, str) else str(own[0]) for own in found["mismatched_keys"])
     _refuse_any(
         shapes, "have another shape", model_name, model, "the folder is not whole, or other sizes are asked for"
     )
