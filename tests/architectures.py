@@ -1,10 +1,13 @@
 """A tiny, random configuration of every class of `transformers` that reads text, by shrinking its own defaults."""
 
+import copy
 import inspect
 from typing import Any, Dict
 
+import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
 
+TRANSFORMERS_4 = transformers.__version__.startswith("4.")
 VOCABULARY_SIZE = 128
 WINDOW = 16
 POSITIONS = 256
@@ -120,6 +123,7 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
         "expert_layer_period": 2,
         "expert_layer_offset": 1,
         "mamba_dt_rank": 4,
+        "use_mamba_kernels": False,
     },
     "lfm2": {"layer_types": ["conv", "full_attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
@@ -170,6 +174,7 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
         "layers_block_type": ["mamba", "hybrid"] * 2,
         "num_key_value_heads": 4,
         "attention_hidden_size": None,
+        "use_mamba_kernels": False,
     },
     "zamba2": {"layers_block_type": ["mamba", "hybrid"], "num_key_value_heads": 4, "adapter_rank": 4},
     "zaya": {"num_experts_per_tok": 1},
@@ -195,8 +200,13 @@ def settings_of(kind: Any) -> Dict[str, Any]:
     if "qk_rope_head_dim" in names:  # The other sizes of a head follow from it.
         settings = {name: size for name, size in settings.items() if name not in ("head_dim", "qk_head_dim")}
         settings["num_key_value_heads"] = settings["num_attention_heads"]
+    if not kind.model_type:  # A part of another, without tokens of its own.
+        settings = {name: size for name, size in settings.items() if not name.endswith("_token_id")}
     settings.update(_layers(kind, names))
+    own = _OF_TYPE.get(kind.model_type, {})
     for name, part in kind.sub_configs.items():
+        if name in own:
+            continue
         if part is AutoConfig:
             default = getattr(kind(), name, None)
             if default is not None:
@@ -205,7 +215,7 @@ def settings_of(kind: Any) -> Dict[str, Any]:
             settings[name] = settings_of(part)
     if "kv_lora_rank" in settings and "num_key_value_heads" in settings:  # Latent attention shares no keys.
         settings["num_key_value_heads"] = settings["num_attention_heads"]
-    return {**settings, **_OF_TYPE.get(kind.model_type, {})}
+    return {**settings, **own}
 
 
 def _layers(kind: Any, names: Any) -> Dict[str, Any]:
@@ -224,6 +234,13 @@ def _layers(kind: Any, names: Any) -> Dict[str, Any]:
     return settings
 
 
+def rope(rope_type: str, **settings: Any) -> Dict[str, Any]:
+    """The setting of rotary frequencies, by its name in transformers 5 or 4."""
+    if TRANSFORMERS_4:
+        return {"rope_scaling": {"type": rope_type, **settings}}
+    return {"rope_parameters": {"rope_theta": 10000.0, "rope_type": rope_type, **settings}}
+
+
 def tiny_config(model_type: str, **changes: Any) -> Any:
     kind: Any = CONFIG_MAPPING[model_type]
-    return kind(**{**settings_of(kind), **changes})
+    return kind(**copy.deepcopy({**settings_of(kind), **changes}))  # Some take their parts apart.

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import inspect
 import logging
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,7 @@ def learned_positions(transformer: Any) -> Optional[int]:
     limits = [
         limit
         for name, module in transformer.named_modules()
-        for limit in (_rows_left(name, module), *_buffered_positions(module))
+        for limit in (_rows_left(name, module), *_fixed_positions(module))
         if limit is not None
     ]
     config = getattr(transformer, "config", None)
@@ -77,15 +78,27 @@ def _rows_left(name: str, module: torch.nn.Module) -> Optional[int]:
     return table.size(0) - getattr(module, "offset", 0 if padding is None else padding + 1)
 
 
-def _buffered_positions(module: torch.nn.Module) -> Iterator[int]:
-    """Of fixed tables (CTRL, GPT-J) the rows, and of stored ids of positions how many there are."""
+def _fixed_positions(module: torch.nn.Module) -> Iterator[int]:
+    """
+    Of fixed tables (CTRL, GPT-J; no buffers in transformers 4) the rows, and of stored ids of positions how many there
+    are.
+    """
+    for name in _TABLES:
+        table = getattr(module, name, None)
+        if isinstance(table, torch.Tensor) and not isinstance(table, torch.nn.Parameter) and table.ndim == 2:
+            yield table.size(0)
     children = " ".join(name for name, _ in module.named_children())
     for name, buffer in module.named_buffers(recurse=False):
-        if name in _TABLES and buffer.ndim == 2:
-            yield buffer.size(0)
         # Rotary models may have them, too, and do not read them; an image model's are places of patches.
         if name == "position_ids" and "position" in children and "patch" not in children:
             yield buffer.size(-1)
+
+
+def mask_argument(transformer: Any, mask: torch.Tensor) -> Dict[str, torch.Tensor]:
+    """The attention mask as an argument, if the model takes one: FNet, of transformers 4, does not."""
+    parameters = inspect.signature(transformer.forward).parameters
+    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return {"attention_mask": mask.long()} if anything or "attention_mask" in parameters else {}
 
 
 def load_pretrained(
@@ -128,9 +141,11 @@ def load_pretrained(
         model, found = auto.from_pretrained(
             model_name, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **settings
         )
+    model = model.float()  # Apertus, of transformers 4, has weights of another kind.
     missing = [name for name in sorted(found["missing_keys"]) if not _is_computed(model, name)]
     reason = "the folder is not whole, or its config.json is another model's (it may say more layers than there are)"
-    shapes = sorted(str(name) for name, *_ in found["mismatched_keys"])
+    # With both shapes, or in transformers 4 the names alone.
+    shapes = sorted(own if isinstance(own, str) else str(own[0]) for own in found["mismatched_keys"])
     _refuse_any(
         shapes, "have another shape", model_name, model, "the folder is not whole, or other sizes are asked for"
     )

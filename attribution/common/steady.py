@@ -1,9 +1,10 @@
 """Models whose numbers depend on the texts before: made to forget them; and a look at a model that leaves no trace."""
 
+import inspect
 import logging
 import random
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ def forget_history(transformer: torch.nn.Module) -> None:
 
     - BigBird and BigBird-Pegasus attend fully to the texts after the first short one, for good; now always.
     - Rotary frequencies of the type `dynamic` stay where a long text has put them; now each pass sets its own.
+    - RecurrentGemma, of transformers 4, goes on with the states of the last batch; now a text begins without.
     """
     modules: List[Any] = list(transformer.modules())
     for module in modules:
@@ -27,8 +29,10 @@ def forget_history(transformer: torch.nn.Module) -> None:
                 type(module).__name__,
             )
             module.set_attention_type("original_full")
-        if "dynamic" in _rope_types(module):
+        if "dynamic" in _rope_types(module) and hasattr(module, "original_max_seq_len"):
             module.register_forward_pre_hook(_reset_frequencies)
+        if hasattr(module, "_setup_cache") and _counts_places(module):
+            module.register_forward_pre_hook(_reset_states, with_kwargs=True)
 
 
 def varying_length(transformer: torch.nn.Module) -> Optional[int]:
@@ -45,7 +49,7 @@ def varying_length(transformer: torch.nn.Module) -> Optional[int]:
 def _rope_types(module: Any) -> Any:
     """One, or with layers of several types one of each."""
     types = getattr(module, "rope_type", None)
-    if not hasattr(module, "original_max_seq_len"):
+    if not hasattr(module, "config"):
         return ()
     return tuple(types.values()) if isinstance(types, dict) else (types,)
 
@@ -55,7 +59,8 @@ def _rope_limit(module: Any) -> int:
     parameters = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     of_layers = [own for own in parameters.values() if isinstance(own, dict)] or [parameters]
     limits = [own.get("original_max_position_embeddings") for own in of_layers]
-    limits += [getattr(config, "original_max_position_embeddings", None), module.original_max_seq_len]
+    limits += [getattr(config, "original_max_position_embeddings", None)]
+    limits += [getattr(module, "original_max_seq_len", getattr(config, "max_position_embeddings", None))]
     return min(limit for limit in limits if limit)
 
 
@@ -68,6 +73,19 @@ def _reset_frequencies(module: Any, _arguments: Any) -> None:
             original = getattr(module, f"{prefix}original_inv_freq", None)
             if original is not None:
                 setattr(module, own, original.to(getattr(module, own).device))
+
+
+def _counts_places(module: Any) -> bool:
+    """Whether a pass is told where it stands in a text, and not what came before: that is in the module."""
+    parameters = inspect.signature(module.forward).parameters
+    return "cache_position" in parameters and "input_ids" in parameters and "past_key_values" not in parameters
+
+
+def _reset_states(module: Any, arguments: Any, settings: Dict[str, Any]) -> None:
+    position = settings.get("cache_position")
+    if position is None or int(position[0]) == 0:
+        tokens = settings["input_ids"] if "input_ids" in settings else arguments[0]
+        module._setup_cache(module.config, len(tokens), tokens.device, module.dtype)
 
 
 @contextmanager
@@ -84,3 +102,28 @@ def as_if_nothing_happened(transformer: torch.nn.Module) -> Iterator[None]:
                 module.training = mode
             random.setstate(python)
             np.random.set_state(numpy)
+
+
+@contextmanager
+def short_chunks(transformer: torch.nn.Module) -> Iterator[None]:
+    """
+    Within it Mamba-2 and its like scan a text in chunks of two tokens, so that short texts have several: Zamba-2's
+    states, of transformers 4, depend on how many there are. The kernels of a GPU want longer ones.
+    """
+    chunked: List[Any] = [
+        module
+        for module in transformer.modules()
+        if isinstance(getattr(module, "chunk_size", None), int) and _is_on_cpu(module)
+    ]
+    sizes = [module.chunk_size for module in chunked]
+    try:
+        for module in chunked:
+            module.chunk_size = 2
+        yield
+    finally:
+        for module, size in zip(chunked, sizes):
+            module.chunk_size = size
+
+
+def _is_on_cpu(module: torch.nn.Module) -> bool:
+    return all(weight.device.type == "cpu" for weight in module.parameters())

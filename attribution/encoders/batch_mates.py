@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.steady import as_if_nothing_happened, forget_history, varying_length
+from attribution.common.steady import as_if_nothing_happened, forget_history, short_chunks, varying_length
 from attribution.data.fields import pad_token_ids
 from attribution.data.prompt_tokenizer import TokenIdLists
 
@@ -149,9 +149,9 @@ class _Asked:
 
 @contextmanager
 def _undisturbed(model: Any) -> Iterator[None]:
-    """In evaluation, without gradients, experts with room for one token only; afterwards all is as it was."""
+    """In evaluation, without gradients, experts with room for one token, short chunks; afterwards all is as it was."""
     rooms = [(module, name, room, least) for module in model.modules() for name, room, least in _rooms(module)]
-    with as_if_nothing_happened(model):
+    with as_if_nothing_happened(model), short_chunks(model):
         try:
             for module, name, _, least in rooms:
                 setattr(module, name, least)

@@ -15,6 +15,7 @@ from attribution.common.pretrained import (
     is_pooler,
     learned_positions,
     load_pretrained,
+    mask_argument,
     model_identity,
 )
 from attribution.data.fields import pad_token_ids
@@ -199,7 +200,7 @@ class TransformerEncoder(BatchedEncoder):
 
     def _states(self, model: Any, token_ids: torch.Tensor, mask: torch.Tensor, layer: int) -> torch.Tensor:
         """Shape: (batch, length, dimension)."""
-        inputs: Dict[str, Any] = {"input_ids": token_ids, "attention_mask": mask.long()}
+        inputs: Dict[str, Any] = {"input_ids": token_ids, **mask_argument(model, mask)}
         if layer != -1:
             inputs["output_hidden_states"] = True
         if self.part != "encoder":

@@ -1,5 +1,6 @@
 """Decoder-only language models: Llama, GPT-2 and their like."""
 
+from functools import cached_property
 from typing import Any, List
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from attribution.data.fields import TokenIds
 from attribution.models.prompted_model import PromptedModel
+from attribution.models.reading.choice import generates_padded
 from attribution.models.reading.reading import by_length
 
 
@@ -32,10 +34,15 @@ class CausalLM(PromptedModel):
     def __init__(self, vocab: Vocabulary, model_name: str, **kwargs: Any) -> None:
         super().__init__(vocab, model_name, **kwargs)
 
+    @cached_property
+    def _pads_prompts(self) -> bool:
+        """Whether prompts of unequal length may go together."""
+        # Without a shared prompt nothing says that padding does not count.
+        return self.reading.pads_prompts and generates_padded(self.reading)
+
     def _generate(self, prompts: TokenIds) -> torch.Tensor:
         texts = [ids[mask] for ids, mask in zip(prompts["token_ids"], prompts["mask"])]
-        # Without a shared prompt nothing says that padding does not count.
-        together = [[*range(len(texts))]] if self.reading.pads_prompts else by_length([len(text) for text in texts])
+        together = [[*range(len(texts))]] if self._pads_prompts else by_length([len(text) for text in texts])
         generated: List[torch.Tensor] = [torch.empty(0)] * len(texts)
         for places in together:
             for place, text in zip(places, self._continue([texts[place] for place in places])):

@@ -10,7 +10,13 @@ from allennlp.data import Vocabulary
 from allennlp.models.model import Model
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from attribution.common.pretrained import configuration_errors, is_head, learned_positions, load_pretrained
+from attribution.common.pretrained import (
+    configuration_errors,
+    is_head,
+    learned_positions,
+    load_pretrained,
+    mask_argument,
+)
 from attribution.data.fields import TokenIds
 from attribution.encoders.batch_mates import BatchMates, batch_mates
 from attribution.encoders.batched import batches_of_similar_length
@@ -175,7 +181,7 @@ def pair_logits(
     """Shape: (batch, labels)."""
     if mates is not BatchMates.ANY:
         return _logits_apart(transformer, pair, segments, mates)
-    inputs = {"input_ids": pair["token_ids"], "attention_mask": pair["mask"].long()}
+    inputs = {"input_ids": pair["token_ids"], **mask_argument(transformer, pair["mask"])}
     if segments is not None:
         inputs["token_type_ids"] = segments["token_ids"]
     return transformer(**inputs).logits.float()

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from contextlib import nullcontext
 from functools import cached_property
-from typing import Any, ContextManager, Dict, List, Optional, Sequence, Set, cast
+from typing import Any, ContextManager, Dict, List, Optional, Sequence, Set
 
 import torch
 import torch.nn.functional as F
@@ -154,6 +154,9 @@ class PromptedModel(Model):
         self.undouble = undouble
         self.bf16 = bf16
         self.transformer = load_transformer(model_name, self.encoder_decoder, random_weights)
+        if generation is not None and not hasattr(self.transformer, "generate"):  # Open-Llama of transformers 4
+            kind = self.transformer.config.model_type
+            raise ConfigurationError(f"model_name {model_name}: a {kind} model does not generate; leave generation out")
         forget_history(self.transformer)
         self._positions = learned_positions(self.transformer)
         for setting, path in (
@@ -279,8 +282,7 @@ class PromptedModel(Model):
 
     def generate(self, **inputs: Any) -> torch.Tensor:
         """`transformers`' generation with the settings in `generation`."""
-        settings = {"pad_token_id": self.tokenizer.pad_id, **inputs, **(self.generation or {})}
-        return cast(Any, self.transformer).generate(**settings)
+        return self.reading.generate(**{"pad_token_id": self.tokenizer.pad_id, **inputs, **(self.generation or {})})
 
     def check_length(self, prompts: TokenIds, options: TokenIds) -> None:
         lengths = [texts["token_ids"].size(1) for texts in (prompts, options)]

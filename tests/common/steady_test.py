@@ -5,14 +5,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from attribution.common.steady import forget_history, varying_length
-from tests.architectures import tiny_config
+from tests.architectures import rope, tiny_config
 
 SHORT, LONG, LONGER = (torch.arange(5, 5 + length)[None] for length in (6, 40, 60))
 
 
 def _llama(rope_type: str) -> torch.nn.Module:
-    rope = {"rope_theta": 10000.0, "rope_type": rope_type, "factor": 4.0}
-    config = tiny_config("llama", rope_parameters=rope, max_position_embeddings=24)
+    config = tiny_config("llama", **rope(rope_type, factor=4.0), max_position_embeddings=24)
     torch.manual_seed(3)
     model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
@@ -40,6 +39,19 @@ def _after(model: torch.nn.Module, before: torch.Tensor) -> torch.Tensor:
 def test_which_lengths_matter() -> None:
     assert varying_length(_llama("dynamic")) == 24
     assert varying_length(_llama("linear")) is None
+
+
+@torch.no_grad()
+def test_recurrent_gemma_begins_a_text_without_the_last_batchs_states() -> None:
+    torch.manual_seed(3)
+    model = AutoModelForCausalLM.from_config(tiny_config("recurrent_gemma")).eval()
+    forget_history(model)
+    for use_cache in (False, True):
+        alone = model(LONG, use_cache=use_cache).logits
+        one = model(LONG[:, :1], use_cache=use_cache).logits
+        model(torch.cat([LONG, LONG + 9, LONG + 20]), use_cache=use_cache)
+        torch.testing.assert_close(model(LONG.expand(2, -1), use_cache=use_cache).logits[:1], alone)
+        torch.testing.assert_close(model(LONG[:, :1], use_cache=use_cache).logits, one)
 
 
 @torch.no_grad()

@@ -60,6 +60,13 @@ def test_generation_leaves_the_prompt_out_and_does_not_see_padding(tiny_model: C
         assert generated == alone[0, len(ids) :].tolist()
 
 
+@pytest.mark.parametrize("cache", [{"cache_implementation": "static"}, {"use_cache": False}])
+def test_generation_with_another_cache(cache: Dict[str, Any], tiny_model: Callable[[str], str]) -> None:
+    folder, settings = tiny_model("llama"), {"max_new_tokens": 4, "do_sample": False}
+    plain = _model(folder, generation=settings).eval()(**_batch(folder))
+    assert _model(folder, generation={**settings, **cache}).eval()(**_batch(folder))["generated"] == plain["generated"]
+
+
 def test_calibration_by_no_text_at_all(tiny_model: Callable[[str], str]) -> None:
     folder = tiny_model("gpt2")
     batch = _batch(folder)

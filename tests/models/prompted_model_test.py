@@ -1,15 +1,18 @@
 """Ranking by hand, and what does not depend on the architecture."""
 
+from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch
+from transformers import CONFIG_MAPPING
 
 from attribution.data.dataset_readers import P3JsonlReader
 from attribution.models.prompted_model import undoubled
 from tests.models.conftest import EXAMPLES, make_batch, make_model
+from tests.models.reading.matrix import build, load
 
 
 def _slow_scores(model: Any, folder: str, prompt: str, options: List[str]) -> List[torch.Tensor]:
@@ -160,3 +163,11 @@ def test_bad_settings(settings: Any, message: str, tiny_model: Callable[[str], s
         make_model(**{"folder": tiny_model("t5"), **settings}) if "model_name" not in settings else make_model(
             settings["model_name"]
         )
+
+
+@pytest.mark.skipif("open-llama" not in CONFIG_MAPPING, reason="only transformers 4 has a model without generation")
+def test_what_does_not_generate_is_refused_where_it_should(tmp_path: Path) -> None:
+    build(("causal_lm", "open-llama"), tmp_path)
+    assert load(("causal_lm", "open-llama"), tmp_path).reading.name == "pair by pair"
+    with pytest.raises(ConfigurationError, match="a open-llama model does not generate; leave generation out"):
+        load(("causal_lm", "open-llama"), tmp_path, generation={"max_new_tokens": 2})

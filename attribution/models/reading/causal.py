@@ -126,6 +126,13 @@ class SharedPrompt(PairByPair):
 
         return ReadPrompts(first_logits, token_ids.size(1), continue_with)
 
+    def for_generate(self) -> Dict[str, Any]:
+        """
+        The same cache: the model's own, where it drops what lies outside a window that the layer does not have (Moshi,
+        Phi-MoE and Qwen-2-MoE of transformers 4), lets it write another text.
+        """
+        return {"past_key_values": DynamicCache()}
+
     def _positions(self, positions: torch.Tensor) -> Dict[str, Any]:
         return {"position_ids": positions} if self.positioned else {}
 
@@ -154,6 +161,9 @@ class WithinLimit(Reading):
 
     def target_logits(self, prompts: TokenIds, targets: TokenIds) -> torch.Tensor:
         return self._way(prompts, targets).target_logits(prompts, targets)
+
+    def for_generate(self) -> Dict[str, Any]:
+        return self.within.for_generate()
 
     def _way(self, prompts: TokenIds, options: TokenIds) -> Reading:
         longest = prompts["token_ids"].size(1) + options["token_ids"].size(1)

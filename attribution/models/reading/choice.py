@@ -8,9 +8,9 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import DynamicCache, PreTrainedModel
 
-from attribution.common.steady import as_if_nothing_happened, varying_length
+from attribution.common.steady import as_if_nothing_happened, short_chunks, varying_length
 from attribution.data.fields import TokenIds, pad_token_ids
-from attribution.models.reading.causal import PairByPair, SharedPrompt, WithinLimit
+from attribution.models.reading.causal import PairByPair, SharedPrompt, WithinLimit, on_the_left
 from attribution.models.reading.decoder_start import decoder_start
 from attribution.models.reading.option_scoring import option_log_probs
 from attribution.models.reading.reading import Reading
@@ -51,7 +51,7 @@ def choose_reading(transformer: PreTrainedModel, model_name: str, left_padding_l
     `ConfigurationError`, with the reason, if the model sees the tokens that it is to predict, or no way gives these
     numbers.
     """
-    with as_if_nothing_happened(transformer):
+    with as_if_nothing_happened(transformer), short_chunks(transformer):
         try:
             if transformer.config.is_encoder_decoder:
                 start = decoder_start(transformer)
@@ -74,6 +74,37 @@ def choose_reading(transformer: PreTrainedModel, model_name: str, left_padding_l
     raise _refusal(
         transformer, model_name, "what it makes of a prompt and an option depends on what else is in the batch"
     )
+
+
+def generates_padded(reading: Reading) -> bool:
+    """
+    Whether `generate` gives a prompt that is padded on the left the logits of the same prompt alone. It hides the mask
+    of CTRL and the positions of RoCBert from them in transformers 4.
+    """
+    words = _plain_words(reading.transformer)
+    texts = [words(0, 3), words(3, 7)]
+    with as_if_nothing_happened(reading.transformer):
+        alone = torch.cat([_generated_logits(reading, [text]) for text in texts])
+        return _close(_generated_logits(reading, texts), alone)
+
+
+def _generated_logits(reading: Reading, texts: List[List[int]]) -> torch.Tensor:
+    """Of the two tokens behind each text. Shape: (texts, 2, vocabulary)."""
+    device = reading.transformer.device
+    token_ids, mask = on_the_left({name: tensor.to(device) for name, tensor in pad_token_ids(texts, 0).items()})
+    output = reading.generate(
+        input_ids=token_ids,
+        attention_mask=mask.long(),
+        do_sample=False,
+        num_beams=1,
+        num_return_sequences=1,
+        min_new_tokens=2,
+        max_new_tokens=2,
+        pad_token_id=0,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    return torch.stack(output.logits, dim=1)
 
 
 def _causal_ways(transformer: Any, left_padding_limit: Optional[int]) -> List[Way]:

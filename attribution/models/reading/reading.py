@@ -50,7 +50,7 @@ class Reading(ABC):
     name = ""
     """In words."""
     pads_prompts = False
-    """Whether prompts of unequal length may be padded on the left for `generate`."""
+    """Whether prompts of unequal length may be padded on the left."""
     one_pass = True
     """Whether `target_logits` runs the model once on the whole batch, row by row as it is."""
 
@@ -63,6 +63,18 @@ class Reading(ABC):
         """
         Teacher-forced logits of one target for each prompt. Shape: (target tokens, vocabulary).
         """
+
+    def generate(self, **settings: Any) -> Any:
+        """What `transformers`' own gives for these settings, prompts included."""
+        configured = {**self.transformer.generation_config.to_dict(), **settings}
+        own = self.for_generate()
+        if configured.get("cache_implementation") is not None or configured.get("use_cache") is False:
+            own.pop("past_key_values", None)  # Another cache is asked for, or none.
+        return self.transformer.generate(**own, **settings)
+
+    def for_generate(self) -> Dict[str, Any]:
+        """What `generate` is given by default beside the prompts."""
+        return {}
 
     def logits(self, positions: torch.Tensor, **inputs: Any) -> Tuple[torch.Tensor, Any]:
         """

@@ -1,6 +1,6 @@
 """Encoder-decoders: a prompt encoded once for all of its options."""
 
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -59,6 +59,7 @@ class SharedEncoder(Reading):
             encoder_outputs=self.outputs(states),
             attention_mask=mask,
             decoder_input_ids=starts,
+            past_key_values=_empty_cache(),
             use_cache=True,
         )
         known = self.start is not None
@@ -94,6 +95,9 @@ class SharedEncoder(Reading):
             decoder_input_ids=self._shifted(token_ids, mask),
             use_cache=False,
         )[0]
+
+    def for_generate(self) -> Dict[str, Any]:
+        return {**self._settings, **({"past_key_values": _empty_cache()} if self.cached else {})}
 
     def encode(self, prompts: TokenIds) -> torch.Tensor:
         """The encoder's states, or those that are in `prompts` already. Shape: (batch, length, dimension)."""
@@ -139,3 +143,10 @@ class SharedEncoder(Reading):
         As the encoder itself gives them: some models ask for `last_hidden_state` or `router_logits` by name.
         """
         return self._output_class(last_hidden_state=states)
+
+
+def _empty_cache() -> EncoderDecoderCache:
+    """
+    One that drops nothing: T5Gemma's own, of transformers 4, has the decoder's sliding window for the encoder's states.
+    """
+    return EncoderDecoderCache(DynamicCache(), DynamicCache())

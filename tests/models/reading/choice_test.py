@@ -1,3 +1,4 @@
+import functools
 import json
 import logging
 import random
@@ -12,7 +13,9 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from attribution.models.reading import choose_reading
 from attribution.models.reading.causal import SharedPrompt, WithinLimit
-from tests.architectures import tiny_config
+from attribution.models.reading.choice import generates_padded
+from attribution.models.reading.shared_keys_attention import shares_keys
+from tests.architectures import rope, tiny_config
 from tests.conftest import CAUSAL, SEQ2SEQ
 from tests.models.reading.matrix import build, check, load
 
@@ -24,8 +27,12 @@ def _model(name: str, tiny_model: Callable[[str], str]) -> Any:
 
 @pytest.mark.parametrize("name", SEQ2SEQ + CAUSAL)
 def test_the_quick_way_where_it_is_right(name: str, tiny_model: Callable[[str], str]) -> None:
-    reading = choose_reading(_model(name, tiny_model), name)
-    assert reading.name == ("by shared prompts" if name in CAUSAL else "by shared keys")
+    model = _model(name, tiny_model)
+    reading = choose_reading(model, name)
+    if name in CAUSAL:
+        assert reading.name == "by shared prompts"
+    else:  # T5's and BERT's attention cannot share keys in transformers 4.
+        assert reading.name == ("by shared keys" if shares_keys(model.get_decoder()) else "by copied keys")
     assert reading.narrow
 
 
@@ -75,6 +82,36 @@ def test_padding_that_counts_is_left_out(tiny_model: Callable[[str], str]) -> No
     assert choose_reading(model, "somewhere").name == "pair by pair, by length"
 
 
+def test_chunks_that_are_counted_are_found_out() -> None:
+    """As Zamba-2's, of transformers 4. By default a chunk is longer than the texts that the model is asked with."""
+    torch.manual_seed(3)
+    model: Any = AutoModelForCausalLM.from_config(tiny_config("mamba2", chunk_size=256)).eval()
+
+    def count(mixer: Any, _arguments: Any, output: torch.Tensor) -> torch.Tensor:
+        return output * (1 + -(-output.size(1) // mixer.chunk_size) / 10)
+
+    assert choose_reading(model, "somewhere").name == "pair by pair"
+    for layer in model.backbone.layers:
+        layer.mixer.register_forward_hook(count)
+    assert choose_reading(model, "somewhere").name == "pair by pair, by length"
+    assert {layer.mixer.chunk_size for layer in model.backbone.layers} == {256}
+
+
+@pytest.mark.parametrize("hidden", [(), ("attention_mask",), ("position_ids",)])
+def test_padding_that_generate_does_not_tell_of(hidden: Any, tiny_model: Callable[[str], str]) -> None:
+    """As CTRL's and RoCBert's, of transformers 4."""
+    model = _model("gpt2", tiny_model)
+    told = model.prepare_inputs_for_generation
+
+    @functools.wraps(told)  # Whose parameters `generate` looks at.
+    def hide(*arguments: Any, **settings: Any) -> Dict[str, Any]:
+        return {name: value for name, value in told(*arguments, **settings).items() if name not in hidden}
+
+    model.prepare_inputs_for_generation = hide
+    reading = choose_reading(model, "somewhere")
+    assert reading.name == "by shared prompts" and generates_padded(reading) is not bool(hidden)
+
+
 def test_a_text_that_depends_on_its_mates_is_refused(tiny_model: Callable[[str], str]) -> None:
     model = _model("gpt2", tiny_model)
 
@@ -110,14 +147,15 @@ def test_what_reads_both_ways_is_refused_and_the_setting_named(tmp_path: Path) -
     assert load(("causal_lm", "bert"), tmp_path).reading.name == "by shared prompts"
 
 
-ROPE = {"rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 24}
-LONG = {**ROPE, "rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0, 3.0, 4.0, 5.0]}
+ROPE = {"factor": 4.0, "original_max_position_embeddings": 24}
+FACTORS = {"short_factor": [1.0] * 4, "long_factor": [2.0, 3.0, 4.0, 5.0]}
 # Of the real libraries' own options those that change where tokens stand, what they see, or who counts them.
 VARIANTS = {
-    "llama dynamic": ("llama", {"rope_parameters": {**ROPE, "rope_type": "dynamic"}, "max_position_embeddings": 24}),
-    "llama yarn": ("llama", {"rope_parameters": {**ROPE, "rope_type": "yarn"}}),
-    "llama longrope": ("llama", {"rope_parameters": LONG}),
-    "phi3 longrope": ("phi3", {"rope_parameters": LONG, "original_max_position_embeddings": 24}),
+    "llama dynamic": ("llama", {**rope("dynamic", **ROPE), "max_position_embeddings": 24}),
+    "llama yarn": ("llama", rope("yarn", **ROPE)),
+    "llama longrope": ("llama", rope("longrope", **FACTORS, **ROPE)),
+    "phi3 longrope": ("phi3", {**rope("longrope", **FACTORS), "original_max_position_embeddings": 24}),
+    "phimoe longrope": ("phimoe", rope("longrope", **FACTORS, **ROPE, short_mscale=1.0, long_mscale=1.3)),
     "falcon alibi": ("falcon", {"alibi": True}),
     "bert relative": ("bert", {"position_embedding_type": "relative_key_query"}),
     "opt projected": ("opt", {"word_embed_proj_dim": 16, "do_layer_norm_before": False}),
@@ -132,8 +170,9 @@ def test_options_of_an_architecture(variant: str, tmp_path: Path) -> None:
     assert check(("seq2seq" if "t5" in name else "causal_lm", name), tmp_path, **changes)
 
 
-def test_frequencies_that_follow_the_longest_text(tmp_path: Path) -> None:
-    name, changes = VARIANTS["phi3 longrope"]
+@pytest.mark.parametrize("variant", ["phi3 longrope", "phimoe longrope"])
+def test_frequencies_that_follow_the_longest_text(variant: str, tmp_path: Path) -> None:
+    name, changes = VARIANTS[variant]
     build(("causal_lm", name), tmp_path, **changes)
     reading = load(("causal_lm", name), tmp_path).reading
     assert isinstance(reading, WithinLimit) and reading.limit == 24 and isinstance(reading.within, SharedPrompt)
@@ -161,7 +200,9 @@ def test_refused_when_it_is_built(architecture: Any, changes: Any, reason: str, 
 
 def test_rotary_frequencies_of_an_encoder_that_follow_the_longest_text_are_refused() -> None:
     config = tiny_config("t5gemma")
-    config.encoder.rope_parameters = config.decoder.rope_parameters = {**ROPE, "rope_type": "dynamic"}
+    for part in (config.encoder, config.decoder):
+        for name, setting in rope("dynamic", **ROPE).items():
+            setattr(part, name, setting)
     model = AutoModelForSeq2SeqLM.from_config(config)
     with pytest.raises(ConfigurationError, match="a t5gemma model .*rotary frequencies change"):
         choose_reading(model, "somewhere")

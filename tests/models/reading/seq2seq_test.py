@@ -7,6 +7,7 @@ from transformers import AutoModelForSeq2SeqLM
 from attribution.data.fields import pad_token_ids
 from attribution.models.reading import option_log_probs
 from attribution.models.reading.seq2seq import SharedEncoder
+from attribution.models.reading.shared_keys_attention import shares_keys
 from tests.models.reading.causal_test import COUNTS, FLAT, OPTIONS, PROMPTS
 
 
@@ -37,7 +38,9 @@ def test_each_way_gives_a_plain_passs_numbers(
     start: Optional[int],
     tiny_model: Callable[[str], str],
 ) -> None:
-    model = AutoModelForSeq2SeqLM.from_pretrained(tiny_model(name)).eval()
+    model: Any = AutoModelForSeq2SeqLM.from_pretrained(tiny_model(name)).eval()
+    if sharing and not shares_keys(model.get_decoder()):
+        pytest.skip("T5's attention cannot share keys in transformers 4")
     reading = SharedEncoder(model, narrow, start, cached, sharing, apart)
     prompts, options, expected = pad_token_ids(PROMPTS, 0), pad_token_ids(FLAT, 0), _plain(model, start)
     for max_tokens in (1000, 40, 1):
