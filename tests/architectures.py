@@ -42,7 +42,10 @@ _SIZES: Dict[str, Any] = {
     **dict.fromkeys(["num_experts_per_tok", "moe_topk", "top_k_experts", "moe_k"], 2),
     **dict.fromkeys(["n_groups", "mamba_n_groups", "mamba_ngroups"], 2),
     "hidden_size_global": 32,
-    "keep_window_size": WINDOW,
+    "keep_window_size": POSITIONS,
+    **dict.fromkeys(["index_block_size", "index_topk", "block_size"], 4),
+    "index_topk_blocks": 2,
+    "index_local_blocks": 1,
     **dict.fromkeys(["n_group", "topk_group", "n_shared_experts", "num_shared_experts"], 1),
     **dict.fromkeys(["max_position_embeddings", "n_positions", "max_seq_len", "max_target_positions"], POSITIONS),
     **dict.fromkeys(

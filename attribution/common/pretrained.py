@@ -45,6 +45,7 @@ _TABLES = ("position_embeddings", "embed_positions", "wpe", "pos_encoding")
 
 # Where the limit is in the code only: the setting that has it.
 _LIMITING_SETTINGS = {
+    "doge": "keep_window_size",  # Of more tokens it drops some, and among equals rounding says which.
     "mpt": "max_seq_len",  # Its slopes are made for so many positions.
     "reformer": "max_position_embeddings",  # Its positions are a product of two tables.
 }

@@ -22,7 +22,7 @@ from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.metrics import MetricList, RankClassification
 from attribution.models.option_losses import length_normalized_loss, unlikelihood_loss
 from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights
-from attribution.models.reading import ReadPrompts, choose_reading, option_log_probs
+from attribution.models.reading import ReadPrompts, check_generates, choose_reading, option_log_probs
 from attribution.modules.delta import DeltaModule
 from attribution.modules.delta.trial import at_random
 
@@ -154,9 +154,6 @@ class PromptedModel(Model):
         self.undouble = undouble
         self.bf16 = bf16
         self.transformer = load_transformer(model_name, self.encoder_decoder, random_weights)
-        if generation is not None and not hasattr(self.transformer, "generate"):  # Open-Llama of transformers 4
-            kind = self.transformer.config.model_type
-            raise ConfigurationError(f"model_name {model_name}: a {kind} model does not generate; leave generation out")
         forget_history(self.transformer)
         self._positions = learned_positions(self.transformer)
         for setting, path in (
@@ -171,8 +168,10 @@ class PromptedModel(Model):
         if gradient_checkpointing:
             enable_checkpointing(self.transformer)
         with self._delta_shows():
-            limit = None if delta is None else delta.left_padding_limit
-            self.reading = choose_reading(self.transformer, model_name, limit)
+            bounds = () if delta is None else (delta.virtual_tokens, delta.left_padding_limit)
+            self.reading = choose_reading(self.transformer, model_name, *bounds)
+        if generation is not None:
+            check_generates(self.reading, model_name)
         if option_score == "calibrated" and self.tokenizer.has_languages:
             raise ConfigurationError(
                 f"option_score: the tokenizer of {model_name} writes languages, and nothing says which the prompt that "
@@ -285,12 +284,20 @@ class PromptedModel(Model):
         return self.reading.generate(**{"pad_token_id": self.tokenizer.pad_id, **inputs, **(self.generation or {})})
 
     def check_length(self, prompts: TokenIds, options: TokenIds) -> None:
-        lengths = [texts["token_ids"].size(1) for texts in (prompts, options)]
-        longest = max(lengths) if self.encoder_decoder else sum(lengths)
-        if self._positions is not None and longest > self._positions:
+        if self._positions is None:
+            return
+        # Shapes: (batch,), (options,), (options,)
+        of_prompts, of_options = prompts["mask"].sum(1), options["mask"].sum(1)
+        together = of_options
+        if not self.encoder_decoder:
+            num_options = options.get("num_options", torch.ones_like(of_prompts))
+            together = of_prompts.repeat_interleave(num_options) + of_options
+        longest = max(int(of_prompts.max()), int(together.max()))
+        if longest > self._positions:
             raise ConfigurationError(
-                f"model_name {self.model_name}: has {self._positions} positions; prompts here have up to {lengths[0]} "
-                f"tokens, options {lengths[1]}. Lower max_query_length and max_answer_length of the reader."
+                f"model_name {self.model_name}: has {self._positions} positions; prompts here have up to "
+                f"{int(of_prompts.max())} tokens, options {int(of_options.max())}. Lower max_query_length and "
+                "max_answer_length of the reader."
             )
 
     @classmethod

@@ -9,6 +9,7 @@ from allennlp.models import Model
 from transformers import ViTConfig
 
 from attribution.data.dataset_readers import P3JsonlReader
+from attribution.data.fields import pad_token_ids
 from tests.conftest import CAUSAL
 
 EXAMPLES = [("the cat sat on the mat", ["yes", "no", "not maybe"], 2), ("good ?", ["green", "blue cat"], 0)]
@@ -103,3 +104,19 @@ def test_an_encoder_is_refused(tiny_model: Callable[[str], str]) -> None:
 def test_an_encoder_decoder_is_refused(tiny_model: Callable[[str], str]) -> None:
     with pytest.raises(ConfigurationError, match="a bart model is an encoder-decoder; use the model type 'seq2seq'"):
         _model(tiny_model("bart"))
+
+
+def test_a_batch_is_as_long_as_its_longest_pair(tiny_model: Callable[[str], str]) -> None:
+    """GPT-2 has 64 positions here: no pair is longer, though the longest prompt and the longest option would be."""
+    model = _model(tiny_model("gpt2")).eval()
+    prompts = pad_token_ids([[5] * 60, [6] * 5], 0)
+    options = {**pad_token_ids([[7] * 4, [8] * 2, [9] * 20, [7]], 0), "num_options": torch.tensor([2, 2])}
+    with torch.no_grad():
+        together = model(prompts, options)["scores"]
+        for row, count in enumerate([60, 5]):
+            own = pad_token_ids([[7] * 4, [8] * 2] if row == 0 else [[9] * 20, [7]], 0)
+            alone = model(pad_token_ids([[5 + row] * count], 0), {**own, "num_options": torch.tensor([2])})["scores"]
+            assert together[row] == pytest.approx(alone[0], abs=1e-5)
+        options["num_options"] = torch.tensor([3, 1])
+        with pytest.raises(ConfigurationError, match="has 64 positions; prompts here have up to 60 tokens"):
+            model(prompts, options)

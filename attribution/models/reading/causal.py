@@ -115,13 +115,15 @@ class SharedPrompt(PairByPair):
             each = rows.repeat_interleave(len(token_ids) // len(rows))
             input_ids = token_ids[:, :-1]
             seen = torch.ones_like(input_ids, dtype=torch.bool)
+            # Padding behind an option stays where its last token is: there may be no further positions.
+            places = (wanted[:, 1:].cumsum(1) - 1).clamp(min=0)
             return self.logits(
                 wanted[:, 1:],
                 input_ids=input_ids,
                 attention_mask=torch.cat([mask[each], seen], dim=1).long(),
                 past_key_values=selected(first.past_key_values, each),
                 use_cache=True,
-                **self._positions(lengths[each].unsqueeze(1) + seen.cumsum(1) - 1),
+                **self._positions(lengths[each].unsqueeze(1) + places),
             )[0]
 
         return ReadPrompts(first_logits, token_ids.size(1), continue_with)

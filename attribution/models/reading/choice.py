@@ -2,12 +2,13 @@
 
 import inspect
 import logging
-from typing import Any, Callable, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import DynamicCache, PreTrainedModel
 
+from attribution.common.pretrained import learned_positions
 from attribution.common.steady import as_if_nothing_happened, short_chunks, varying_length
 from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.models.reading.causal import PairByPair, SharedPrompt, WithinLimit, on_the_left
@@ -36,13 +37,17 @@ class Way(NamedTuple):
     """From `narrow` of `Reading`."""
 
 
-def choose_reading(transformer: PreTrainedModel, model_name: str, left_padding_limit: Optional[int] = None) -> Reading:
+def choose_reading(
+    transformer: PreTrainedModel, model_name: str, virtual_tokens: int = 0, left_padding_limit: Optional[int] = None
+) -> Reading:
     """
     The first of the ways, quick ones first, that gives the numbers of a plain pass over each prompt and option alone.
     Configuration, cache and signature say which may do; then a few prompts with two options each are read both ways.
 
     # Parameters
 
+    virtual_tokens : `int`, optional (default = `0`)
+        Positions before a text that something in the model (a prefix, a prompt) takes.
     left_padding_limit : `int`, optional
         Up to which length a decoder's texts may be padded on the left, where something in it (a prefix) sets a bound.
 
@@ -57,7 +62,7 @@ def choose_reading(transformer: PreTrainedModel, model_name: str, left_padding_l
                 start = decoder_start(transformer)
                 ways, check = _seq2seq_ways(transformer, start), _Check(transformer, start)
             else:
-                ways, check = _causal_ways(transformer, left_padding_limit), _Check(transformer)
+                ways, check = _causal_ways(transformer, virtual_tokens, left_padding_limit), _Check(transformer)
         except ConfigurationError as error:
             raise _refusal(transformer, model_name, str(error)) from error
         for number, way in enumerate(ways):
@@ -70,10 +75,12 @@ def choose_reading(transformer: PreTrainedModel, model_name: str, left_padding_l
                             model_name, way.name, ways[0].name, transformer.config.model_type,
                         )  # fmt: skip
                     reading.name = way.name
+                    check.trains(reading, model_name)
                     return reading
-    raise _refusal(
-        transformer, model_name, "what it makes of a prompt and an option depends on what else is in the batch"
-    )
+    raise _refusal(transformer, model_name, f"{_NO_WAY} ({check.failure}); take another model")
+
+
+_NO_WAY = "no way of reading options in batches gives the numbers of a plain pass"
 
 
 def generates_padded(reading: Reading) -> bool:
@@ -88,6 +95,35 @@ def generates_padded(reading: Reading) -> bool:
         return _close(_generated_logits(reading, texts), alone)
 
 
+def check_generates(reading: Reading, model_name: str) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if `transformers` cannot write with this model.
+    """
+    start = getattr(reading, "start", None)
+    settings = {} if start is None else {"decoder_start_token_id": start}
+    text = torch.tensor([_plain_words(reading.transformer)(0, 3)], device=reading.transformer.device)
+    with as_if_nothing_happened(reading.transformer):
+        try:
+            reading.generate(input_ids=text, attention_mask=torch.ones_like(text), **_TWO_TOKENS, **settings)
+        except Exception as error:
+            raise ConfigurationError(
+                f"model_name {model_name}: transformers cannot write with a {reading.transformer.config.model_type} "
+                f"model ({type(error).__name__}: {error}); leave `generation` out, or take another model"
+            ) from error
+
+
+_TWO_TOKENS: Dict[str, Any] = {
+    "do_sample": False,
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "min_new_tokens": 2,
+    "max_new_tokens": 2,
+    "pad_token_id": 0,
+}
+
+
 def _generated_logits(reading: Reading, texts: List[List[int]]) -> torch.Tensor:
     """Of the two tokens behind each text. Shape: (texts, 2, vocabulary)."""
     device = reading.transformer.device
@@ -95,38 +131,31 @@ def _generated_logits(reading: Reading, texts: List[List[int]]) -> torch.Tensor:
     output = reading.generate(
         input_ids=token_ids,
         attention_mask=mask.long(),
-        do_sample=False,
-        num_beams=1,
-        num_return_sequences=1,
-        min_new_tokens=2,
-        max_new_tokens=2,
-        pad_token_id=0,
         output_logits=True,
         return_dict_in_generate=True,
+        **_TWO_TOKENS,
     )
     return torch.stack(output.logits, dim=1)
 
 
-def _causal_ways(transformer: Any, left_padding_limit: Optional[int]) -> List[Way]:
+def _causal_ways(transformer: Any, virtual_tokens: int, left_padding_limit: Optional[int]) -> List[Way]:
     positioned = "position_ids" in inspect.signature(transformer.forward).parameters
     apart = Way("pair by pair, by length", lambda narrow: PairByPair(transformer, narrow, apart=True))
-    if "lsh" in getattr(transformer.config, "attn_layers", ()):
-        if transformer.config.hash_seed is None:
-            raise ConfigurationError('its attention is hashed at random; set "hash_seed" in its config.json')
-        return [apart]  # Padding is hashed, too.
     pairs = Way("pair by pair", lambda narrow: PairByPair(transformer, narrow, apart=False))
     ways = [pairs, apart]
     if _keeps_plain_keys(transformer):
         shared = Way("by shared prompts", lambda narrow: SharedPrompt(transformer, narrow, positioned))
-        ways.insert(0, _within(left_padding_limit, shared, pairs))
+        if not positioned:  # Then padding takes places, too, and there may be so many (MPT).
+            shared = _within(learned_positions(transformer), virtual_tokens, shared, pairs)
+        ways.insert(0, _within(left_padding_limit, 0, shared, pairs))
     limit = varying_length(transformer)
-    return [_within(limit, way, apart) for way in ways[:-1]] + [apart]
+    return [_within(limit, virtual_tokens, way, apart) for way in ways[:-1]] + [apart]
 
 
-def _within(limit: Optional[int], way: Way, beyond: Way) -> Way:
+def _within(limit: Optional[int], virtual_tokens: int, way: Way, beyond: Way) -> Way:
     if limit is None:
         return way
-    return Way(way.name, lambda narrow: WithinLimit(limit, way.make(narrow), beyond.make(narrow)))
+    return Way(way.name, lambda narrow: WithinLimit(limit - virtual_tokens, way.make(narrow), beyond.make(narrow)))
 
 
 def _seq2seq_ways(transformer: Any, start: Optional[int]) -> List[Way]:
@@ -190,6 +219,7 @@ class _Check:
     def __init__(self, transformer: Any, start: Optional[int] = None) -> None:
         self.transformer = transformer
         self.start = start
+        self.failure = ""
         words = _plain_words(transformer)
         texts = [words(sum(_LENGTHS[:place]), length) for place, length in enumerate(_LENGTHS)]
         self.prompts, self.options = texts[:3], texts[3:]
@@ -207,10 +237,27 @@ class _Check:
         try:
             found, trained = self._scores(reading), self._trained(reading)
         except Exception as error:  # Whatever the class of the model raises: this way does not do for it.
-            logger.debug("%s does not do: %s", type(reading).__name__, error)
+            self.failure = f"{type(error).__name__}: {error}"
+            logger.debug("%s does not do: %s", type(reading).__name__, self.failure)
             return False
-        firsts = torch.cat(self.expected[::2])
-        return all(map(_close, found, self.expected)) and _close(trained, firsts)
+        pairs = [*zip(found, self.expected), (trained, torch.cat(self.expected[::2]))]
+        self.failure = f"log-probabilities {max(float((one - other).abs().max()) for one, other in pairs):.1e} apart"
+        return all(_close(one, other) for one, other in pairs)
+
+    def trains(self, reading: Reading, model_name: str) -> None:
+        """
+        # Raises
+
+        `ConfigurationError` if the model reads texts in evaluation only (Reformer wants whole chunks in training).
+        """
+        self.transformer.train()
+        try:
+            self._trained(reading)
+        except Exception as error:
+            reason = f"it cannot be trained on texts of any length ({error}); take another model"
+            raise _refusal(self.transformer, model_name, reason) from error
+        finally:
+            self.transformer.eval()
 
     def _scores(self, reading: Reading) -> List[torch.Tensor]:
         options, counts = self._padded(self.options), torch.tensor([2, 2, 2], device=self.transformer.device)

@@ -54,18 +54,21 @@ class MixAndMatch(Parallel):
         trial = Trial(transformer, self.method)
         before = trial.written()
         super().inject(transformer)
-        attentions = [module for _, module in places]
-        decoder: Any = transformer.get_decoder()
-        encoder = PrefixEncoder(
-            [key_shape(attention) for attention in attentions],
-            self.num_virtual_tokens,
-            self.hidden_size,
-            decoder.config.hidden_size,
-            bias=True,
-            std=self.std,
-        )
-        decoder.add_module("prefix_encoder", encoder)
-        add_prefixes(attentions, encoder, positioned=False)
+        try:
+            attentions = [module for _, module in places]
+            decoder: Any = transformer.get_decoder()
+            encoder = PrefixEncoder(
+                [key_shape(attention) for attention in attentions],
+                self.num_virtual_tokens,
+                self.hidden_size,
+                decoder.config.hidden_size,
+                bias=True,
+                std=self.std,
+            )
+            decoder.add_module("prefix_encoder", encoder)
+            add_prefixes(attentions, encoder, positioned=False)
+        except ConfigurationError as error:
+            raise trial.refused(f"takes no prefix in its attention ({error.message})") from error
         with at_random(encoder.embedding.weight):
             trial.check(before)
         if self.layer_norms:

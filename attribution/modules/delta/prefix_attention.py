@@ -94,7 +94,10 @@ def key_shape(attention: Any) -> Tuple[int, int]:
     if size is None:
         raise ConfigurationError(f"a prefix in {type(attention).__name__}: its heads have no size that is known")
     width = next((getattr(attention, name).out_features for name in _KEYS if hasattr(attention, name)), None)
-    return (attention.num_heads if width is None else width // size), size
+    heads = getattr(attention, "num_heads", None) if width is None else width // size
+    if heads is None:
+        raise ConfigurationError(f"a prefix in {type(attention).__name__}: how many heads it has is not known")
+    return heads, size
 
 
 def add_prefixes(
@@ -117,8 +120,8 @@ def add_prefixes(
     """
     relative = next((module for module in attentions if getattr(module, "has_relative_attention_bias", False)), None)
     for layer, attention in zip(layers or range(len(attentions)), attentions):
-        config: Any = attention.config
-        if not hasattr(sys.modules[type(attention).__module__], "ALL_ATTENTION_FUNCTIONS"):
+        config: Any = getattr(attention, "config", None)
+        if config is None or not hasattr(sys.modules[type(attention).__module__], "ALL_ATTENTION_FUNCTIONS"):
             raise ConfigurationError(
                 f"a prefix in {type(attention).__name__}: transformers {transformers.__version__} does not look its "
                 "attention function up"

@@ -39,7 +39,11 @@ def find(
     found = [(name, module) for name, module in root.named_modules() if ending.fullmatch(name)]
     if not found:
         wanted = f"called {', '.join(target_modules)}" if target_modules else "to change whose name is known"
-        raise ConfigurationError(f"{method}: there is no layer {wanted} in a {type(root).__name__}")
+        kind = getattr(getattr(root, "config", None), "model_type", "")
+        raise ConfigurationError(
+            f"{method}: there is no layer {wanted} in a {kind} model ({type(root).__name__}); name them in "
+            "`target_modules`, where it has that, or take `lora`"
+        )
     return found
 
 

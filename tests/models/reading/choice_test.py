@@ -17,7 +17,7 @@ from attribution.models.reading.choice import generates_padded
 from attribution.models.reading.shared_keys_attention import shares_keys
 from tests.architectures import rope, tiny_config
 from tests.conftest import CAUSAL, SEQ2SEQ
-from tests.models.reading.matrix import build, check, load
+from tests.models.reading.matrix import build, check, check_delta, load
 
 
 def _model(name: str, tiny_model: Callable[[str], str]) -> Any:
@@ -119,7 +119,7 @@ def test_a_text_that_depends_on_its_mates_is_refused(tiny_model: Callable[[str],
         return output + output.mean(0)
 
     model.transformer.wte.register_forward_hook(mix)
-    with pytest.raises(ConfigurationError, match="a gpt2 model cannot score options: what it makes of a prompt"):
+    with pytest.raises(ConfigurationError, match="a gpt2 model cannot score options: no way .* apart"):
         choose_reading(model, "somewhere")
 
 
@@ -181,13 +181,13 @@ def test_frequencies_that_follow_the_longest_text(variant: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     "architecture, changes, reason",
     [
-        (("causal_lm", "reformer"), {"hash_seed": None}, 'hashed at random; set "hash_seed"'),
+        (("causal_lm", "reformer"), {}, "cannot be trained on texts of any length .*; take another model"),
         (
             ("seq2seq", "nllb-moe"),
             {"moe_eval_capacity_token_fraction": 0.5},
             "capacity is counted over the whole batch",
         ),
-        (("seq2seq", "prophetnet"), {}, "depends on what else is in the batch"),
+        (("seq2seq", "prophetnet"), {}, "no way of reading options in batches .*; take another model"),
         (("causal_lm", "xmod"), {"default_language": None}, "transformers cannot read a text with it"),
     ],
 )
@@ -206,3 +206,23 @@ def test_rotary_frequencies_of_an_encoder_that_follow_the_longest_text_are_refus
     model = AutoModelForSeq2SeqLM.from_config(config)
     with pytest.raises(ConfigurationError, match="a t5gemma model .*rotary frequencies change"):
         choose_reading(model, "somewhere")
+
+
+@pytest.mark.parametrize("delta", ["prompt", "prefix"])
+@pytest.mark.parametrize("variant", ["phi3 longrope", "llama dynamic"])
+def test_virtual_tokens_count_towards_a_limit(variant: str, delta: str, tmp_path: Path) -> None:
+    name, changes = VARIANTS[variant]
+    build(("causal_lm", name), tmp_path, **changes)
+    check_delta(("causal_lm", name), tmp_path, {"type": delta, "num_virtual_tokens": 10})
+    model = load(("causal_lm", name), tmp_path, delta={"type": delta, "num_virtual_tokens": 10})
+    assert model.reading.limit == 14
+
+
+def test_what_transformers_cannot_write_with_is_refused_when_it_is_to_write(tmp_path: Path) -> None:
+    build(("causal_lm", "blt"), tmp_path)
+    with pytest.raises(ConfigurationError, match="cannot write with a blt model .*leave `generation` out"):
+        load(("causal_lm", "blt"), tmp_path, generation={"max_new_tokens": 3})
+
+
+def test_stacks_of_unequal_depth_write(tmp_path: Path) -> None:
+    assert check(("seq2seq", "t5"), tmp_path, num_layers=1, num_decoder_layers=3) == "by shared keys"

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+import pytest
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
@@ -180,6 +181,14 @@ def check(architecture: Architecture, folder: Path, **changes: Any) -> str:
         if writes:
             written = [_written(model, reference, prompt) for prompt in batch.prompts]
             assert _padded(written) == _padded(_of_decoder(model, together["generated"])), f"{name} written"
+    if not writes:
+        with pytest.raises(ConfigurationError, match="cannot write with a"):
+            load(architecture, folder, generation={"max_new_tokens": 3})
+    model.train()
+    with torch.enable_grad():
+        model(**tensors(batch, GOLD))["loss"].backward()
+    trained = [weight.grad for weight in model.transformer.parameters() if weight.grad is not None]
+    assert trained and all(gradient.isfinite().all() for gradient in trained), "a step of training"
     torch.save(model.transformer.state_dict(), folder / "weights.th")
     again = load(architecture, folder, weights_file=str(folder / "weights.th"))
     _assert_close(again(**tensors(batch))["scores"], expected, "saved and loaded")
@@ -249,7 +258,7 @@ def outcome(architecture: Architecture, folder: Path) -> str:
         return check(architecture, folder)
     except ConfigurationError as error:
         reason = str(error).removeprefix(f"model_name {folder}: ")
-        return "refused: " + reason.rpartition(" model cannot score options: ")[2].partition("; ")[0]
+        return "refused: " + reason.rpartition(" model cannot score options: ")[2].partition("; ")[0].partition(" (")[0]
 
 
 def table(outcomes: Dict[Architecture, str]) -> str:

@@ -1,5 +1,6 @@
 """Prefixes against a forward pass by hand. What PEFT's does is in peft_delta_test.py."""
 
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -8,6 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from transformers import AutoModelForSeq2SeqLM
 
 from tests.models.conftest import make_batch, make_model
+from tests.models.reading.matrix import build, load
 from tests.modules.delta.slow_t5 import needs_transformers_5, slow_t5
 
 PROMPT, TARGET = [5, 9, 11, 30, 7], [0, 8, 4, 6]
@@ -51,3 +53,18 @@ def test_bad_settings(tiny_model: Callable[[str], str]) -> None:
         make_model(tiny_model("t5"), delta={"type": "prefix", "num_virtual_tokens": 0})
     with pytest.raises(ConfigurationError, match="a LlamaForCausalLM has no encoder"):
         make_model(tiny_model("llama"), type="causal_lm", delta={"type": "prefix", "encoder": True})
+
+
+@pytest.mark.parametrize(
+    "architecture, delta",
+    [
+        (("seq2seq", "pegasus_x"), {"type": "prefix", "hidden_size": 8, "encoder": True}),
+        (("seq2seq", "pegasus_x"), {"type": "mix_and_match", "size": 4, "hidden_size": 8}),
+        (("causal_lm", "xglm"), {"type": "mix_and_match", "size": 4, "hidden_size": 8}),
+        (("causal_lm", "gemma3n_text"), {"type": "mix_and_match", "size": 4, "hidden_size": 8}),
+    ],
+)
+def test_where_a_prefix_cannot_act_it_is_refused_by_name(architecture: Any, delta: Any, tmp_path: Path) -> None:
+    build(architecture, tmp_path)
+    with pytest.raises(ConfigurationError, match=f"{delta['type']}: .*{architecture[1]} model.* take "):
+        load(architecture, tmp_path, delta=delta)
