@@ -39,10 +39,11 @@ def find(
     found = [(name, module) for name, module in root.named_modules() if ending.fullmatch(name)]
     if not found:
         wanted = f"called {', '.join(target_modules)}" if target_modules else "to change whose name is known"
-        kind = getattr(getattr(root, "config", None), "model_type", "")
+        model_type = getattr(getattr(root, "config", None), "model_type", None)
+        kind = type(root).__name__ if model_type is None else f"{model_type} model ({type(root).__name__})"
         raise ConfigurationError(
-            f"{method}: there is no layer {wanted} in a {kind} model ({type(root).__name__}); name them in "
-            "`target_modules`, where it has that, or take `lora`"
+            f"{method}: there is no layer {wanted} in a {kind}; name them in `target_modules`, where it has that, or "
+            "take `lora`"
         )
     return found
 
