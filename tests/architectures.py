@@ -116,6 +116,7 @@ _OF_TYPE: Dict[str, Dict[str, Any]] = {
         "global_head_dim": 16,
     },
     "gemma4_unified_text": {"layer_types": ["sliding_attention", "full_attention"], "global_head_dim": 16},
+    "glm5_next_text": {"index_topk": 16},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     "gptj": {"rotary_dim": 4},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"], "mamba_d_head": 16},

@@ -45,7 +45,7 @@ POSITIONS = ["bert", "canine", "clip_text_model", "codegen", "ctrl", "gptj", "ib
 POSITIONS += ["openai-gpt", "prophetnet", "reformer", "roberta", "xglm", "yoso"]
 
 # Which read on with the last position.
-CLAMPED = ["prophetnet", "tapas", "xlm-prophetnet"]
+CLAMPED = ["doge", "prophetnet", "tapas", "xlm-prophetnet"]
 
 
 def _check_limit(model_type: str) -> None:

@@ -19,13 +19,11 @@ _WRITES = "reads what it writes otherwise than a text|cannot write with it"
 
 # Each with its reason; what is neither here nor equal to PEFT's fails.
 REFUSED: Dict[str, str] = {
-    # Tiny ones have no layer with attention, without which PEFT does not know whether a cache is empty.
-    **dict.fromkeys(["bailing_hybrid", "jamba", "kimi_linear", "lfm3", "recurrent_gemma", "qwen3_next"], _PEFT),
-    **dict.fromkeys(["qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_5_text", "xlstm"], _PEFT),
+    "xlstm": _PEFT,
     # Their layers read token ids, too, or PEFT does not find their embeddings.
     **dict.fromkeys(["deepseek_v4", "gemma4", "gemma4_text", "gemma4_unified", "mllama", "moshi", "cpmant"], _PEFT),
     **dict.fromkeys(["falcon_mamba", "gemma3n_text", "mamba", "mamba2", "reformer"], _WRITES),
-    "blt": "does not read plain text",
+    "blt": _PEFT,
     "xlnet": "sees later tokens",
     "prophetnet-causal_lm": "cannot read a text with it",
     "fsmt": "cannot read a text with it",
@@ -35,7 +33,8 @@ BY_INDEX = [
     *("bart", "bigbird_pegasus", "blenderbot", "blenderbot-small", "camembert", "data2vec-text", "marian", "mbart"),
     *("mvp", "pegasus", "plbart", "roberta", "roberta-prelayernorm", "roformer", "trocr"),
     *("xlm-roberta", "xlm-roberta-xl", "xmod", "xlm"),
-    "rwkv",  # Its state reads padding.
+    "minimax_m3_vl_text",  # It chooses blocks of places.
+    *("recurrent_gemma", "rwkv"),  # Their states read padding.
 ]
 SAMPLE = [
     *(Architecture(name, False) for name in ("opt", "bart", "mistral", "mpt", "gemma3n_text")),
