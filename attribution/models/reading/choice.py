@@ -342,6 +342,9 @@ def _close(found: torch.Tensor, expected: torch.Tensor) -> bool:
 
 
 def _refusal(transformer: Any, model_name: str, reason: str) -> ConfigurationError:
+    """A reason that says what would do instead has a semicolon before that."""
+    if "; " not in reason:
+        reason = f"{reason}; take another model"
     return ConfigurationError(
         f"model_name {model_name}: a {transformer.config.model_type} model cannot score options: {reason}"
     )
