@@ -1,3 +1,4 @@
+from attribution.ensembling.concatenation_merger import ConcatenationMerger
 from attribution.ensembling.delta_folder import DeltaFolder, common_layout
 from attribution.ensembling.delta_merger import DeltaMerger, LinearMerger, PerBlockMerger
 from attribution.ensembling.ensemble_weights import EnsembleWeights, TargetLoss, leave_one_out_weights
@@ -17,6 +18,7 @@ from attribution.ensembling.weighting import (
 )
 
 __all__ = [
+    "ConcatenationMerger",
     "DeltaFolder",
     "DeltaMerger",
     "EnsembleWeights",

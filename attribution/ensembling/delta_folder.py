@@ -1,24 +1,23 @@
 """Delta modules on disk, in PEFT's format: a folder with `adapter_config.json` and `adapter_model.safetensors`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.safetensors_file import SafetensorsReader, TensorType
 from attribution.modules.delta.delta_folder import CONFIG, PICKLE, WEIGHTS, read_delta, read_delta_config, write_delta
-
-# What a delta's tensors do does not depend on these.
-_IRRELEVANT = {"auto_mapping", "inference_mode", "peft_version", "task_type"}
-# In the head of the safetensors file: of the weights that the delta was tuned on.
-_BASE = "base_fingerprint"
+from attribution.modules.delta.delta_kind import DeltaKind, base_difference, delta_kind, settings_difference
 
 
 @dataclass(frozen=True)
 class DeltaLayout:
     """
+    What a delta's files say before its values are read.
+
     # Parameters
 
     config : `Dict[str, Any]`
@@ -27,11 +26,23 @@ class DeltaLayout:
         In the order of the file.
     metadata : `Dict[str, str]`
         Of the head of the safetensors file.
+    path : `Path`, optional
+        What messages name.
+
+    # Raises
+
+    `ConfigurationError` if its method, or a setting, is not known.
     """
 
     config: Dict[str, Any]
     tensors: Dict[str, TensorType]
     metadata: Dict[str, str]
+    path: Path = Path()
+
+    @cached_property
+    def kind(self) -> DeltaKind:
+        shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
+        return delta_kind(self.config, shapes, self.path)
 
 
 class DeltaFolder:
@@ -66,7 +77,7 @@ class DeltaFolder:
         self.reader = SafetensorsReader(self.safetensors)
         if not self.reader.tensors:
             raise ConfigurationError(f"{path / WEIGHTS}: has no tensors")
-        self.layout = DeltaLayout(config, self.reader.tensors, self.reader.metadata)
+        self.layout = DeltaLayout(config, self.reader.tensors, self.reader.metadata, path)
 
     @property
     def files(self) -> List[Path]:
@@ -92,9 +103,9 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
     first = deltas[0]
     for other in deltas[1:]:
         difference = (
-            _config_difference(first.layout, other.layout)
+            settings_difference(first.layout.kind, other.layout.kind)
             or _tensor_difference(first.layout.tensors, other.layout.tensors)
-            or _base_difference(first.layout.metadata, other.layout.metadata)
+            or base_difference(_base(first.layout), _base(other.layout))
         )
         if difference:
             raise ConfigurationError(
@@ -102,29 +113,11 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
                 "model are needed"
             )
     metadata = set.intersection(*(set(delta.layout.metadata.items()) for delta in deltas))
-    return DeltaLayout(first.layout.config, first.layout.tensors, dict(metadata))
+    return DeltaLayout(first.layout.config, first.layout.tensors, dict(metadata), first.path)
 
 
-def _config_difference(first: DeltaLayout, second: DeltaLayout) -> str:
-    one, other = first.config, second.config
-    # Where both know the base model's weights, these say more than its place.
-    known = {"base_model_name_or_path"} if _BASE in first.metadata and _BASE in second.metadata else set()
-    for key in sorted({*one, *other} - _IRRELEVANT - known, key=lambda key: (key != "peft_type", key)):
-        if "dropout" not in key and _comparable(one.get(key)) != _comparable(other.get(key)):
-            return f"`{key}` is {one.get(key)!r} and {other.get(key)!r}"
-    return ""
-
-
-def _comparable(value: Any) -> Any:
-    """PEFT writes sets of names as lists, in any order; what one version leaves out another writes as nothing."""
-    return sorted(value, key=repr) if isinstance(value, list) and value else value or None
-
-
-def _base_difference(one: Mapping[str, str], other: Mapping[str, str]) -> str:
-    """Another program's deltas do not say which weights they were tuned on."""
-    if _BASE in one and _BASE in other and one[_BASE] != other[_BASE]:
-        return f"they were tuned on other weights (`{_BASE}` is {one[_BASE][:12]}... and {other[_BASE][:12]}...)"
-    return ""
+def _base(layout: DeltaLayout) -> Tuple[Optional[str], Any]:
+    return layout.metadata.get("base_fingerprint"), layout.config.get("base_model_name_or_path")
 
 
 def _tensor_difference(one: Mapping[str, TensorType], other: Mapping[str, TensorType]) -> str:

@@ -11,9 +11,6 @@ from allennlp.common.checks import ConfigurationError
 from attribution.ensembling.delta_folder import DeltaLayout
 from attribution.ensembling.ensemble_weights import EnsembleWeights
 
-# What a method's values are where it changes nothing; 0 if it is not here.
-_NEUTRAL = {"IA3": 1.0}
-
 
 class MergeStep(NamedTuple):
     """Tensors that are merged together."""
@@ -32,9 +29,9 @@ class DeltaMerger(Registrable):
 
     elementwise = False
 
-    def merged_layout(self, layout: DeltaLayout) -> DeltaLayout:
+    def merged_layout(self, layout: DeltaLayout, sources: int) -> DeltaLayout:
         """
-        That of what comes out.
+        That of what comes out of so many sources.
 
         # Raises
 
@@ -43,7 +40,14 @@ class DeltaMerger(Registrable):
         return layout
 
     def steps(self, layout: DeltaLayout, weights: EnsembleWeights) -> List[MergeStep]:
-        """Each tensor is in one of them; here each is a step."""
+        """
+        Each tensor is in one of them; here each is a step.
+
+        # Raises
+
+        `ConfigurationError` if such deltas cannot be merged with such weights.
+        """
+        check_averages(layout, weights.whole())
         return [MergeStep((name,), weights.whole()) for name in layout.tensors]
 
     @abstractmethod
@@ -64,6 +68,18 @@ class DeltaMerger(Registrable):
             As many. Shape of each: (targets, ...)
         """
 
+    def __call__(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
+        """As `merge`. Where one source has all the weight it is that source, with zeros in place of more rank."""
+        merged = self.merge(tensors, weights, layout)
+        alone = ((weights != 0).sum(1) == 1) & (weights == 1).any(1)
+        for target in alone.nonzero().flatten().tolist():
+            own = [tensor[int(weights[target].argmax())] for tensor in tensors]
+            rows = [values[target] for values in merged]
+            if all(size <= room for tensor, row in zip(own, rows) for size, room in zip(tensor.shape, row.shape)):
+                for tensor, row in zip(own, rows):
+                    row.zero_()[tuple(map(slice, tensor.shape))] = tensor
+        return merged
+
 
 @DeltaMerger.register("linear")
 class LinearMerger(DeltaMerger):
@@ -77,12 +93,8 @@ class LinearMerger(DeltaMerger):
 
     elementwise = True
 
-    def steps(self, layout: DeltaLayout, weights: EnsembleWeights) -> List[MergeStep]:
-        check_sums(layout, weights.whole())
-        return super().steps(layout, weights)
-
     def merge(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
-        neutral = neutral_value(layout)
+        neutral = layout.kind.neutral
         if not neutral:
             return [weighted_sums(tensor, weights) for tensor in tensors]
         return [weighted_sums(tensor - neutral, weights) + neutral for tensor in tensors]
@@ -100,6 +112,8 @@ class PerBlockMerger(LinearMerger):
     def steps(self, layout: DeltaLayout, weights: EnsembleWeights) -> List[MergeStep]:
         if not weights.parts:
             raise ConfigurationError("per_block: the scores are one for the whole model; use linear")
+        for part in range(weights.values.shape[2]):
+            check_averages(layout, weights.values[:, :, part])
         steps, inside = [], 0
         for name in layout.tensors:
             part = _part_of(name, weights.parts)
@@ -114,29 +128,23 @@ class PerBlockMerger(LinearMerger):
         return steps
 
 
-def neutral_value(layout: DeltaLayout) -> float:
-    """What the values of such deltas are where they change nothing."""
-    return _NEUTRAL.get(layout.config["peft_type"], 0.0)
-
-
-def check_sums(layout: DeltaLayout, weights: np.ndarray) -> None:
+def check_averages(layout: DeltaLayout, weights: np.ndarray) -> None:
     """
     # Raises
 
-    `ConfigurationError` if weights do not sum to 1 and the deltas hold weights of the base model: their sum would
-    scale these. Shape of the weights: (targets, sources)
+    `ConfigurationError` if the mean of such deltas' parameters is no merge of them; or if weights do not sum to 1 and
+    the deltas hold weights of the base model, which their sum would scale. Shape of the weights: (targets, sources)
     """
-    config = layout.config
-    of_base = (
-        config["peft_type"] in ("BIAS", "NONE")
-        or config.get("layer_norms")
-        or config.get("modules_to_save")
-        or config.get("bias") in ("all", "lora_only")
-    )
-    if of_base and not np.allclose(weights.sum(1), 1):
+    kind = layout.kind
+    if not kind.averages:
         raise ConfigurationError(
-            f"deltas of the method {config['peft_type']} hold weights of the base model: the sources' weights must sum "
-            "to 1, as those of every weighting but learned do"
+            f"{layout.path}: deltas of the method {kind.method} are not merged: the mean of their parameters is not "
+            "that of what they do to the model"
+        )
+    if kind.absolute and not np.allclose(weights.sum(1), 1):
+        raise ConfigurationError(
+            f"{layout.path}: deltas of the method {kind.method} hold weights of the base model "
+            f"({min(kind.absolute)}): the sources' weights must sum to 1, as those of every weighting but learned do"
         )
 
 

@@ -27,10 +27,10 @@ class HeldDeltas:
     def __init__(self, sources: Sequence[DeltaFolder], merger: DeltaMerger) -> None:
         self.layout = common_layout(sources)
         self._merger = merger
-        if merger.merged_layout(self.layout).tensors != self.layout.tensors:
+        if merger.merged_layout(self.layout, len(sources)).tensors != self.layout.tensors:
             raise ConfigurationError(
-                "merger: with another `rank` than the sources' no merge can be tried; leave it out, or use a weighting "
-                "that tries none"
+                "merger: no merge of another rank than the sources' can be tried; leave `rank` out, take another "
+                "merger than concatenation, or use a weighting that tries none"
             )
         files = [load_file(source.safetensors) for source in sources]
         # Shape of each: (sources, ...)
@@ -47,6 +47,6 @@ class HeldDeltas:
         tensors: Dict[str, torch.Tensor] = {}
         for step in self._merger.steps(self.layout, of_one):
             values = [self._tensors[name] for name in step.names]
-            merged = self._merger.merge(values, torch.tensor(step.weights, dtype=torch.float32), self.layout)
+            merged = self._merger(values, torch.tensor(step.weights, dtype=torch.float32), self.layout)
             tensors.update((name, value[0].float()) for name, value in zip(step.names, merged))
         return tensors

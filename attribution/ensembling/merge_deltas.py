@@ -45,7 +45,7 @@ def merge_deltas(
     `ConfigurationError` if the sources cannot be merged, or so, or one has a value that is not a number.
     """
     layout = _mergeable(sources, len(folders))
-    merged = merger.merged_layout(layout)
+    merged = merger.merged_layout(layout, len(sources))
     steps = merger.steps(layout, weights)
     deltas = len(sources) + len(folders)
     piece = max(1, _PIECE // deltas) if merger.elementwise else sys.maxsize
@@ -100,7 +100,7 @@ class _Merging:
         step, start = job
         tensors = [self._read(name, start, number) for number, name in enumerate(step.names)]
         weights = torch.tensor(step.weights, dtype=tensors[0].dtype)
-        for name, values in zip(step.names, self.merger.merge(tensors, weights, self.layout)):
+        for name, values in zip(step.names, self.merger(tensors, weights, self.layout)):
             dtype = _DTYPES[self.layout.tensors[name].dtype]
             rows = values.to(dtype).reshape(len(self.writers), -1).view(torch.uint8).numpy()
             for writer, row in zip(self.writers, rows):

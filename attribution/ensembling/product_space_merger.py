@@ -1,17 +1,18 @@
 """LoRA merged as what it adds to the model."""
 
+import re
 from math import sqrt
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Callable, List, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.safetensors_file import TensorType
 from attribution.ensembling.delta_folder import DeltaLayout
-from attribution.ensembling.delta_merger import DeltaMerger, MergeStep, check_sums, weighted_sums
+from attribution.ensembling.delta_merger import DeltaMerger, MergeStep, check_averages, weighted_sums
 from attribution.ensembling.ensemble_weights import EnsembleWeights
 
-_FACTORS = {".lora_A.": ".lora_B.", ".lora_embedding_A": ".lora_embedding_B"}
+_FACTOR = re.compile(r"\.lora_(A|B)\.weight$|\.lora_embedding_[AB]$")
 
 
 @DeltaMerger.register("product_space")
@@ -35,36 +36,20 @@ class ProductSpaceMerger(DeltaMerger):
             raise ConfigurationError(f"product_space: rank is {rank}; at least 1 is needed")
         self.rank = rank
 
-    def merged_layout(self, layout: DeltaLayout) -> DeltaLayout:
-        config = layout.config
-        if config["peft_type"] != "LORA" or config.get("use_dora"):
-            method = "DoRA" if config.get("use_dora") else config["peft_type"]
-            raise ConfigurationError(f"product_space merges LoRA, and these deltas are {method}; use linear or ties")
-        pairs = _pairs(layout)
-        if not pairs:
-            raise ConfigurationError("product_space: the deltas have no factors `lora_A` and `lora_B`")
+    def merged_layout(self, layout: DeltaLayout, sources: int) -> DeltaLayout:
+        check_products("product_space", layout)
         if self.rank is None:
             return layout
-        if config.get("rank_pattern") or config.get("alpha_pattern"):
+        if layout.config.get("rank_pattern") or layout.config.get("alpha_pattern"):
             raise ConfigurationError(
-                "product_space: the deltas have other ranks in some layers (`rank_pattern`, `alpha_pattern`); leave "
+                f"product_space: {layout.path} has other ranks in some layers (`rank_pattern`, `alpha_pattern`); leave "
                 "`rank` out"
             )
-        tensors = dict(layout.tensors)
-        for first, second in pairs:
-            tensors[first] = TensorType(tensors[first].dtype, (self.rank, tensors[first].shape[1]))
-            tensors[second] = TensorType(tensors[second].dtype, (tensors[second].shape[0], self.rank))
-        return DeltaLayout({**config, **_scaled(config, self.rank)}, tensors, layout.metadata)
+        check_ranks("product_space", layout, "leave `rank` out")
+        return with_ranks(layout, lambda rank: self.rank or rank)
 
     def steps(self, layout: DeltaLayout, weights: EnsembleWeights) -> List[MergeStep]:
-        check_sums(layout, weights.whole())
-        pairs = dict(_pairs(layout))
-        seconds = set(pairs.values())
-        return [
-            MergeStep((name, pairs[name]) if name in pairs else (name,), weights.whole())
-            for name in layout.tensors
-            if name not in seconds
-        ]
+        return product_steps(layout, weights)
 
     def merge(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
         if len(tensors) == 1:
@@ -88,21 +73,77 @@ class ProductSpaceMerger(DeltaMerger):
         return [merged_first, merged_second]
 
 
-def _pairs(layout: DeltaLayout) -> List[Tuple[str, str]]:
-    """The names of A and B of each layer."""
-    pairs = []
-    for name, tensor in layout.tensors.items():
-        for first, second in _FACTORS.items():
-            if first in name:
-                partner = name.replace(first, second)
-                if partner not in layout.tensors or len(tensor.shape) != 2 or len(layout.tensors[partner].shape) != 2:
-                    raise ConfigurationError(f"product_space: {name} has no matching matrix {partner}")
-                pairs.append((name, partner))
-    return pairs
+def check_products(merger: str, layout: DeltaLayout) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if the deltas are not LoRA that adds scale x B A to each of its layers.
+    """
+    kind = layout.kind
+    if kind.method != "LORA" or kind.other_product:
+        method = f"LoRA with `{kind.other_product}`" if kind.other_product else kind.method
+        raise ConfigurationError(
+            f"{merger}: {layout.path}: it merges products B A of LoRA, and these deltas are {method}; use linear"
+        )
+    factors = {*kind.products, *(product.second for product in kind.products.values())}
+    lone = [name for name in layout.tensors if _FACTOR.search(name) and name not in factors]
+    if lone or not factors:
+        first = f"{lone[0]} has no matching matrix" if lone else "it has no factors `lora_A` and `lora_B`"
+        raise ConfigurationError(f"{merger}: {layout.path}: {first}; use linear")
 
 
-def _scaled(config: Dict[str, Any], rank: int) -> Dict[str, Any]:
-    """LoRA's scale is alpha / r, or alpha / sqrt(r)."""
-    ratio = rank / config["r"]
-    alpha = config["lora_alpha"] * (sqrt(ratio) if config.get("use_rslora") else ratio)
-    return {"r": rank, "lora_alpha": int(alpha) if alpha == int(alpha) else alpha}
+def check_ranks(merger: str, layout: DeltaLayout, instead: str) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if such deltas mean another base model when they have another rank.
+    """
+    if layout.kind.changes_base:
+        start = layout.kind.settings["init_lora_weights"]
+        raise ConfigurationError(
+            f"{merger}: {layout.path} starts by {start!r} (`init_lora_weights`): PEFT takes a part of its rank away "
+            f"from the base model, and another for another rank; {instead}"
+        )
+
+
+def product_steps(layout: DeltaLayout, weights: EnsembleWeights) -> List[MergeStep]:
+    """The two factors of a product together, all others one by one."""
+    check_averages(layout, weights.whole())
+    products = layout.kind.products
+    seconds = {product.second for product in products.values()}
+    return [
+        MergeStep((name, products[name].second) if name in products else (name,), weights.whole())
+        for name in layout.tensors
+        if name not in seconds
+    ]
+
+
+def with_ranks(layout: DeltaLayout, merged: Callable[[int], int]) -> DeltaLayout:
+    """
+    With other ranks, by what they were, and the same scales.
+
+    # Parameters
+
+    merged : `Callable[[int], int]`
+        The same multiple of each rank, or there is only one.
+    """
+    tensors = dict(layout.tensors)
+    for name, product in layout.kind.products.items():
+        (rank, inner), (outer, _) = tensors[name].shape, tensors[product.second].shape
+        tensors[name] = TensorType(tensors[name].dtype, (merged(rank), inner))
+        tensors[product.second] = TensorType(tensors[product.second].dtype, (outer, merged(rank)))
+    config = {"r": 8, "lora_alpha": 8, "rank_pattern": {}, "alpha_pattern": {}, **layout.config}  # PEFT's defaults.
+    ratio = merged(config["r"]) / config["r"]
+    factor = sqrt(ratio) if config.get("use_rslora") else ratio
+    changes = {
+        "init_lora_weights": True,  # PEFT has ways to start that take even ranks only.
+        "r": merged(config["r"]),
+        "lora_alpha": _whole(config["lora_alpha"] * factor),
+        "rank_pattern": {name: merged(rank) for name, rank in (config["rank_pattern"] or {}).items()},
+        "alpha_pattern": {name: _whole(alpha * factor) for name, alpha in (config["alpha_pattern"] or {}).items()},
+    }
+    return DeltaLayout({**layout.config, **changes}, tensors, layout.metadata, layout.path)
+
+
+def _whole(number: float) -> float:
+    return int(number) if number == int(number) else number

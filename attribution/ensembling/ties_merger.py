@@ -7,7 +7,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from attribution.ensembling.delta_folder import DeltaLayout
-from attribution.ensembling.delta_merger import DeltaMerger, MergeStep, neutral_value, weighted_sums
+from attribution.ensembling.delta_merger import DeltaMerger, MergeStep, weighted_sums
 from attribution.ensembling.ensemble_weights import EnsembleWeights
 
 
@@ -16,7 +16,9 @@ class TiesMerger(DeltaMerger):
     """
     TIES (Yadav et al., 2023, https://arxiv.org/abs/2306.01708), tensor by tensor. Of each source the values with the
     smallest magnitude become 0; at each place the sign with the greater weighted sum is elected; and the weighted mean
-    is taken of those values that have this sign. With equal weights that is the published formula (its scale 1).
+    is taken of those values that have this sign. With equal weights that is the published formula (its scale 1). Deltas
+    are refused that hold weights of the base model, or prompts and prefixes: with zeros in their place the model is not
+    as it was. One source with all the weight is kept as it is.
 
     Registered as a `DeltaMerger` with name "ties".
 
@@ -37,10 +39,17 @@ class TiesMerger(DeltaMerger):
                 "ties: a mean needs weights that are not negative and sum to 1; learned ones are for linear and "
                 "product_space"
             )
+        kind = layout.kind
+        if kind.neutral is None or kind.absolute:
+            whose = f"weights of the base model ({min(kind.absolute)})" if kind.absolute else "virtual tokens"
+            raise ConfigurationError(
+                f"ties: {layout.path}: deltas of the method {kind.method} hold {whose}, and trimming would make zeros "
+                "of them; use linear"
+            )
         return super().steps(layout, weights)
 
     def merge(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
-        neutral = neutral_value(layout)
+        neutral = layout.kind.neutral or 0.0
         return [self._merge_one(tensor - neutral, weights) + neutral for tensor in tensors]
 
     def _merge_one(self, tensors: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Callable, DefaultDict, Dict, List, Optional, Tuple
+from typing import Any, Callable, DefaultDict, Dict, List, Mapping, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.modules.delta import Delta
 from attribution.modules.delta.delta_folder import WEIGHTS
+from attribution.modules.delta.delta_kind import acting, base_difference, kind_of, settings_difference
 from attribution.similarity.pair_pattern import PairPattern
 from attribution.similarity.parts import GRANULARITIES, part_of
 from attribution.similarity.resident_model import ResidentModel
@@ -22,7 +23,8 @@ from attribution.similarity.task_similarity import PartScores, Source, TaskSimil
 class ParameterCosine(TaskSimilarity):
     """
     The mean over the tensors of cos(the target's own, the source's), each as one vector. Published with a softmax
-    temperature of 0.001.
+    temperature of 0.001. Parameters that PEFT keeps and no model reads are left out: half of a prompt for an
+    encoder-decoder, every second layer of a prefix.
 
     Registered as a `TaskSimilarity` with name "parameter_cosine".
 
@@ -97,9 +99,10 @@ def _by_part(
 ) -> Dict[str, List[float]]:
     """The scores of all tensors, in double precision, by the parts that they belong to."""
     _check_alike(one, other, folders)
+    first, second = acting(one), acting(other)
     scores: DefaultDict[str, List[float]] = defaultdict(list)
-    for name in sorted(one.tensors, key=_in_numeric_order):
-        scores[part_of(name, granularity)].append(score(one.tensors[name].double(), other.tensors[name].double()))
+    for name in sorted(first, key=_in_numeric_order):
+        scores[part_of(name, granularity)].append(score(first[name].double(), second[name].double()))
     return scores
 
 
@@ -108,20 +111,24 @@ def _in_numeric_order(name: str) -> List[Tuple[int, str]]:
 
 
 def _check_alike(one: Delta, other: Delta, folders: str) -> None:
-    kinds = [
-        {
-            "peft_type": delta.config["peft_type"],
-            **{name: tuple(tensor.shape) for name, tensor in sorted(delta.tensors.items())},
-            "base_fingerprint": delta.base_fingerprint,
-        }
-        for delta in (one, other)
-    ]
-    if None in (one.base_fingerprint, other.base_fingerprint):
-        for kind in kinds:
-            del kind["base_fingerprint"]
-    for name in {**kinds[0], **kinds[1]}:
-        if kinds[0].get(name) != kinds[1].get(name):
-            raise ConfigurationError(
-                f"{folders} cannot be compared: {name} is {kinds[0].get(name)} and {kinds[1].get(name)}. Compare "
-                "deltas of one method, size and base model"
-            )
+    difference = (
+        settings_difference(*(kind_of(delta, folders) for delta in (one, other)))
+        or _shape_difference(one.tensors, other.tensors)
+        or base_difference(*(_base(delta) for delta in (one, other)))
+    )
+    if difference:
+        raise ConfigurationError(
+            f"{folders} cannot be compared: {difference}. Compare deltas of one method, size and base model"
+        )
+
+
+def _shape_difference(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> str:
+    for name in {**one, **other}:
+        shapes = [tuple(tensors[name].shape) if name in tensors else None for tensors in (one, other)]
+        if shapes[0] != shapes[1]:
+            return f"{name} is {shapes[0]} and {shapes[1]}"
+    return ""
+
+
+def _base(delta: Delta) -> Tuple[Optional[str], Any]:
+    return delta.base_fingerprint, delta.config.get("base_model_name_or_path")

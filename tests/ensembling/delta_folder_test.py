@@ -22,19 +22,40 @@ def test_reads_the_layout_alone(write_delta: Callable[..., DeltaFolder]) -> None
 
 def test_what_does_not_matter_may_differ(write_delta: Callable[..., DeltaFolder]) -> None:
     one = write_delta("a", lora_tensors(1), inference_mode=True, peft_version="0.18.0")
-    other = write_delta("b", lora_tensors(2), target_modules=["v", "q"], lora_dropout=0.1, use_dora=False)
-    assert common_layout([one, other]).config == one.layout.config
+    for changes in (
+        {"target_modules": ["v", "q"], "lora_dropout": 0.1, "use_dora": False, "bias": "none"},
+        {"target_modules": ".*SelfAttention.q", "init_lora_weights": "gaussian", "qalora_group_size": 16},
+        {"r": 4, "rank_pattern": {"q": 2}, "exclude_modules": ["k"], "layers_to_transform": [0, 1]},
+        {"lora_alpha": 9, "alpha_pattern": {"SelfAttention.q": 4}, "fan_in_fan_out": True},
+        {"base_model_name_or_path": "somebody/t5-tiny"},
+    ):
+        other = write_delta("b", lora_tensors(2), **changes)
+        assert common_layout([one, other]).config == one.layout.config
+
+
+def test_one_base_model_in_two_places(write_delta: Callable[..., DeltaFolder], tmp_path: Path) -> None:
+    for name, content in (("base", "{}"), ("copy", "{}"), ("other", "{ }")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_text(content)
+    one, copy, other = (
+        write_delta(name, lora_tensors(1), base_model_name_or_path=str(tmp_path / name))
+        for name in ("base", "copy", "other")
+    )
+    assert common_layout([one, copy]).tensors
+    with pytest.raises(ConfigurationError, match="base_model_name_or_path` is '.*/base' and '.*/other'. Deltas of"):
+        common_layout([one, other])
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
         ({"peft_type": "IA3", "r": None}, "`peft_type` is 'LORA' and 'IA3'"),
-        ({"r": 8}, "`r` is 2 and 8"),
-        ({"lora_alpha": 8}, "`lora_alpha` is 4 and 8"),
-        ({"base_model_name_or_path": "t5-other"}, "`base_model_name_or_path` is 't5-tiny' and 't5-other'"),
-        ({"target_modules": ["q"]}, "`target_modules` is"),
+        ({"lora_alpha": 8}, "`scaling` is 2.0 and 4.0"),
+        ({"use_rslora": True}, "`scaling` is 2.0 and 2.82"),
+        ({"alpha_pattern": {"block.1.*q": 8}}, "`scaling` is 2.0 and {'"),
+        ({"base_model_name_or_path": "t5-other"}, "`base_model_name_or_path` is 't5-tiny' and 't5-other' (if that is"),
         ({"use_dora": True}, "`use_dora` is None and True"),
+        ({"init_lora_weights": "pissa"}, "`init_lora_weights` is None and 'pissa'"),
     ],
 )
 def test_deltas_of_different_kinds(changes: Any, message: str, write_delta: Callable[..., DeltaFolder]) -> None:
@@ -57,7 +78,7 @@ def test_the_base_model_by_its_weights(write_delta: Callable[..., DeltaFolder]) 
     same.files[0].write_text(json.dumps({**elsewhere, "base_model_name_or_path": "/models/t5-tiny"}))
     assert common_layout([one, DeltaFolder(same.path)]).metadata
     save_file(lora_tensors(1), same.files[1], {"base_fingerprint": "2" * 64})
-    with pytest.raises(ConfigurationError, match="a and .*b do not go together: they were tuned on other weights"):
+    with pytest.raises(ConfigurationError, match="a and .*b do not go together: different weights"):
         common_layout([one, DeltaFolder(same.path)])
 
 

@@ -11,6 +11,7 @@ from peft.utils.merge_utils import task_arithmetic
 from safetensors.torch import load_file
 from transformers import AutoModelForSeq2SeqLM
 
+from attribution.common.safetensors_file import TensorType
 from attribution.ensembling import DeltaFolder, DeltaMerger, EnsembleWeights, merge_deltas
 from attribution.ensembling.delta_folder import WEIGHTS, DeltaLayout
 from attribution.ensembling.delta_merger import LinearMerger, PerBlockMerger
@@ -97,7 +98,8 @@ def test_each_block_has_its_own_weights(merge: Any) -> None:
 
 
 def test_the_innermost_part_counts_and_names_end_at_dots() -> None:
-    layout = DeltaLayout({}, dict.fromkeys(["m.encoder.block.1.layer.0.x", "m.encoder.block.11.x"]), {})  # type: ignore
+    names = ["m.encoder.block.1.layer.0.lora_A", "m.encoder.block.11.lora_A"]
+    layout = DeltaLayout({"peft_type": "LORA"}, dict.fromkeys(names, TensorType("F32", (2, 2))), {})
     values = np.array([[[0.0, 1.0]], [[1.0, 0.0]]])
     steps = PerBlockMerger().steps(layout, weights_of(values, ["encoder.block.1", "encoder.block.1.layer.0"]))
     assert [step.weights.tolist() for step in steps] == [[[1.0], [0.0]], [[0.5], [0.5]]]

@@ -49,14 +49,16 @@ def test_pickles_are_held_where_they_are_asked_for(write_delta: Callable[..., De
 def test_of_ia3_the_distances_from_one_are_added(write_delta: Callable[..., DeltaFolder]) -> None:
     config = {"peft_type": "IA3", "target_modules": ["k"]}
     scales = (torch.tensor([1.5, 1.0]), torch.tensor([0.5, 2.0]))
-    held = HeldDeltas([write_delta(str(n), {"k": scale}, **config) for n, scale in enumerate(scales)], LinearMerger())
+    held = HeldDeltas(
+        [write_delta(str(n), {"k.ia3_l": scale}, **config) for n, scale in enumerate(scales)], LinearMerger()
+    )
     for weights, wanted in (
         ([0.0, 0.0], [1.0, 1.0]),
         ([2.0, 0.0], [2.0, 1.0]),
         ([1.0, -0.5], [1.75, 0.5]),
         ([0.5, 0.5], [1.0, 1.5]),
     ):
-        torch.testing.assert_close(held.merged(np.array(weights))["k"], torch.tensor(wanted))
+        torch.testing.assert_close(held.merged(np.array(weights))["k.ia3_l"], torch.tensor(wanted))
 
 
 @pytest.mark.parametrize("config", [{"peft_type": "BIAS"}, {"peft_type": "LORA", "bias": "all"}, {"peft_type": "NONE"}])
@@ -70,7 +72,7 @@ def test_weights_of_the_base_model_are_not_scaled(config: Any, write_delta: Call
 
 def test_what_cannot_be_tried(write_delta: Callable[..., DeltaFolder]) -> None:
     sources = [write_delta(name, lora_tensors(seed)) for seed, name in enumerate("abc")]
-    with pytest.raises(ConfigurationError, match="with another `rank` than the sources'"):
+    with pytest.raises(ConfigurationError, match="no merge of another rank than the sources'"):
         HeldDeltas(sources, ProductSpaceMerger(rank=5))
     with pytest.raises(ConfigurationError, match="ties: a mean needs weights that are not negative"):
         HeldDeltas(sources, TiesMerger()).merged(SIGNED)

@@ -64,13 +64,17 @@ def test_other_precisions_and_shapes(
 ) -> None:
     """Half precision is summed in single: 2048 + 1 + 1 is 2048 in float16."""
     tensors = [
-        {"a": torch.tensor([2048.0, value], dtype=dtype), "scalar": torch.tensor(value, dtype=dtype)}
+        {"q.lora_A": torch.tensor([2048.0, value], dtype=dtype), "q.lora_B": torch.tensor(value, dtype=dtype)}
         for value in (1.0, 4.0)
     ]
     deltas = [write_delta(f"s{number}", content) for number, content in enumerate(tensors)]
     merge_deltas(deltas, weights_of([[0.25, 0.75]]), merger, _folders(tmp_path, 1))
     merged = load_file(_folders(tmp_path, 1)[0] / WEIGHTS)
-    assert merged["a"].dtype == dtype and merged["a"].tolist() == [2048.0, 3.25] and merged["scalar"].item() == 3.25
+    assert (
+        merged["q.lora_A"].dtype == dtype
+        and merged["q.lora_A"].tolist() == [2048.0, 3.25]
+        and merged["q.lora_B"].item() == 3.25
+    )
 
 
 def test_each_target_has_a_delta_of_all_tensors_and_a_rerun_appends_nothing(

@@ -92,8 +92,13 @@ def test_mistakes(merge: Any, write_delta: Callable[..., DeltaFolder]) -> None:
     with pytest.raises(ConfigurationError, match="rank is 0"):
         ProductSpaceMerger(0)
     for changes, message in (
-        ({"peft_type": "IA3"}, "merges LoRA, and these deltas are IA3; use linear or ties"),
-        ({"use_dora": True}, "these deltas are DoRA"),
+        ({"peft_type": "IA3"}, "deltas/s0: it merges products B A of LoRA, and these deltas are IA3; use linear"),
+        ({"use_dora": True}, "these deltas are LoRA with `use_dora`; use linear"),
+        ({"init_lora_weights": "pissa_niter_4"}, "s0: LoRA that starts by 'pissa_niter_4' .*path_initial_model_for"),
+        ({"alora_invocation_tokens": [1]}, "s0: LoRA with `alora_invocation_tokens` is not known here"),
+        ({"lora_alpha": 0}, "s0: the rank of .*SelfAttention.q is 2, its alpha 0; both are above 0"),
+        ({"r": "2"}, "s0: the rank of .*SelfAttention.q is '2', its alpha 4; both are above 0"),
+        ({"a_setting_to_come": 3}, "s0: LoRA with `a_setting_to_come` is not known here"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             merge(ProductSpaceMerger(), **changes)
@@ -103,5 +108,5 @@ def test_mistakes(merge: Any, write_delta: Callable[..., DeltaFolder]) -> None:
     del tensors[NAME.format("B")]
     with pytest.raises(ConfigurationError, match="lora_A.weight has no matching matrix"):
         merge_deltas([write_delta("a", tensors)], weights_of([[1.0]]), ProductSpaceMerger(), [])
-    with pytest.raises(ConfigurationError, match="have no factors"):
+    with pytest.raises(ConfigurationError, match="it has no factors"):
         merge_deltas([write_delta("a", {"x": torch.ones(1)})], weights_of([[1.0]]), ProductSpaceMerger(), [])

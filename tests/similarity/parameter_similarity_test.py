@@ -5,11 +5,13 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.modules.delta import write_delta
+from attribution.modules.delta import read_delta, write_delta
 from attribution.similarity import Euclidean, ParameterCosine, TargetTask
+from tests.modules.delta.peft_adapters import logits, peft_config, peft_model, save_adapter
 from tests.similarity.conftest import source_of
 
 PREFIX = "base_model.model."
+CONFIG = {"peft_type": "LORA", "r": 1}
 
 
 def _write(folder: Path, values: Dict[str, List[float]], method: str = "LORA", base: Optional[str] = "b") -> Path:
@@ -69,8 +71,8 @@ def test_a_tensor_of_zeros_is_at_right_angles(tmp_path: Path) -> None:
     [
         ({"A": [1.0]}, "LORA", "b", r"A is \(2,\) and \(1,\)"),
         ({"B": [1.0, 2.0]}, "LORA", "b", r"A is \(2,\) and None"),
-        ({"A": [1.0, 2.0]}, "IA3", "b", "peft_type is LORA and IA3"),
-        ({"A": [1.0, 2.0]}, "LORA", "c", "base_fingerprint is b and c"),
+        ({"A": [1.0, 2.0]}, "IA3", "b", "`peft_type` is 'LORA' and 'IA3'"),
+        ({"A": [1.0, 2.0]}, "LORA", "c", "`base_fingerprint` is b... and c..."),
     ],
 )
 def test_deltas_that_are_not_alike(values: Any, method: str, base: str, message: str, tmp_path: Path) -> None:
@@ -111,3 +113,33 @@ def test_a_source_tuned_in_another_way(own: Path, tmp_path: Path) -> None:
     _write(tmp_path / "target,own", {"A": [1.0]})
     with pytest.raises(ConfigurationError, match="own and .*target,own cannot be compared: .*0.A is"):
         Euclidean(str(tmp_path / "{target},{source}")).compare(TargetTask("target", []), source_of(own), None, None)
+
+
+@pytest.mark.parametrize("method", ["PROMPT_TUNING", "PREFIX_TUNING"])
+def test_parameters_that_no_model_reads(method: str, tmp_path: Path) -> None:
+    """Two deltas that do the same are alike, whatever stands where PEFT for an encoder-decoder never looks."""
+    config = peft_config("t5", method)
+    save_adapter("t5", config, tmp_path / "one")
+    one = read_delta(tmp_path / "one")
+    [(name, values)] = one.tensors.items()
+    other = values.clone()
+    unread = other.view(3, 2, -1)[:, 1] if method == "PREFIX_TUNING" else other[3:]
+    unread.copy_(torch.randn(unread.shape, generator=torch.Generator().manual_seed(5)))
+    write_delta(tmp_path / "other", one.config, {name: other})
+    models = [logits(peft_model("t5", tmp_path / folder), "t5") for folder in ("one", "other")]
+    assert torch.equal(*models) and not torch.equal(values, other)
+    assert _compare(ParameterCosine(), tmp_path / "one", tmp_path / "other") == {"model": pytest.approx(1)}
+    write_delta(tmp_path / "other", one.config, {name: -values})
+    assert _compare(ParameterCosine(), tmp_path / "one", tmp_path / "other") == {"model": pytest.approx(-1)}
+
+
+def test_other_base_models(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder, base in zip(folders, ("google/t5-small", "google/t5-base")):
+        write_delta(folder, {**CONFIG, "base_model_name_or_path": base}, {f"{PREFIX}A": torch.ones(2)})
+    with pytest.raises(
+        ConfigurationError, match="cannot be compared: `base_model_name_or_path` is 'google/t5-small' and"
+    ):
+        _compare(ParameterCosine(), *folders)
+    write_delta(folders[1], {**CONFIG, "base_model_name_or_path": "mirror/t5-small"}, {f"{PREFIX}A": torch.ones(2)})
+    assert _compare(ParameterCosine(), *folders) == {"model": pytest.approx(1)}

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from attribution.common.artefacts import first_difference
 from attribution.modules.delta.delta_folder import PREFIX, Delta, base_fingerprint, read_delta, write_delta
+from attribution.modules.delta.delta_kind import DeltaKind, base_difference, delta_kind, kind_of
 
 
 class DeltaModule(Registrable):
@@ -70,7 +71,7 @@ class DeltaModule(Registrable):
             A hub id or a local folder.
         """
         config = {**_plain(self.adapter_config(transformer)), "base_model_name_or_path": base_model}
-        write_delta(folder, config, self.tensors(transformer), base_fingerprint(transformer))
+        write_delta(folder, config, self.tensors(transformer), self.fingerprint(transformer))
 
     def load(self, transformer: PreTrainedModel, folder: Union[str, Path], base_model: str) -> None:
         """
@@ -81,19 +82,26 @@ class DeltaModule(Registrable):
         `ConfigurationError`, naming the first difference, if it is of another method, size or base model.
         """
         delta = read_delta(folder, self.allow_pickle)
-        there = self.identity(delta.config)
-        here = self.identity(_plain(self.adapter_config(transformer)))
+        there = kind_of(delta, folder).settings
+        here = self.kind(transformer).settings
         for one, other in (({"peft_type": there["peft_type"]}, {"peft_type": here["peft_type"]}), (there, here)):
             difference = first_difference(one, other)
             if difference:
-                raise ConfigurationError(f"{folder}: another delta than the model's: {difference}")
+                raise ConfigurationError(
+                    f"{folder}: another delta than the model's: {difference} (`type: folder` takes it as it is)"
+                )
         if self.check_base_model:
-            _check_base_model(transformer, delta, folder, base_model)
+            self._check_base_model(transformer, delta, folder, base_model)
         self.assign(transformer, delta, folder)
 
-    def identity(self, config: Dict[str, Any]) -> Dict[str, Any]:
-        """Of an `adapter_config.json` what must agree for its tensors to mean the same."""
-        return {name: value for name, value in config.items() if name != "base_model_name_or_path"}
+    def kind(self, transformer: PreTrainedModel) -> DeltaKind:
+        """What this delta is, once it is injected."""
+        shapes = {name: tensor.shape for name, tensor in self.tensors(transformer).items()}
+        return delta_kind(_plain(self.adapter_config(transformer)), shapes, "the model's delta")
+
+    def fingerprint(self, transformer: PreTrainedModel) -> str:
+        """Of the base model's weights, once it is injected."""
+        return base_fingerprint(transformer)
 
     def assign(self, transformer: PreTrainedModel, delta: Delta, folder: Union[str, Path]) -> None:
         """Copies the tensors of a delta, all of them, into what is trained."""
@@ -120,18 +128,15 @@ class DeltaModule(Registrable):
             for name, weight in own.items():
                 weight.copy_(delta.tensors[name])
 
-
-def _check_base_model(transformer: PreTrainedModel, delta: Delta, folder: Union[str, Path], base_model: str) -> None:
-    named = str(delta.config.get("base_model_name_or_path") or "")
-    if delta.base_fingerprint is None:
-        same, difference = Path(named).name == Path(base_model).name, ""
-    else:
-        same, difference = delta.base_fingerprint == base_fingerprint(transformer), ", or other weights of it"
-    if not same:
-        raise ConfigurationError(
-            f"{folder}: tuned on another base model, {named or 'which it does not name'}{difference}; here it is "
-            f"{base_model} (check_base_model: false uses it all the same)"
-        )
+    def _check_base_model(self, transformer: PreTrainedModel, delta: Delta, folder: Any, base_model: str) -> None:
+        named = delta.config.get("base_model_name_or_path")
+        there = (delta.base_fingerprint, named)
+        if not any(there) or base_difference(there, (self.fingerprint(transformer), base_model)):
+            weights = ", or other weights of it" if delta.base_fingerprint else ""
+            raise ConfigurationError(
+                f"{folder}: tuned on another base model, {named or 'which it does not name'}{weights}; here it is "
+                f"{base_model} (check_base_model: false uses it all the same)"
+            )
 
 
 def _plain(config: Dict[str, Any]) -> Dict[str, Any]:

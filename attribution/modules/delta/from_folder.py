@@ -1,20 +1,20 @@
 """The delta module that a folder was written by."""
 
 from pathlib import Path
-from typing import Dict, Tuple, Union
+from typing import Any, Dict, Union
 
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
 from attribution.modules.delta.delta_folder import read_delta_config
+from attribution.modules.delta.delta_kind import stacks_of
 from attribution.modules.delta.delta_module import DeltaModule
+from attribution.modules.delta.peft_adapter import PeftAdapter
 
-# PEFT's methods: our name, and our settings by PEFT's.
-_OF_PEFT: Dict[str, Tuple[str, Dict[str, str]]] = {
-    "LORA": ("lora", {"r": "r", "lora_alpha": "alpha", "target_modules": "target_modules"}),
-    "IA3": ("ia3", {"target_modules": "target_modules", "feedforward_modules": "feedforward_modules"}),
-    "PREFIX_TUNING": ("prefix", {"num_virtual_tokens": "num_virtual_tokens"}),
-    "PROMPT_TUNING": ("prompt", {"num_virtual_tokens": "num_virtual_tokens"}),
+# PEFT's virtual tokens are read by methods of this package.
+_VIRTUAL_TOKENS = {
+    "PREFIX_TUNING": "prefix",
+    "PROMPT_TUNING": "prompt",
 }
 
 
@@ -22,18 +22,27 @@ def delta_from_folder(
     folder: Union[str, Path], allow_pickle: bool = False, check_base_model: bool = True
 ) -> DeltaModule:
     """
-    A module of the method and sizes of the delta in `folder`, which is its `weights`. A PEFT adapter with settings that
-    no method here has is refused when it is loaded.
+    A module of the method and sizes of the delta in `folder`, which is its `weights`. A PEFT adapter is what PEFT makes
+    of its configuration.
 
     # Raises
 
     `ConfigurationError`, naming the folder, if it is of a method that is not known.
     """
+    from peft import PEFT_TYPE_TO_CONFIG_MAPPING
+
     config = read_delta_config(folder)
+    settings: Dict[str, Any]
     method = config["peft_type"]
-    if method in _OF_PEFT:
-        name, names = _OF_PEFT[method]
-        settings = {ours: config[theirs] for theirs, ours in names.items() if theirs in config}
+    if method in _VIRTUAL_TOKENS:
+        name, settings = _VIRTUAL_TOKENS[method], {"num_virtual_tokens": config.get("num_virtual_tokens")}
+        if method == "PREFIX_TUNING" and config.get("task_type") == "SEQ_2_SEQ_LM" and stacks_of(config) == 1:
+            raise ConfigurationError(
+                f"{folder}: with `num_transformer_submodules` 1 PEFT puts its prefix, and what the decoder has read, "
+                "into cross-attention, too, which is not done here; tune it without that setting"
+            )
+    elif method in PEFT_TYPE_TO_CONFIG_MAPPING:
+        return PeftAdapter(str(folder), allow_pickle=allow_pickle, check_base_model=check_base_model)
     else:
         name = method.lower()
         settings = {key: value for key, value in config.items() if key not in ("peft_type", "base_model_name_or_path")}

@@ -1,7 +1,5 @@
 """Methods whose layers are the PEFT library's."""
 
-import dataclasses
-import json
 from abc import abstractmethod
 from typing import Any, Dict, List, Optional, Union
 
@@ -14,32 +12,6 @@ from attribution.modules.delta.delta_folder import PREFIX
 from attribution.modules.delta.delta_module import DeltaModule
 
 _ADAPTER = "default"
-# Where a delta was made, how it started, and what the names and shapes of its tensors say already.
-_NO_IDENTITY = {
-    "auto_mapping",
-    "base_model_name_or_path",
-    "encoder_hidden_size",
-    "exclude_modules",
-    "inference_mode",
-    "init_ia3_weights",
-    "init_weights",
-    "layers_pattern",
-    "layers_to_transform",
-    "lora_dropout",
-    "num_transformer_submodules",
-    "peft_version",
-    "prefix_projection",
-    "prompt_tuning_init",
-    "prompt_tuning_init_state_dict_path",
-    "prompt_tuning_init_text",
-    "revision",
-    "target_modules",
-    "task_type",
-    "tokenizer_kwargs",
-    "tokenizer_name_or_path",
-}
-# PEFT's other initialisations of LoRA change the base model, too.
-_INITIALISATIONS = (True, False, "gaussian", "orthogonal", "eva")
 
 
 class PeftDelta(DeltaModule):
@@ -97,26 +69,6 @@ class PeftDelta(DeltaModule):
             PREFIX + ".".join(part for part in name.removeprefix(PREFIX).split(".") if part != _ADAPTER): weight
             for name, weight in super().tensors(transformer).items()
         }
-
-    def identity(self, config: Dict[str, Any]) -> Dict[str, Any]:
-        return peft_identity(config)
-
-
-def peft_identity(config: Dict[str, Any]) -> Dict[str, Any]:
-    """Of PEFT's `adapter_config.json` what changes the meaning of the tensors, defaults filled in."""
-    from peft import PEFT_TYPE_TO_CONFIG_MAPPING
-
-    known = PEFT_TYPE_TO_CONFIG_MAPPING.get(config["peft_type"])
-    if known is not None:
-        names = {field.name for field in dataclasses.fields(known) if field.init}
-        try:
-            filled = known(**{name: value for name, value in config.items() if name in names}).to_dict()
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"adapter_config.json: PEFT does not take it ({error})") from error
-        config = {**config, **json.loads(json.dumps(filled, default=sorted))}
-    if config.get("init_lora_weights") in _INITIALISATIONS:
-        config = {**config, "init_lora_weights": None}
-    return {name: value for name, value in config.items() if value and name not in _NO_IDENTITY}
 
 
 def task_type(transformer: PreTrainedModel) -> str:

@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 
 from attribution.modules.delta.delta_module import DeltaModule
-from attribution.modules.delta.peft_delta import peft_identity, task_type
+from attribution.modules.delta.peft_delta import task_type
 from attribution.modules.delta.prefix_attention import PrefixEncoder, add_prefixes, key_shape
 from attribution.modules.delta.prefix_cache import KeyShape, PrefixCache, cache_shapes
 from attribution.modules.delta.sublayers import SELF_ATTENTION, find, freeze, stacks
@@ -156,6 +156,3 @@ class Prefix(DeltaModule):
                 "encoder": self.encoder,
             }
         return self._pefts_config(transformer).to_dict()
-
-    def identity(self, config: Dict[str, Any]) -> Dict[str, Any]:
-        return peft_identity(config)

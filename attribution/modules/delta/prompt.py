@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from attribution.modules.delta.delta_folder import Delta
 from attribution.modules.delta.delta_module import DeltaModule
-from attribution.modules.delta.peft_delta import peft_identity, task_type
+from attribution.modules.delta.peft_delta import task_type
 from attribution.modules.delta.sublayers import freeze
 from attribution.modules.delta.trial import Trial, at_random, pefts_logits, same
 
@@ -94,9 +94,6 @@ class Prompt(DeltaModule):
             task_type=task_type(transformer),
             inference_mode=True,
         )
-
-    def identity(self, config: Dict[str, Any]) -> Dict[str, Any]:
-        return peft_identity(config)
 
     def assign(self, transformer: PreTrainedModel, delta: Delta, folder: Any) -> None:
         """PEFT keeps, for an encoder-decoder, as many embeddings again, which it does not use."""

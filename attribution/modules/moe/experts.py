@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 
 from attribution.modules.delta.delta_folder import PREFIX, read_delta
+from attribution.modules.delta.delta_kind import kind_of
 from attribution.modules.delta.sublayers import (
     ATTENTION_OUTPUT,
     FEED_FORWARD_INPUT,
@@ -254,7 +255,12 @@ class LoraExperts(Bottlenecks):
         return holder
 
     def _load(self, transformer: PreTrainedModel, expert: int, folder: str) -> None:
-        config, tensors, _ = read_delta(folder)
+        delta = read_delta(folder)
+        kind = kind_of(delta, folder)
+        if kind.changes_base or not kind.products:
+            raise ConfigurationError(
+                f"experts: lora: {folder} is {kind.method} that does more than to add scale x B A to its layers"
+            )
         own = {
             f"{PREFIX}{name.removesuffix('.expert')}": module
             for name, module in transformer.named_modules()
@@ -265,19 +271,19 @@ class LoraExperts(Bottlenecks):
             for name, module in own.items()
             for part, shape in (("A", module.down[0].shape), ("B", module.up[0].T.shape))
         }
-        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        found = {name: tuple(tensor.shape) for name, tensor in delta.tensors.items()}
         differences = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
-        if differences or not config.get("lora_alpha"):
-            name = differences[0] if differences else "lora_alpha"
+        if differences:
+            name = differences[0]
             raise ConfigurationError(
                 f"experts: lora: {folder} is no LoRA of these layers and rank: {name} is {found.get(name)} there and "
                 f"{wanted.get(name)} here"
             )
-        scale = config["lora_alpha"] / config["r"] / (self.alpha / self.size)
         with torch.no_grad():
             for name, module in own.items():
-                module.down[expert] = tensors[f"{name}.lora_A.weight"]
-                module.up[expert] = scale * tensors[f"{name}.lora_B.weight"].T
+                product = kind.products[f"{name}.lora_A.weight"]
+                module.down[expert] = delta.tensors[f"{name}.lora_A.weight"]
+                module.up[expert] = product.scale / (self.alpha / self.size) * delta.tensors[product.second].T
 
     def put_at(self, linear: Any, place: Place, holder: RouteHolder) -> None:
         linear.expert = BottleneckExperts(

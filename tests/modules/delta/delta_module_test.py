@@ -194,8 +194,8 @@ def test_a_pattern_that_matches_nothing_is_an_error(name: str, tiny_model: Calla
     "changes, message",
     [
         ({"type": "ia3"}, "another delta than the model's: peft_type is 'LORA' there and 'IA3' here"),
-        ({"r": 3}, "r is 2 there and 3 here"),
-        ({"alpha": 3}, "lora_alpha is 4.0 there and 3 here"),
+        ({"r": 3}, "scaling is 2.0 there and 1.33"),
+        ({"alpha": 3}, "scaling is 2.0 there and 1.5 here"),
         ({"target_modules": ["q", "k"]}, "of its tensors are missing, the first: .*k.lora_A.weight"),
         ({"target_modules": ["q"]}, "of its tensors are unknown, the first: .*v.lora_A.weight"),
         ({"weights": "/nowhere"}, "/nowhere: has no adapter_config.json"),

@@ -117,10 +117,11 @@ def test_generates_as_peft_does(model: str, name: str, tiny_model: Callable[[str
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"use_rslora": True}, "use_rslora is True there and None here"),
+        ({"use_rslora": True}, r"scaling is 4.2\d+ there and 3.0 here .`type: folder` takes it as it is"),
+        ({"use_dora": True}, "use_dora is True there and None here"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights is 'pissa' there and None here"),
-        ({"a_setting_to_come": 3}, "a_setting_to_come is 3 there and None here"),
-        ({"lora_alpha": 4}, "lora_alpha is 4 there and 6 here"),
+        ({"a_setting_to_come": 3}, "LoRA with `a_setting_to_come` is not known here"),
+        ({"lora_alpha": 4}, "scaling is 2.0 there and 3.0 here"),
         ({"base_model_name_or_path": "google/t5-xl"}, "tuned on another base model, google/t5-xl; here"),
     ],
 )
