@@ -9,10 +9,13 @@ import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import load_archive
+from peft import get_peft_model
+from transformers import AutoModelForSeq2SeqLM
 
 from attribution.modules.delta import DeltaModule, delta_from_folder
 from tests.models.conftest import make_model
 from tests.modules.delta.delta_module_test import DELTAS, _model
+from tests.modules.delta.peft_adapters import lora_options, peft_config
 
 
 @pytest.mark.parametrize("name", DELTAS)
@@ -59,19 +62,31 @@ def test_what_is_not_known(config: Any, message: str, tmp_path: Path) -> None:
         delta_from_folder(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["lora", "houlsby"])
+@pytest.mark.parametrize(
+    "name", ["lora", "houlsby", "dora", "modules_to_save", "pissa", "tokens", "all_biases", "embedding"]
+)
 def test_a_model_goes_on_from_a_folder(
     name: str, train_config: Any, allennlp: Any, tiny_model: Any, tmp_path: Path
 ) -> None:
-    """Rank 2 or size 4, which the configuration does not say; and its archive, which holds what became of them."""
-    tuned = _model(tiny_model("bart"), DELTAS[name])
-    tuned.delta.save(tuned.transformer, tmp_path / "delta", tiny_model("bart"))
-    block = {"model.delta": {"type": "folder", "weights": str(tmp_path / "delta")}, "trainer.num_epochs": 1}
-    result = allennlp("train", train_config(block, model="bart"), "-s", tmp_path / "run")
+    """
+    Rank 2 or size 4, which the configuration does not say, or an adapter of PEFT's; and its archive, which holds what
+    became of them.
+    """
+    if name in DELTAS:
+        tuned = _model(tiny_model("bart"), DELTAS[name])
+        tuned.delta.save(tuned.transformer, tmp_path / "delta", tiny_model("bart"))
+    else:
+        adapter = peft_config("bart", "LORA", **lora_options("bart")[name].settings)
+        base = AutoModelForSeq2SeqLM.from_pretrained(tiny_model("bart"))
+        get_peft_model(base, adapter).save_pretrained(tmp_path / "delta")
+    delta = {"type": "folder", "weights": str(tmp_path / "delta")}
+    before = make_model(tiny_model("bart"), delta=dict(delta)).state_dict()
+    result = allennlp(
+        "train", train_config({"model.delta": delta, "trainer.num_epochs": 1}, model="bart"), "-s", tmp_path / "run"
+    )
     assert result.status == 0, result.stderr
     trained = torch.load(tmp_path / "run" / "best.th", weights_only=True)
     loaded = load_archive(tmp_path / "run" / "model.tar.gz").model.state_dict()
-    before = tuned.state_dict()
     assert before.keys() == trained.keys() == loaded.keys()
     assert all(torch.equal(loaded[name], trained[name]) for name in trained)
     moved = [(trained[name] - before[name]).abs().max().item() for name in trained]

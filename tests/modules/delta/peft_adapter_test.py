@@ -3,13 +3,16 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Optional
 
+import peft
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from packaging import version
 from peft import PEFT_TYPE_TO_CONFIG_MAPPING, LoraConfig
 from safetensors.torch import load_file, save_file
+from torch.nn import Parameter
 
 from attribution.modules.delta import delta_from_folder, read_delta
 from attribution.modules.delta.delta_kind import kind_of
@@ -19,6 +22,7 @@ from tests.modules.delta.peft_adapters import (
     METHODS,
     OTHER_FIELDS,
     base_model,
+    every_lora_option,
     logits,
     lora_options,
     peft_config,
@@ -48,9 +52,22 @@ def everywhere(*in_ci: str) -> List[Any]:
     ]
 
 
+def refused_by_name(architecture: str, name: str) -> Optional[str]:
+    """What the message says; None: it loads. PEFT before 0.20 did not write the biases that `lora_only` had trained."""
+    if (
+        name == "lora_only"
+        and architecture in ("bart", "gpt2")
+        and version.parse(peft.__version__) < version.parse("0.20")
+    ):
+        return "of its tensors are missing, the first: .*bias"
+    return REFUSED.get(name)
+
+
 def test_every_method_and_every_option_is_decided() -> None:
     assert {str(method.value) for method in PEFT_TYPE_TO_CONFIG_MAPPING} <= set(METHODS)
-    covered = {field for name in ARCHITECTURES for option in lora_options(name).values() for field in option.fields}
+    covered = {
+        field for name in ARCHITECTURES for option in every_lora_option(name).values() for field in option.fields
+    }
     assert {field.name for field in dataclasses.fields(LoraConfig)} <= covered | OTHER_FIELDS
     assert set(METHODS) >= LOADED
 
@@ -58,7 +75,7 @@ def test_every_method_and_every_option_is_decided() -> None:
 @pytest.mark.parametrize("architecture, name", everywhere("t5", "llama"))
 def test_lora(architecture: str, name: str, tmp_path: Path) -> None:
     config = peft_config(architecture, "LORA", **lora_options(architecture)[name].settings)
-    _check(architecture, config, tmp_path, REFUSED.get(name))
+    _check(architecture, config, tmp_path, refused_by_name(architecture, name))
 
 
 @pytest.mark.parametrize("method", sorted(name for name, settings in METHODS.items() if isinstance(settings, dict)))
@@ -72,7 +89,7 @@ def test_methods(architecture: str, method: str, tmp_path: Path) -> None:
         config = peft_config(architecture, method, **METHODS[method])
         save_adapter(architecture, config, tmp_path / "peft")
         peft_model(architecture, tmp_path / "peft")
-    except (KeyError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+    except (KeyError, NameError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
         assert architecture != "llama", error
         pytest.skip(f"PEFT has none for {architecture}: {error}")
     known = method in LOADED or method in ("PREFIX_TUNING", "PROMPT_TUNING")
@@ -157,7 +174,7 @@ def _check(architecture: str, config: Any, folder: Path, refused: Any) -> None:
     saved, written = read_delta(folder / "ours"), read_delta(folder / "peft")
     assert kind_of(saved, "").settings == kind_of(written, "").settings
     assert {name for name in written.tensors if not name.endswith("base_layer.weight")} == set(saved.tensors)
-    assert all(weight.requires_grad for weight in delta.tensors(model).values())
+    assert all(weight.requires_grad for weight in delta.tensors(model).values() if isinstance(weight, Parameter))
 
 
 def _load(architecture: str, folder: Path) -> Any:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
 import torch
-from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftModel, get_peft_model
+import transformers
+from packaging import version
+from peft import PEFT_TYPE_TO_CONFIG_MAPPING, LoraConfig, PeftModel, get_peft_model
 
 from tests.modules.delta.every_architecture import Architecture, build, inputs
 
@@ -27,7 +29,7 @@ TOKENS = inputs(Architecture("llama", False), [5])["input_ids"][0, 1:3].tolist()
 METHODS: Dict[str, Any] = {
     **dict.fromkeys(["ADAMSS", "BEFT", "BOFT", "DEFT", "DELORA", "GLORA", "GRALORA", "HIRA", "HRA", "LILY"], {}),
     **dict.fromkeys(["LN_TUNING", "LOHA", "LOKR", "LORA", "MISS", "OSF", "PEANUT", "PSOFT", "PVERA", "RANDLORA"], {}),
-    **dict.fromkeys(["FROD", "SHIRA", "SUPERTUNING", "TINYLORA", "UNILORA", "VERA"], {}),
+    **dict.fromkeys(["BONE", "FROD", "SHIRA", "SUPERTUNING", "TINYLORA", "UNILORA", "VERA"], {}),
     **dict.fromkeys(["CARTRIDGE", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING"], {}),
     "ADALORA": {"total_step": 10},
     "C3A": {"block_size": BLOCK},
@@ -58,7 +60,13 @@ class Option(NamedTuple):
 
 
 def lora_options(architecture: str) -> Dict[str, Option]:
-    """By name. Those that are refused, too."""
+    """Those that PEFT takes for an architecture, by name; those that are refused here, too."""
+    options = every_lora_option(architecture)
+    return {name: option for name, option in options.items() if option.only is None or architecture in option.only}
+
+
+def every_lora_option(architecture: str) -> Dict[str, Option]:
+    """By name."""
     from peft.tuners.lora import config as lora
 
     target, block = _targets(architecture), [".*[.]1[.].*"]
@@ -86,14 +94,17 @@ def lora_options(architecture: str) -> Dict[str, Option]:
         "tokens": Option(["trainable_token_indices"], {"trainable_token_indices": TOKENS}),
         "fan_in_fan_out": Option(["fan_in_fan_out"], {"fan_in_fan_out": True}),
         **{
-            str(start): Option(["init_lora_weights", "eva_config", "lora_ga_config"], {"init_lora_weights": start})
-            for start in (False, "gaussian", "orthogonal", "eva", "pissa", "pissa_niter_4", "lora_ga")
+            str(start): Option(["init_lora_weights", "eva_config"], {"init_lora_weights": start})
+            for start in (False, "gaussian", "orthogonal", "eva", "pissa", "pissa_niter_4")
         },
         "olora": Option(["init_lora_weights"], {"init_lora_weights": "olora"}, ["t5", "bart", "llama", "mixtral"]),
         "expert_parameters": Option(
             ["target_parameters"],
             {"target_modules": [], "target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]},
-            ["mixtral"],
+            ["mixtral"] if version.parse(transformers.__version__).major > 4 else [],
+        ),
+        "lora_ga": Option(
+            ["init_lora_weights", "lora_ga_config"], {"init_lora_weights": "lora_ga"}, _of("lora_ga_config")
         ),
         "qalora": Option(["use_qalora", "qalora_group_size"], {"use_qalora": True}),
         "activated": Option(["alora_invocation_tokens"], {"alora_invocation_tokens": [9, 11]}),
@@ -111,7 +122,7 @@ def lora_options(architecture: str) -> Dict[str, Option]:
         options["bdlora"] = Option(
             ["use_bdlora"], {"target_modules": ["q_proj", "o_proj"], "use_bdlora": blocks}, ["llama", "mixtral"]
         )
-    return {name: option for name, option in options.items() if option.only is None or architecture in option.only}
+    return options
 
 
 # Fields of `LoraConfig` without an option above: where it was made; other hardware; what PEFT needs data for.
@@ -170,6 +181,11 @@ def logits(model: Any, architecture: str) -> torch.Tensor:
     batch = inputs(Architecture(architecture, is_encoder_decoder(architecture)), [5])
     with torch.no_grad():
         return model(**batch).logits[:, -5:]
+
+
+def _of(field: str) -> Optional[List[str]]:
+    """Every architecture, if this version of PEFT has the field."""
+    return None if field in {known.name for known in dataclasses.fields(LoraConfig)} else []
 
 
 def _targets(architecture: str) -> List[str]:
