@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from attribution.commands.target_examples import TargetExamples
 from attribution.ensembling import DeltaFolder, DeltaMerger, HeldDeltas
+from attribution.modules.delta import Delta
 from attribution.similarity import ResidentModel
 
 
@@ -37,7 +38,7 @@ class MergedLoss:
         if target != self._target:
             self._batches = [batch.to(self._model.device) for batch in self._examples.batches(target)]
             self._target = target
-        self._model.put_tensors(self._deltas.merged(weights))
+        self._model.put_delta(Delta(self._deltas.layout.config, self._deltas.merged(weights), None))
         losses = [
             F.cross_entropy(self._model.logits(batch), batch.labels, reduction="none").double()
             for batch in self._batches

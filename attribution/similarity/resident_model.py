@@ -10,7 +10,7 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model
 
 from attribution.models import PromptedModel
-from attribution.modules.delta import delta_from_folder
+from attribution.modules.delta import Delta, delta_from_folder
 from attribution.similarity.target_task import LabelledBatch
 
 _KEPT_BYTES = 2 << 30
@@ -70,11 +70,9 @@ class ResidentModel:
             self._keep(folder)
         self._present = folder
 
-    def put_tensors(self, tensors: Dict[str, torch.Tensor]) -> None:
-        """A delta that is in no folder, by the names of `tensors`: a merge."""
-        with torch.no_grad():
-            for name, weight in self.tensors().items():
-                weight.copy_(tensors[name])
+    def put_delta(self, delta: Delta) -> None:
+        """One that is in no folder: a merge."""
+        self._delta.assign(self.transformer, delta, "the merged delta")
         self._present = None
 
     def check_length(self, batch: LabelledBatch) -> None:

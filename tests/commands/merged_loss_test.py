@@ -9,10 +9,13 @@ import pytest
 import torch
 from allennlp.common import Lazy, Params
 from allennlp.data import DatasetReader
+from peft import PromptTuningConfig, get_peft_model
+from transformers import AutoModelForSeq2SeqLM
 
 from attribution.commands.merged_loss import MergedLoss
 from attribution.commands.target_examples import TargetExamples
 from attribution.ensembling import DeltaFolder, LinearMerger
+from attribution.modules.delta import Delta
 from attribution.similarity import Loss, Source, TargetTask
 from tests.commands.similarity_test import ANSWERS, LORA, PROMPTS, _tune
 from tests.similarity.conftest import resident
@@ -85,9 +88,24 @@ def test_of_one_source_it_is_the_measure_loss(sources: Any, gym: Path, tiny_mode
     assert loss("new", np.zeros(3)) == pytest.approx(torch.cat(untuned).mean().item(), abs=1e-5)
 
 
+def test_prompts_of_which_half_is_read(gym: Path, tiny_model: Callable[[str], str], tmp_path: Path) -> None:
+    """PEFT keeps six rows of three virtual tokens of an encoder-decoder."""
+    base = tiny_model("t5")
+    config = PromptTuningConfig(num_virtual_tokens=3, task_type="SEQ_2_SEQ_LM")
+    for name in "ab":
+        get_peft_model(AutoModelForSeq2SeqLM.from_pretrained(base), config).save_pretrained(tmp_path / name)
+    examples, model = _examples(base, gym), resident(base, tmp_path / "a")
+    loss = MergedLoss(model, examples, [DeltaFolder(tmp_path / name) for name in "ab"], LinearMerger())
+    task = TargetTask("new", examples.batches("new"))
+    for number, name in enumerate("ab"):
+        expected = Loss().compare(task, Source(name, tmp_path / name), model, None)["model"]
+        assert loss("new", np.eye(2)[number]) == pytest.approx(expected, abs=1e-6)
+
+
 @torch.no_grad()
 def _untuned(model: Any, examples: TargetExamples) -> List[Any]:
-    model.put_tensors({name: torch.zeros_like(weight) for name, weight in model.tensors().items()})
+    tensors = {name: torch.zeros_like(weight) for name, weight in model.tensors().items()}
+    model.put_delta(Delta({"peft_type": "LORA"}, tensors, None))
     return [(model.logits(batch), batch.labels) for batch in examples.batches("new")]
 
 

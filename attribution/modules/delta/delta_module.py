@@ -3,7 +3,7 @@
 import json
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Optional, Sequence, Union
 
 import torch
 from allennlp.common import Registrable
@@ -106,24 +106,17 @@ class DeltaModule(Registrable):
     def assign(self, transformer: PreTrainedModel, delta: Delta, folder: Union[str, Path]) -> None:
         """Copies the tensors of a delta, all of them, into what is trained."""
         own = self.tensors(transformer)
-        missing = [name for name in own if name not in delta.tensors]
-        unknown = [name for name in delta.tensors if name not in own]
-        other_shape = [
-            f"{name} {tuple(tensor.shape)} instead of {tuple(own[name].shape)}"
-            for name, tensor in delta.tensors.items()
-            if name in own and own[name].shape != tensor.shape
-        ]
-        infinite = [name for name, tensor in delta.tensors.items() if not tensor.isfinite().all()]
-        for problem, names in (
-            ("have another shape", other_shape),
-            ("are missing", missing),
-            ("are unknown", unknown),
-            ("have values that are no numbers", infinite),
-        ):
-            if names:
-                raise ConfigurationError(
-                    f"{folder}: {len(names)} of its tensors {problem}, the first: {', '.join(names[:3])}"
-                )
+        check_tensors(
+            folder,
+            other_shape=[
+                f"{name} {tuple(tensor.shape)} instead of {tuple(own[name].shape)}"
+                for name, tensor in delta.tensors.items()
+                if name in own and own[name].shape != tensor.shape
+            ],
+            missing=[name for name in own if name not in delta.tensors],
+            unknown=[name for name in delta.tensors if name not in own],
+            infinite=[name for name, tensor in delta.tensors.items() if not tensor.isfinite().all()],
+        )
         with torch.no_grad():
             for name, weight in own.items():
                 weight.copy_(delta.tensors[name])
@@ -136,6 +129,31 @@ class DeltaModule(Registrable):
             raise ConfigurationError(
                 f"{folder}: tuned on another base model, {named or 'which it does not name'}{weights}; here it is "
                 f"{base_model} (check_base_model: false uses it all the same)"
+            )
+
+
+def check_tensors(
+    folder: Union[str, Path],
+    other_shape: Sequence[str] = (),
+    missing: Sequence[str] = (),
+    unknown: Sequence[str] = (),
+    infinite: Sequence[str] = (),
+) -> None:
+    """
+    # Raises
+
+    `ConfigurationError`, with the first three, if there is a name among them.
+    """
+    for problem, names in (
+        ("have another shape", other_shape),
+        ("are missing", missing),
+        ("are unknown", unknown),
+        ("have values that are no numbers", infinite),
+    ):
+        if names:
+            way_out = "" if names is infinite else " (`type: folder` takes a delta as its own settings say)"
+            raise ConfigurationError(
+                f"{folder}: {len(names)} of its tensors {problem}, the first: {', '.join(names[:3])}{way_out}"
             )
 
 

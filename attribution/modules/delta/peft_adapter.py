@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from attribution.modules.delta.delta_folder import PREFIX, Delta, base_fingerprint, read_delta_config
 from attribution.modules.delta.delta_kind import filled_config
-from attribution.modules.delta.delta_module import DeltaModule
+from attribution.modules.delta.delta_module import DeltaModule, check_tensors
 from attribution.modules.delta.peft_delta import task_type
 from attribution.modules.delta.trial import first_line
 
@@ -96,11 +96,11 @@ class PeftAdapter(DeltaModule):
             for name, tensor in delta.tensors.items()
             if name in own or not self._is_copy(transformer, name, tensor, folder)
         }
-        infinite = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
-        if infinite:
-            raise ConfigurationError(
-                f"{folder}: {len(infinite)} of its tensors have values that are no numbers, the first: {infinite[0]}"
-            )
+        check_tensors(
+            folder,
+            other_shape=[name for name, tensor in tensors.items() if name in own and own[name].shape != tensor.shape],
+            infinite=[name for name, tensor in tensors.items() if not tensor.isfinite().all()],
+        )
         try:
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -108,14 +108,9 @@ class PeftAdapter(DeltaModule):
                     transformer, {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
                 )
         except (KeyError, RuntimeError) as error:
-            raise ConfigurationError(f"{folder}: PEFT does not load it ({error})") from error
+            raise ConfigurationError(f"{folder}: PEFT does not load it ({first_line(error)})") from error
         trained = {name for name, weight in transformer.named_parameters() if weight.requires_grad}
-        missing = sorted(trained & set(result.missing_keys))
-        for problem, names in (("are missing", missing), ("are unknown", result.unexpected_keys)):
-            if names:
-                raise ConfigurationError(
-                    f"{folder}: {len(names)} of its tensors {problem}, the first: {', '.join(names[:3])}"
-                )
+        check_tensors(folder, missing=sorted(trained & set(result.missing_keys)), unknown=result.unexpected_keys)
 
     def _is_copy(self, transformer: Any, name: str, tensor: torch.Tensor, folder: Union[str, Path]) -> bool:
         """Of the base model's embeddings, which PEFT keeps beside LoRA in these."""

@@ -8,6 +8,7 @@ from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 
 from attribution.modules.delta.delta_folder import Delta
+from attribution.modules.delta.delta_kind import stacks_of
 from attribution.modules.delta.delta_module import DeltaModule
 from attribution.modules.delta.peft_delta import task_type
 from attribution.modules.delta.sublayers import freeze
@@ -98,7 +99,7 @@ class Prompt(DeltaModule):
     def assign(self, transformer: PreTrainedModel, delta: Delta, folder: Any) -> None:
         """PEFT keeps, for an encoder-decoder, as many embeddings again, which it does not use."""
         tensors = dict(delta.tensors)
-        if delta.config.get("num_transformer_submodules") == 2 and _TENSOR in tensors:
+        if stacks_of(delta.config) == 2 and _TENSOR in tensors:
             tensors[_TENSOR] = tensors[_TENSOR][: self.virtual_tokens]
         super().assign(transformer, delta._replace(tensors=tensors), folder)
 
