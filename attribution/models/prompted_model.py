@@ -21,7 +21,7 @@ from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.metrics import MetricList, RankClassification
 from attribution.models.option_losses import length_normalized_loss, unlikelihood_loss
-from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights
+from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights, untie
 from attribution.models.reading import ReadPrompts, check_generates, choose_reading, option_log_probs
 from attribution.modules.delta import DeltaModule
 from attribution.modules.delta.trial import at_random
@@ -299,6 +299,11 @@ class PromptedModel(Model):
                 f"{int(of_prompts.max())} tokens, options {int(of_options.max())}. Lower max_query_length and "
                 "max_answer_length of the reader."
             )
+
+    def load_state_dict(self, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
+        """Of an archive, too: a model built from its configuration takes a head of its own."""
+        untie(self, state_dict)
+        return super().load_state_dict(state_dict, *args, **kwargs)
 
     @classmethod
     def _load(cls, config: Params, *args: Any, **kwargs: Any) -> Model:
