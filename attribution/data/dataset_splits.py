@@ -9,14 +9,8 @@ from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import Row, Rows
-from attribution.data.dataset_files import (
-    DatasetRows,
-    is_dataset_file,
-    is_saved_dataset,
-    load,
-    load_saved,
-    open_dataset_files,
-)
+from attribution.data.dataset_files import DatasetRows, is_saved_dataset, load, load_saved
+from attribution.data.formats import is_row_file, open_files
 
 DATASETS_FOLDER = "ATTRIBUTION_DATASETS"
 """The environment variable that names a folder of local data sets."""
@@ -149,8 +143,8 @@ class DatasetSplits(FromParams):
     2. the folder `path/name` (or `path`) in the folder that the environment variable `ATTRIBUTION_DATASETS` names;
     3. the hub.
 
-    A folder of splits has files `SPLIT.ENDING`, `SPLIT-*.ENDING` or `SPLIT/*.ENDING` in JSONL, JSONL.gz, Parquet, CSV,
-    TSV, JSON or Arrow, or is what `datasets` wrote with `save_to_disk`.
+    A folder of splits has files `SPLIT.ENDING`, `SPLIT-*.ENDING` or `SPLIT/*.ENDING` of rows in any format that is
+    read, or is what `datasets` wrote with `save_to_disk`.
 
     # Parameters
 
@@ -230,7 +224,7 @@ class DatasetSplits(FromParams):
 
     def open_files(self, paths: List[Path]) -> Rows:
         """The rows of the files of a split. A data set with a format of its own overrides this."""
-        return open_dataset_files(paths)
+        return open_files(paths, paths[0].parent)
 
     def _folder(self, file_path: str) -> Optional[Path]:
         if file_path not in _NO_PATH:
@@ -257,7 +251,7 @@ class DatasetSplits(FromParams):
         if is_saved_dataset(folder):
             return DatasetRows(folder, load_saved(folder, name))
         patterns = (f"{name}.*", f"{name}-*", f"{name}/*", f"data/{name}-*")
-        found = [sorted(filter(is_dataset_file, folder.glob(pattern))) for pattern in patterns]
+        found = [sorted(filter(is_row_file, folder.glob(pattern))) for pattern in patterns]
         files = next(filter(None, found), [])
         if not files:
             there = sorted(path.name for path in folder.iterdir())[:20]
@@ -288,4 +282,4 @@ class DatasetSplits(FromParams):
 
 def _has_files(folder: Path) -> bool:
     """Whether there are files of a data set, in it or in folders of splits."""
-    return any(is_dataset_file(path) for pattern in ("*", "data/*", "*/*.parquet") for path in folder.glob(pattern))
+    return any(is_row_file(path) for pattern in ("*", "data/*", "*/*.parquet") for path in folder.glob(pattern))

@@ -9,7 +9,8 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import RowError
+from attribution.common.compression import binary_lines
+from attribution.common.rows import RowError, content_lines
 
 SPLITS = ("train", "dev", "test")
 
@@ -36,17 +37,16 @@ def read_lines(path: Path) -> Iterator[GymLine]:
 
     `RowError` for a line without a tab, or one that is not UTF-8.
     """
-    with path.open("rb") as file:
-        for number, line in enumerate(file):
-            where = f"{path}:{number + 1}"
-            try:
-                text = line.decode()
-            except UnicodeDecodeError as error:
-                raise RowError(where, "not UTF-8", f" ({error})") from error
-            first, *answers = text.removesuffix("\n").removesuffix("\r").split("\t")
-            if not answers:
-                raise RowError(where, "no tab between an input and its answer", f": {first!r:.80}")
-            yield GymLine(first, [answer for answer in answers if answer] or [""])
+    for number, line in enumerate(content_lines(binary_lines(path)), start=1):
+        where = f"{path}:{number}"
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            raise RowError(where, "not UTF-8", f" ({error})") from error
+        first, *answers = text.removesuffix("\n").removesuffix("\r").split("\t")
+        if not answers:
+            raise RowError(where, "no tab between an input and its answer", f": {first!r:.80}")
+        yield GymLine(first, [answer for answer in answers if answer] or [""])
 
 
 def file_name(task: str, shots: int, seed: int, split: str) -> str:

@@ -11,7 +11,8 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 
 from attribution.common.artefacts import Identity, fingerprint
-from attribution.common.rows import Row, Rows, open_rows
+from attribution.common.rows import Row, Rows
+from attribution.data.formats import open_rows
 
 ROWS_PER_PART = 4096
 

@@ -12,7 +12,8 @@ import pyarrow.parquet
 import pytest
 
 from attribution.common.artefacts import MANIFEST
-from attribution.common.rows import OFFSETS, open_rows
+from attribution.common.rows import OFFSETS
+from attribution.data.formats import open_rows
 from attribution.retrievers import Pool
 
 ROWS = [
@@ -216,7 +217,7 @@ def test_truncated_files(fails: Any, build: Any, tmp_path: Path) -> None:
     plain, zipped = tmp_path / "cut.jsonl", tmp_path / "cut.jsonl.gz"
     plain.write_text(text[:-9])
     zipped.write_bytes(gzip.compress(text.encode())[:-30])
-    for path, message in ((plain, f"{plain}:40: not valid JSON"), (zipped, f"{zipped}: truncated or not a gzip file")):
+    for path, message in ((plain, f"{plain}:40: not valid JSON"), (zipped, f"{zipped}: truncated or not a .gz file")):
         sources = [{"type": "rows", "path": str(path)}]
         assert message in fails(sources=sources)
         rows = build(sources=sources, on_bad_row="skip", shuffle=False)

@@ -12,7 +12,8 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common import rows as rows_module
-from attribution.common.rows import OFFSETS, JsonlRows, RowError, open_rows
+from attribution.common.rows import OFFSETS, JsonlRows, RowError
+from attribution.data.formats import open_rows
 
 CONTENT: List[Any] = [{"text": f"row {number}", "number": number} for number in range(25)]
 CONTENT[3]["text"] = "a line\nbreak, ünïcode and \u2028 a separator that is no line end"
@@ -74,7 +75,7 @@ def test_malformed_json_names_file_and_line(tmp_path: Path, ending: str) -> None
 def test_missing_empty_truncated_and_wrong_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.jsonl: no such file"):
         open_rows(tmp_path / "nowhere.jsonl")
-    with pytest.raises(ConfigurationError, match="is a directory"):
+    with pytest.raises(ConfigurationError, match="no file of rows in this folder"):
         open_rows(tmp_path)
     empty = tmp_path / "empty.jsonl"
     empty.touch()
@@ -110,7 +111,7 @@ def test_each_ends_with_the_error_where_nothing_more_can_be_read(tmp_path: Path)
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes(whole[:-40])
     *rows, error = open_rows(cut).each()
-    assert isinstance(error, RowError) and error.reason == "truncated or not a gzip file"
+    assert isinstance(error, RowError) and error.reason == "truncated or not a .gz file"
     assert f"after line {len(rows)}" in str(error) and not any(isinstance(row, RowError) for row in rows)
     parquet = _write(tmp_path, "parquet")
     assert [row.number for row in open_rows(parquet).each()] == list(range(25))  # type: ignore[union-attr]

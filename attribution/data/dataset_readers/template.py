@@ -8,10 +8,10 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import Row, RowError, Rows, open_rows
-from attribution.data.dataset_files import is_dataset_file, open_dataset_files
+from attribution.common.rows import Row, RowError, Rows
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader, TokenizedBlock
 from attribution.data.dataset_splits import DatasetSplits
+from attribution.data.formats import open_rows
 from attribution.data.prompt_tokenizer import PromptTokenizer
 from attribution.data.prompts import compile_template, render
 
@@ -101,13 +101,12 @@ class RowPromptReader(PromptedReader):
     def open(self, file_path: str) -> Rows:
         if self.dataset is not None:
             return self.dataset.open(file_path)
-        path = Path(file_path)
-        if path.is_dir():
+        if Path(file_path).is_dir():
             raise ConfigurationError(
                 f"{file_path}: is a directory; name a file in it, or of a folder of splits say which with `dataset: "
                 "{ path: FOLDER, split_name: ... }`"
             )
-        return open_dataset_files([path]) if is_dataset_file(path) else open_rows(file_path)
+        return open_rows(file_path)
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         return self.prompt.example(row, labelled)
