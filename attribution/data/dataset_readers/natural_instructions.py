@@ -140,7 +140,7 @@ class NaturalInstructionsReader(PromptedReader):
         if not isinstance(instance, dict) or not isinstance(instance.get("input"), str):
             raise RowError(row.where, "no text under `input` of `Instance`", f"; there are {sorted(row.content)}")
         outputs = instance.get("output") or []
-        references = [str(text) for text in ([outputs] if isinstance(outputs, str) else outputs)]
+        references = [str(text) for text in ([outputs] if isinstance(outputs, str) else outputs) if text is not None]
         if labelled and not references:
             self.counts["instances skipped: no output"] += 1
             return None

@@ -98,6 +98,6 @@ class P3JsonlReader(PromptedReader):
 
 def _choices(row: Row) -> List[str]:
     choices = row.content.get("answer_choices") or row.content.get("options") or []
-    if not isinstance(choices, list):
-        raise RowError(row.where, "`answer_choices` is not a list", f", but {choices!r:.80}")
+    if not isinstance(choices, list) or None in choices:
+        raise RowError(row.where, "`answer_choices` is not a list, or has a null", f", but {choices!r:.80}")
     return [str(choice).strip() for choice in choices]

@@ -53,13 +53,25 @@ def test_queries_need_no_label(write_jsonl: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     "settings, row, message",
     [
-        ({}, {"premise": "a", "label": "neutral"}, r"raw\.jsonl:1: `template` cannot be filled: 'hypothesis' is undef"),
+        ({}, {"premise": "a", "label": "neutral"}, r"raw\.jsonl:1: no field 'hypothesis', which `template` uses"),
         ({}, {"premise": "a", "hypothesis": "b"}, r"raw\.jsonl:1: no field 'label', which `label` names"),
         ({}, {**ROW, "label": "dunno"}, r"raw\.jsonl:1: the label 'dunno' is not in `label_map`"),
         ({"label_map": None}, {**ROW, "label": "maybe"}, r"the target is none of the options: 'maybe' of \['true'"),
         ({"label_map": None}, {**ROW, "label": 3}, r"the target is none of the options: 3 of"),
         ({"options": "choices"}, {**ROW, "choices": []}, r"the field 'choices', which is no list of texts, but \[\]"),
         ({"options": "choices"}, ROW, r"the field 'choices', which is no list of texts, but None"),
+        (
+            {"options": "choices"},
+            {**ROW, "choices": ["b", None]},
+            r"the field 'choices', which is no list of texts, but",
+        ),
+        ({}, {**ROW, "label": None}, r"raw\.jsonl:1: no field 'label', which `label` names"),
+        (
+            {},
+            {**ROW, "hypothesis": None},
+            r"raw\.jsonl:1: no field 'hypothesis', which `template` uses; there are",
+        ),
+        ({}, {**ROW, "hypothesis": float("nan")}, r"raw\.jsonl:1: no field 'hypothesis', which `template` uses"),
     ],
 )
 def test_a_row_that_does_not_fit_is_named(
@@ -82,6 +94,15 @@ def test_bad_settings() -> None:
         TemplateReader("unused", "x", [])
     with pytest.raises(ConfigurationError, match="not valid Jinja"):
         TemplateReader("unused", "{{ x", ["a"])
+
+
+def test_a_field_that_no_row_has_is_told_of(write_jsonl: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+    settings = {**NLI, "template": "{% if context %}{{context}} {% endif %}{{premise}}"}
+    rows = [ROW, {**ROW, "context": None}, {**ROW, "context": "A mat."}]
+    texts = [example.input for example in _read(settings, rows, write_jsonl)]
+    assert texts == ["A cat sat.", "A cat sat.", "A mat. A cat sat."] and caplog.text == ""
+    _read(settings, rows[:1], write_jsonl)
+    assert "raw.jsonl: no row has the field 'context'; there are ['hypothesis', 'label', 'premise']" in caplog.text
 
 
 def test_templates_run_in_a_sandbox(write_jsonl: Callable[..., str]) -> None:
