@@ -2,13 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import Row, Rows
+from attribution.common.rows import Row, RowError, Rows
 from attribution.data.dataset_files import DatasetRows, is_saved_dataset, load, load_saved
 from attribution.data.formats import is_row_file, open_files
 
@@ -47,6 +47,13 @@ class SelectedRows(Rows):
             block = wanted[start : start + _ROWS_AT_ONCE]
             found = {row.number: row for row in self.rows.take(np.sort(block).tolist())}
             yield from (found[number] for number in block.tolist())
+
+    def each(self) -> Iterator[Union[Row, RowError]]:
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            block = self.numbers[start : start + _ROWS_AT_ONCE].tolist()
+            wanted = frozenset(block)
+            found = {number: row for number, row in enumerate(self.rows.each()) if number in wanted}
+            yield from (found[number] for number in block if number in found)
 
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
         return SelectedRows(self.rows, self.numbers[list(numbers)]).shard()

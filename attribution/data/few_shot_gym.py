@@ -37,7 +37,7 @@ def read_lines(path: Path) -> Iterator[GymLine]:
 
     `RowError` for a line without a tab, or one that is not UTF-8.
     """
-    for number, line in enumerate(content_lines(binary_lines(path)), start=1):
+    for number, line in enumerate(content_lines(binary_lines(path), blanks=b"\r\n"), start=1):
         where = f"{path}:{number}"
         try:
             text = line.decode()

@@ -115,7 +115,7 @@ def test_caps_are_uniform_samples(build: Any, tmp_path: Path) -> None:
 
 def test_tasks(build: Any, fails: Any, tmp_path: Path) -> None:
     assert build(tasks=["small"], shuffle=False) == ROWS[30:]
-    (tmp_path / "names.txt").write_text("small\n\n")
+    (tmp_path / "names.txt").write_text("\ufeffsmall\r\n\n", encoding="utf-8")
     assert build(tasks=str(tmp_path / "names.txt"), shuffle=False) == ROWS[30:]
     assert [Path(item["path"]).name for item in json.loads((tmp_path / "pool" / MANIFEST).read_text())["inputs"]] == [
         "source.jsonl",

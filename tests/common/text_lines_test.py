@@ -6,7 +6,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.text_lines import Line, read_lines
 
-TEXT = "one\ttwo\r\n\nünïcode and \u2028 a separator that is no line end"
+TEXT = "\ufeffone\ttwo\r\n\nünïcode and \u2028 a separator that is no line end"
 
 
 @pytest.mark.parametrize("name", ["text.txt", "text.txt.gz"])

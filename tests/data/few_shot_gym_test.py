@@ -32,9 +32,9 @@ def test_a_line_there_and_back(line: GymLine, text: str, again: GymLine, tmp_pat
     assert list(read_lines(path)) == [again]
 
 
-def test_line_ends_of_windows_and_a_last_line_without_one(tmp_path: Path) -> None:
+def test_byte_order_mark_line_ends_of_windows_and_blank_lines_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "t_1_2_dev.tsv"
-    path.write_bytes(b"a\tb\r\nc\td")
+    path.write_bytes(b"\xef\xbb\xbfa\tb\r\nc\td\n\r\n\n")
     assert list(read_lines(path)) == [GymLine("a", ["b"]), GymLine("c", ["d"])]
 
 

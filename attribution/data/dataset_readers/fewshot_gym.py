@@ -163,7 +163,7 @@ def _rows(files: List[Tuple[str, Path]]) -> Iterator[Tuple[JsonDict, str]]:
 
 def _listed(path: Path, part: str) -> List[str]:
     try:
-        parts = json.loads(path.read_text(encoding="utf-8"))
+        parts = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"task_split: {path} cannot be read as JSON ({error})") from error
     listed = parts.get(part) if isinstance(parts, dict) else None
