@@ -43,6 +43,9 @@ class DatasetsSource(PoolSource):
         The same for the wording of the prompt; rows without one have the empty text.
     fields : `Dict[str, str]`, optional
         From a field's name in the dataset to its name in the pool.
+    layout : `str`, optional
+        What prompted rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` the first row
+        says, and the log has what it says.
     """
 
     def __init__(
@@ -56,9 +59,10 @@ class DatasetsSource(PoolSource):
         task: Optional[str] = None,
         template: Optional[str] = None,
         fields: Optional[Dict[str, str]] = None,
+        layout: Optional[str] = None,
     ) -> None:
         label = "_".join([Path(path).name.split(".")[0], *([name] if name else [])])
-        super().__init__(label, task, template, split, fields)
+        super().__init__(label, task, template, split, fields, layout=layout)
         if path.startswith((".", "/")) and not Path(path).exists():
             raise ConfigurationError(f"{path}: no such file or folder")
         self._path = path

@@ -31,6 +31,9 @@ class RowsSource(PoolSource):
         From a field's name in the file to its name in the pool.
     keep : `List[str]`, optional
         Fields that go into the pool beside the pool's own.
+    layout : `str`, optional
+        What prompted rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` the first row
+        says, and the log has what it says.
     """
 
     def __init__(
@@ -41,8 +44,9 @@ class RowsSource(PoolSource):
         split: str = "train",
         fields: Optional[Dict[str, str]] = None,
         keep: Optional[List[str]] = None,
+        layout: Optional[str] = None,
     ) -> None:
-        super().__init__(Path(path).name.split(".")[0], task, template, split, fields, keep)
+        super().__init__(Path(path).name.split(".")[0], task, template, split, fields, keep, layout)
         reserved = sorted(set(keep or []) & set(POOL_FIELDS))
         if reserved:
             raise ConfigurationError(f"keep names {reserved[0]!r}, which is a field of the pool; map it with `fields`")

@@ -48,6 +48,8 @@ class TemplatesSource(PoolSource):
         seed: int = 0,
     ) -> None:
         super().__init__(rows.name, task or rows.task or rows.name, None, rows.split, keep=rows.keep)
+        if rows.layout is not None:
+            raise ConfigurationError("templates: rows.layout is for prompted rows; a template takes rows as they are")
         self._rows = rows
         self._yaml = [Path(templates)] if isinstance(templates, str) else []
         if metrics is not None and not isinstance(templates, str):
