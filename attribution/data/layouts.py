@@ -59,7 +59,7 @@ def _squad(row: JsonDict) -> JsonDict:
 
 def _chat(row: JsonDict) -> JsonDict:
     """What the assistant says last is the target. Of several questions and answers each is named by who says it."""
-    turns = [_turn(message) for message in row.get("messages", row.get("conversations"))]
+    turns = [_turn(message) for message in row.get("messages", row.get("conversations")) or []]
     target = turns.pop()[1] if turns and turns[-1][0] == "Assistant" else None
     several = sum(speaker != "System" for speaker, _ in turns) > 1
     texts = (f"{speaker}: {text}" if several and speaker != "System" else text for speaker, text in turns)

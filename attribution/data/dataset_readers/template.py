@@ -1,7 +1,6 @@
 """A new task from a configuration alone: raw rows, a Jinja template, options and a label map."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Set, Union
 
 from allennlp.common.checks import ConfigurationError
@@ -106,11 +105,6 @@ class RowPromptReader(PromptedReader):
     def open(self, file_path: str) -> Rows:
         if self.dataset is not None:
             return self.dataset.open(file_path)
-        if Path(file_path).is_dir():
-            raise ConfigurationError(
-                f"{file_path}: is a directory; name a file in it, or of a folder of splits say which with `dataset: "
-                "{ path: FOLDER, split_name: ... }`"
-            )
         return open_rows(file_path)
 
     def examples(self, file_path: str, labelled: bool = True, skip_bad_rows: bool = False) -> Iterator[PromptedExample]:

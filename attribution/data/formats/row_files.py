@@ -1,5 +1,6 @@
 """Any file of rows, or folder of such files: what it is, is found by its ending and by looking into it."""
 
+import re
 from bisect import bisect_left
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
@@ -22,16 +23,18 @@ from attribution.common.rows import (
 from attribution.data.dataset_files import arrow_rows
 from attribution.data.formats.delimited import DelimitedRows
 from attribution.data.formats.documents import DOCUMENTS, document_rows
+from attribution.data.formats.gym_rows import GymRows, gym_task
 from attribution.data.formats.json_rows import CompressedJsonlRows, JsonListRows
 
 _LINES = (".jsonl", ".ndjson", ".jsonlines")
 _BINARY: Dict[str, Callable[[Path], Rows]] = {".parquet": ParquetRows, ".arrow": arrow_rows}
 _SEPARATORS = {".csv": b",", ".tsv": b"\t"}
 _BEGINNING = 1 << 12
+_SPLIT = re.compile("(?<![a-z])(train|validation|valid|dev|test)(?![a-z])")
 
 FORMATS = (
-    f".jsonl, .json (lines, a list, {DOCUMENTS}), .csv and .tsv, each also as {', '.join(COMPRESSIONS)}; .parquet and "
-    ".arrow; a folder of such files"
+    f".jsonl, .json (lines, a list, {DOCUMENTS}), .csv, .tsv and the Few-shot Gym's .tsv, each also as "
+    f"{', '.join(COMPRESSIONS)}; .parquet and .arrow; a folder of such files"
 )
 """What is read, for messages."""
 
@@ -103,6 +106,9 @@ def open_rows(path: Union[str, Path]) -> Rows:
     local = local_file(path, "file of rows")
     name, compression = split_compression(str(path).partition("?")[0] if "://" in str(path) else str(path))
     ending = _ending(name)
+    task = gym_task(Path(name).name)
+    if task:
+        return GymRows(local, task, compression)
     if ending in _SEPARATORS:
         return DelimitedRows(local, _SEPARATORS[ending], compression)
     if ending in _BINARY:
@@ -125,12 +131,18 @@ def shards(folder: Path) -> List[Path]:
 
     # Raises
 
-    `ConfigurationError` if there are none.
+    `ConfigurationError` if there are none, or they are of several splits.
     """
     files = sorted(filter(is_row_file, folder.iterdir()))
     found = [path for path in files if _ending(split_compression(path.name)[0]) != ".json"] or files
     if not found:
         raise ConfigurationError(f"{folder}: no file of rows in this folder; what is read: {FORMATS}")
+    splits = {match[0] for match in (_SPLIT.search(path.name) for path in found) if match}
+    if len(splits) > 1:
+        raise ConfigurationError(
+            f"{folder}: has rows of several splits, {' and '.join(sorted(splits))}; name a file, or say which split with a "
+            "source `datasets` or a reader's `dataset: { path: FOLDER, split_name: ... }`"
+        )
     return found
 
 

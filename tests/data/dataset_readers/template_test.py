@@ -85,7 +85,11 @@ def test_csv_labels_and_folders(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text,label\na film,1\na cat,0\n")
     reader = TemplateReader("unused", "{{text}}", ["no", "yes"])
     assert [example.answer for example in reader.examples(str(tmp_path / "rows.csv"))] == [1, 0]
-    with pytest.raises(ConfigurationError, match="is a directory; name a file in it, or .* `dataset:"):
+    (tmp_path / "rows_more.csv").write_text("text,label\na dog,1\n")
+    assert [example.answer for example in reader.examples(str(tmp_path))] == [1, 0, 1]
+    (tmp_path / "rows_more.csv").rename(tmp_path / "test.csv")
+    (tmp_path / "rows.csv").rename(tmp_path / "train.csv")
+    with pytest.raises(ConfigurationError, match="rows of several splits, test and train; name a file, or .*`dataset:"):
         list(reader.examples(str(tmp_path)))
 
 

@@ -136,6 +136,15 @@ def test_a_folder_of_lists(tmp_path: Path) -> None:
     assert [row.content for row in open_rows(tmp_path)] == ROWS
 
 
+def test_a_folder_of_several_splits(tmp_path: Path) -> None:
+    for name in ("train-00000.jsonl", "train-00001.jsonl", "a_testament.jsonl"):
+        write(tmp_path / name)
+    assert len(open_rows(tmp_path)) == 21
+    write(tmp_path / "films_test.csv")
+    with pytest.raises(ConfigurationError, match="has rows of several splits, test and train; name a file, or say"):
+        open_rows(tmp_path)
+
+
 def test_what_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("a note")
     with pytest.raises(ConfigurationError, match=r"notes\.txt: not a file of rows; what is read: \.jsonl, .*\.zst"):
