@@ -140,8 +140,8 @@ def shards(folder: Path) -> List[Path]:
     splits = {match[0] for match in (_SPLIT.search(path.name) for path in found) if match}
     if len(splits) > 1:
         raise ConfigurationError(
-            f"{folder}: has rows of several splits, {' and '.join(sorted(splits))}; name a file, or say which split with a "
-            "source `datasets` or a reader's `dataset: { path: FOLDER, split_name: ... }`"
+            f"{folder}: has rows of several splits, {' and '.join(sorted(splits))}; name a file, or say which "
+            "split with a source `datasets` or a reader's `dataset: { path: FOLDER, split_name: ... }`"
         )
     return found
 
