@@ -55,7 +55,7 @@ def render(template: Template, setting: str, row: Row, **variables: Any) -> str:
 
     `RowError`, naming the row and the `setting`, whatever went wrong: a template is a program of the user's.
     """
-    fields = marked({**row.content, **variables}, template.environment.undefined)
+    fields = marked({**row.content, **variables} if variables else row.content, template.environment.undefined)
     try:
         return template.render(fields).strip()
     except MissingFieldError as error:

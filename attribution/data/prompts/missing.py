@@ -1,7 +1,7 @@
 """What a template sees of what a row does not have: a field that is null, and one that is not there, are the same."""
 
 from functools import partial
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Collection, Dict
 
 from jinja2 import StrictUndefined, Undefined, UndefinedError
 from jinja2.utils import missing
@@ -47,10 +47,21 @@ def is_none(value: Any) -> bool:
 
 def marked(fields: Dict[str, Any], undefined: Callable[..., Any]) -> Dict[str, Any]:
     """The fields, with what a template's `undefined` makes of it in the place of each null."""
+    if not _has_null(fields.values()):
+        return fields
     return {
         name: undefined(name=name) if value is None else _marked(name, value, undefined)
         for name, value in fields.items()
     }
+
+
+def _has_null(values: Collection[Any]) -> bool:
+    if None in values:
+        return True
+    for value in values:
+        if isinstance(value, (dict, list)) and _has_null(value.values() if isinstance(value, dict) else value):
+            return True
+    return False
 
 
 def _marked(name: str, value: Any, undefined: Callable[..., Any]) -> Any:
