@@ -3,6 +3,7 @@ import json
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -11,9 +12,12 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from attribution.commands.build_pool import PoolBuild
 from attribution.common.artefacts import MANIFEST
+from attribution.common.engines import InProcessEngine
 from attribution.common.rows import OFFSETS
 from attribution.data.formats import open_rows
+from attribution.data.pool_sources import RowsSource
 from attribution.retrievers import Pool
 
 ROWS = [
@@ -303,3 +307,23 @@ def test_real_rows(build: Any, shared_data: Path, tmp_path: Path) -> None:
     assert Counter(Counter(row["task"] for row in rows).values()) == {50: 34}
     assert _source(tmp_path)["rows_read"] == 118_000
     assert all(row["id"].startswith(f"{row['task']}|train|{row['template']}|#") for row in rows)
+
+
+def test_memory_grows_by_less_than_a_hundred_bytes_a_row(tmp_path: Path) -> None:
+    """Whatever the rows' length: these are of 300 characters and more."""
+
+    def peak(rows: int) -> int:
+        folder = tmp_path / str(rows)
+        folder.mkdir()
+        lines = (json.dumps({"input": f"{n} " + "x" * 300, "target": "y", "task": f"t{n % 7}"}) for n in range(rows))
+        (folder / "rows.jsonl").write_text("\n".join(lines))
+        settings = {"deduplicate": True, "max_per_task": rows, "max_rows": rows - 1}
+        job = PoolBuild([RowsSource(str(folder / "rows.jsonl"))], **settings)  # type: ignore[arg-type]
+        tracemalloc.start()
+        job.run(folder, InProcessEngine())
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    growth = (peak(20_000) - peak(5_000)) / 15_000
+    assert growth < 100
