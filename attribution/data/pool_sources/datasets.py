@@ -79,7 +79,7 @@ class DatasetsSource(PoolSource):
         if local.is_file():
             return open_rows(local).each()
         if is_saved_dataset(local):
-            return DatasetRows(local, load_saved(local, self.split)).each()
+            return DatasetRows(Path(self._where), load_saved(local, self.split)).each()
         # `datasets` knows which files are a split; of JSON and CSV it would guess at types, dates and missing values.
         files = data_files(self._where, self._settings) if local.is_dir() else []
         return open_files(files, local).each() if files and all(map(is_row_file, files)) else self._load()
