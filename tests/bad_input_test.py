@@ -80,7 +80,7 @@ def test_a_wrong_setting(changes: Any, messages: Any, fails_to_train: Any) -> No
         ("", "the file is empty"),
         ('{"input": "a", "target": "yes"}\n{"input": \n', "data.jsonl:2: not valid JSON"),
         ('{"target": "yes"}\n', "no usable row"),
-        ("[1]\n", "data.jsonl:1: a row must be a JSON object"),
+        ("[1]\n", "data.jsonl: row 1: a row must be a JSON object"),
     ],
 )
 @pytest.mark.parametrize("lazy", [{}, {"max_instances_in_memory": 8}, {"max_instances_in_memory": 8, "num_workers": 1}])
@@ -103,7 +103,7 @@ def test_a_bad_file(content: str, message: str, lazy: Any, fails_to_train: Any, 
         ),
         ({"options": []}, {"text": "a", "label": 0}, "`options` is empty"),
         ({"options": ["yes", "no " * 9], "max_answer_length": 4}, {"text": "a", "label": 0}, "max_answer_length"),
-        ({"options": ["yes"]}, {"label": 0}, "raw.jsonl:1: `template` cannot be filled"),
+        ({"options": ["yes"]}, {"label": 0}, "raw.jsonl:1: no field 'text', which `template` uses"),
     ],
 )
 def test_a_row_that_the_template_does_not_fit(

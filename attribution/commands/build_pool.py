@@ -17,7 +17,9 @@ from attribution.common.artefacts import write_json
 from attribution.common.engines import Engine
 from attribution.common.row_store import RowStore
 from attribution.common.row_writers import WRITERS
-from attribution.common.rows import RowError, Rows, open_rows
+from attribution.common.rows import RowError, Rows
+from attribution.common.text_lines import read_lines
+from attribution.data.formats import open_rows
 from attribution.data.gathered_pool import GatheredPool
 from attribution.data.pool_sources import PoolRow, PoolSource, Skipped
 from attribution.data.row_choice import repeats, within_cap
@@ -219,10 +221,10 @@ def _tasks(rows: Rows) -> Set[str]:
 
 def _read_names(path: str) -> List[str]:
     try:
-        names = Path(path).read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        names = [line.text.strip() for line in read_lines(path)]
+    except ConfigurationError as error:
         raise ConfigurationError(f"tasks: {path} is no text file of names, one a line ({error})") from error
-    return [name.strip() for name in names if name.strip()]
+    return [name for name in names if name]
 
 
 @Subcommand.register("build-pool")

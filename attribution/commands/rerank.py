@@ -24,7 +24,8 @@ from attribution.commands.retrieve import (
 )
 from attribution.common.artefacts import Identity, read_json, write_json
 from attribution.common.engines import Engine
-from attribution.common.rows import Row, RowError, open_rows
+from attribution.common.rows import Row, RowError
+from attribution.data.formats import open_rows
 from attribution.rerankers import Reranker
 from attribution.similarity import SimilarityMatrix
 

@@ -1,13 +1,11 @@
-"""Rows of a JSONL, JSONL.gz or Parquet file, read one at a time and never held together."""
+"""Rows of a file, read one at a time and never held together, and what is said of those that cannot be read."""
 
-import gzip
 import json
 import re
-import zlib
 from abc import ABC, abstractmethod
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union, cast
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -18,8 +16,34 @@ JsonDict = Dict[str, Any]
 OFFSETS = ".offsets.npy"
 """`pool.jsonl.offsets.npy` beside `pool.jsonl`: where each of its lines ends, as int64."""
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 _SCAN_BYTES = 1 << 24
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class WrittenNumber(float):
+    """A number with a point or an exponent, which prints as the file has it: 1.50, not 1.5."""
+
+    def __new__(cls, written: str) -> "WrittenNumber":
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+    written: str
+
+    def __str__(self) -> str:
+        return self.written
+
+    __repr__ = __str__
+
+
+def _constant(name: str) -> Optional[float]:
+    return None if name == "NaN" else WrittenNumber(name)
+
+
+JSON_DECODER = json.JSONDecoder(parse_float=WrittenNumber, parse_constant=_constant)
+"""Numbers print as they are written, and NaN, which is how many programs write a missing value, is null."""
 
 
 class RowError(ConfigurationError):
@@ -89,29 +113,55 @@ class Rows(ABC):
     def where(self, number: int) -> str:
         return f"{self.path}:{number + 1}"
 
-    def _parse(self, number: int, line: bytes) -> Row:
-        try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise RowError(self.where(number), "not valid JSON", f" ({error})") from error
-        if b"\\ud" in line and _SURROGATE.search(json.dumps(content, ensure_ascii=False)):
-            raise RowError(self.where(number), "half of a character", ": a \\ud8.. to \\udf.. without the other half")
-        if not isinstance(content, dict):
-            raise RowError(self.where(number), "a row must be a JSON object", f", this is {type(content).__name__}")
-        return Row(number, content, self.where(number))
 
-    def _parse_each(self, lines: Iterable[bytes]) -> Iterator[Union[Row, RowError]]:
+class StreamedRows(Rows):
+    """
+    Rows that are read from the beginning on: `take` is one pass that skips what is not asked for. A subclass says what
+    stands in the place of each row, in `records`, and what row that is, in `row`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._length = -1
+
+    @abstractmethod
+    def records(self) -> Iterator[Any]:
+        """What stands in the place of each row. It may end in a `RowError`: nothing can be read after that."""
+
+    @abstractmethod
+    def row(self, number: int, record: Any) -> Row:
+        """
+        # Raises
+
+        `RowError` if this is none.
+        """
+
+    def __len__(self) -> int:
+        if self._length < 0:
+            self._length = sum(1 for _ in self.records())
+        return self._length
+
+    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
+        for number, record in islice(enumerate(self.records()), index, None, count):
+            yield self.row(number, record)
+
+    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
+        records = enumerate(self.records())
+        for number in checked_numbers(numbers, len(self), self.path):
+            yield next(self.row(at, record) for at, record in records if at == number)
+
+    def each(self) -> Iterator[Union[Row, RowError]]:
         try:
-            for number, line in enumerate(lines):
+            for number, record in enumerate(self.records()):
                 try:
-                    yield self._parse(number, line)
+                    yield self.row(number, record)
                 except RowError as error:
                     yield error
-        except RowError as error:  # The lines themselves end in one: nothing can be read after it.
+        except RowError as error:
             yield error
 
 
-class JsonlRows(Rows):
+class JsonlRows(StreamedRows):
     """
     A plain JSONL file: random access through an index of line offsets (8 bytes a row). It is memory-mapped where it
     lies beside the file, its last offset is the file's size, and it is not older; otherwise it is built on first use.
@@ -124,53 +174,26 @@ class JsonlRows(Rows):
     def __len__(self) -> int:
         return len(self._line_ends())
 
-    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
+    def records(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
-            for number, line in islice(enumerate(file), index, None, count):
-                yield self._parse(number, line)
+            yield from content_lines(file)
 
-    def each(self) -> Iterator[Union[Row, RowError]]:
-        with self.path.open("rb") as file:
-            yield from self._parse_each(file)
+    def row(self, number: int, record: bytes) -> Row:
+        return json_row(number, record, self.where(number))
 
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
         ends = self._line_ends()
         with self.path.open("rb") as file:
             for number in checked_numbers(numbers, len(ends), self.path):
                 file.seek(int(ends[number - 1]) if number else 0)
-                yield self._parse(number, file.readline())
+                line = file.readline()
+                yield self.row(number, line if number else line.removeprefix(BYTE_ORDER_MARK))
 
     def _line_ends(self) -> np.ndarray:
         if not len(self._ends):
             stored = _stored_line_ends(self.path)
             self._ends = _scan_line_ends(self.path) if stored is None else stored
         return self._ends
-
-
-class GzipJsonlRows(Rows):
-    """A gzipped JSONL file. It has no random access: `take` is one pass that skips what is not asked for."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._length = -1
-
-    def __len__(self) -> int:
-        if self._length < 0:
-            self._length = sum(1 for _ in gzip_lines(self.path))
-        return self._length
-
-    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
-        for number, line in islice(enumerate(gzip_lines(self.path)), index, None, count):
-            yield self._parse(number, line)
-
-    def each(self) -> Iterator[Union[Row, RowError]]:
-        return self._parse_each(gzip_lines(self.path))
-
-    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
-        lines = enumerate(gzip_lines(self.path))
-        for number in checked_numbers(numbers, len(self), self.path):
-            line = next(line for at, line in lines if at == number)
-            yield self._parse(number, line)
 
 
 class ParquetRows(Rows):
@@ -185,6 +208,7 @@ class ParquetRows(Rows):
             self._file = pyarrow.parquet.ParquetFile(path, memory_map=True)
         except pyarrow.ArrowInvalid as error:
             raise ConfigurationError(f"{path}: not a Parquet file ({error})") from error
+        self._has_floats = re.search("float|double", str(self._file.schema_arrow.types)) is not None
 
     def __len__(self) -> int:
         return self._file.metadata.num_rows
@@ -203,6 +227,7 @@ class ParquetRows(Rows):
             if first < last:
                 table = self._read_group(group, start).take(numbers[first:last] - start)
                 for number, content in zip(numbers[first:last], table.to_pylist()):
+                    content = without_nan(content) if self._has_floats else content
                     yield Row(int(number), content, self.where(int(number)))
             start = end
 
@@ -211,6 +236,14 @@ class ParquetRows(Rows):
             return self._file.read_row_group(group)
         except OSError as error:
             raise RowError(self.where(start), "damaged Parquet", f" in the row group from here on ({error})") from error
+
+    def class_names(self, field: str) -> List[str]:
+        if b"huggingface" not in (self._file.schema_arrow.metadata or {}):
+            return []
+        import datasets
+
+        feature = datasets.Features.from_arrow_schema(self._file.schema_arrow).get(field)
+        return list(getattr(getattr(feature, "feature", feature), "names", None) or [])
 
     def __getstate__(self) -> Dict[str, Path]:
         return {"path": self.path}
@@ -270,31 +303,59 @@ def local_file(path: Union[str, Path], wanted: str = "") -> Path:
     return local
 
 
-def open_rows(path: Union[str, Path]) -> Rows:
+def without_nan(value: Any) -> Any:
+    """The same with null in the place of NaN, which is how tables of numbers write a missing value."""
+    if isinstance(value, dict):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def content_lines(lines: Iterable[bytes], blanks: bytes = b" \t\r\n") -> Iterator[bytes]:
     """
-    Opens a file of rows by its ending: `.parquet`, `.gz`, anything else is JSONL. A URL is downloaded once.
+    The lines of a text: the first without a byte order mark, and none of those at the end that consist of `blanks`.
+    """
+    blank: List[bytes] = []
+    for number, line in enumerate(lines):
+        if line.isspace() and not line.strip(blanks):
+            blank.append(line)
+        else:
+            yield from blank
+            blank.clear()
+            yield line if number else line.removeprefix(BYTE_ORDER_MARK)
+
+
+def json_row(number: int, line: bytes, where: str) -> Row:
+    """
+    # Raises
+
+    `RowError` if the line is no JSON object.
+    """
+    try:
+        content = JSON_DECODER.decode(line.decode())
+    except (ValueError, RecursionError) as error:
+        reason = "a blank line" if line.isspace() else "not valid JSON"
+        raise RowError(where, reason, f" ({error})") from error
+    return object_row(number, content, where, b"\\ud" in line)
+
+
+def object_row(number: int, content: Any, where: str, escaped: bool) -> Row:
+    """
+    # Parameters
+
+    escaped : `bool`
+        Whether the JSON has characters written as `\\ud8..`, which come in pairs.
 
     # Raises
 
-    `ConfigurationError` if the file is missing, is a directory or has no rows.
+    `RowError` if the content is no object, or has a half of such a pair.
     """
-    local, name = local_file(path, ".jsonl, .jsonl.gz or .parquet"), str(path)
-    if name.endswith(".parquet"):
-        return ParquetRows(local)
-    return GzipJsonlRows(local) if name.endswith(".gz") else JsonlRows(local)
-
-
-def gzip_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a gzipped text file, as far as it can be read; then a `RowError`."""
-    lines = 0
-    try:
-        with gzip.open(path, "rb") as file:
-            for line in cast(BinaryIO, file):
-                yield line
-                lines += 1
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        place = f" after line {lines} ({error})"
-        raise RowError(str(path), "truncated or not a gzip file", place) from error
+    if escaped and _SURROGATE.search(json.dumps(content, ensure_ascii=False)):
+        raise RowError(where, "half of a character", ": a \\ud8.. to \\udf.. without the other half")
+    if not isinstance(content, dict):
+        raise RowError(where, "a row must be a JSON object", f", this is {type(content).__name__}")
+    return Row(number, content, where)
 
 
 def _stored_line_ends(path: Path) -> Optional[np.ndarray]:
@@ -304,14 +365,14 @@ def _stored_line_ends(path: Path) -> Optional[np.ndarray]:
         return None
     try:
         ends = np.load(beside, mmap_mode="r", allow_pickle=False)
-    except ValueError:  # Cut short, or no array at all.
+    except (ValueError, EOFError):  # Cut short, or no array at all.
         return None
     fits = ends.ndim == 1 and ends.dtype == np.int64 and len(ends) and ends[-1] == path.stat().st_size
     return ends if fits else None
 
 
 def _scan_line_ends(path: Path) -> np.ndarray:
-    """Offsets just past each newline (and of the end of a last line without one)."""
+    """Offsets just past each newline (and of the end of a last line without one), but for blank lines at the end."""
     blocks: List[np.ndarray] = []
     offset = 0
     last = b"\n"
@@ -320,9 +381,18 @@ def _scan_line_ends(path: Path) -> np.ndarray:
             blocks.append(np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + offset + 1)
             offset += len(block)
             last = block[-1:]
-    if last != b"\n":
-        blocks.append(np.array([offset]))
-    return np.concatenate(blocks)
+        if last != b"\n":
+            blocks.append(np.array([offset]))
+        ends = np.concatenate(blocks)
+        while len(ends) and _line_before(file, ends).isspace():
+            ends = ends[:-1]
+    return ends
+
+
+def _line_before(file: BinaryIO, ends: np.ndarray) -> bytes:
+    """The last of the lines that end there."""
+    file.seek(int(ends[-2]) if len(ends) > 1 else 0)
+    return file.readline()
 
 
 def checked_numbers(numbers: Sequence[int], length: int, path: Path) -> List[int]:

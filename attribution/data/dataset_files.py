@@ -1,18 +1,12 @@
-"""Rows of Hugging Face datasets: from the hub, or from files in the formats that such datasets come in."""
+"""Rows of Hugging Face datasets: from the hub, its cache, or what `save_to_disk` wrote."""
 
-import csv
-import gzip
-import json
-from itertools import chain
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import JsonDict, LoadedRows, Row, RowError, Rows, checked_numbers, open_rows
+from attribution.common.rows import Row, Rows, checked_numbers, without_nan
 
-_ROW_FILES = (".jsonl", ".jsonl.gz")
-_FORMATS = {"parquet": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "arrow": "arrow"}
 _ROWS_AT_ONCE = 1000
 
 
@@ -51,81 +45,12 @@ class DatasetRows(Rows):
         for start in range(0, len(numbers), _ROWS_AT_ONCE):
             block = numbers[start : start + _ROWS_AT_ONCE]
             for number, content in zip(block, self.dataset.select(block)):
-                yield Row(number, content, self.where(number))
+                yield Row(number, without_nan(content), self.where(number))
 
 
-def is_dataset_file(path: Path) -> bool:
-    """Whether it ends as one; JSON and CSV may be gzipped."""
-    return path.is_file() and path.name.removesuffix(".gz").endswith(tuple(f".{ending}" for ending in _FORMATS))
-
-
-def open_dataset_files(paths: Sequence[Path]) -> Rows:
-    """
-    The rows of a local file, or of several of one format, one after the other: JSONL, JSONL.gz, Parquet, CSV, TSV, JSON
-    or Arrow.
-
-    # Raises
-
-    `ConfigurationError` if an ending is another, or a file cannot be read.
-    """
-    first = paths[0]
-    settings = {**file_format(first), "data_files": [str(path) for path in paths]}
-    if len(paths) == 1 and first.name.endswith(_ROW_FILES):
-        return open_rows(first)
-    place = first if len(paths) == 1 else first.parent
-    if settings["path"] in ("csv", "json"):  # `datasets` would guess at dates, numbers and missing values.
-        rows = chain.from_iterable(_csv_rows(path) if settings["path"] == "csv" else _json_rows(path) for path in paths)
-        return LoadedRows(place, rows, paths)
-    return DatasetRows(place, load(first, split="train", **settings))
-
-
-def file_format(path: Path) -> Dict[str, Any]:
-    """
-    What `datasets.load_dataset` needs to know of a local file.
-
-    # Raises
-
-    `ConfigurationError` if no reader is known for its ending.
-    """
-    found = [ending[1:] for ending in path.suffixes if ending[1:] in _FORMATS]
-    if not found:
-        raise ConfigurationError(f"{path}: of its ending no reader is known; there are {sorted(_FORMATS)}")
-    cells = {"keep_default_na": False, "sep": "\t" if found[-1] == "tsv" else ","}
-    separator = cells if _FORMATS[found[-1]] == "csv" else {}
-    return {"path": _FORMATS[found[-1]], "data_files": str(path), **separator}
-
-
-def _csv_rows(path: Path) -> Iterator[Tuple[JsonDict, str]]:
-    """Every cell as the text that it is."""
-    separator = "\t" if ".tsv" in path.suffixes else ","
-    with (
-        gzip.open(path, "rt", encoding="utf-8", newline="")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8", newline="") as file
-    ):
-        reader = csv.DictReader(file, delimiter=separator)
-        try:
-            for cells in reader:
-                where = f"{path}:{reader.line_num}"
-                if None in cells or None in cells.values():
-                    raise RowError(where, "not as many cells as the first line has names", f": {cells}")
-                yield cells, where
-        except (csv.Error, UnicodeDecodeError, EOFError, OSError) as error:
-            raise ConfigurationError(f"{path}: cannot be read after line {reader.line_num} ({error})") from error
-
-
-def _json_rows(path: Path) -> Iterator[Tuple[JsonDict, str]]:
-    """Of a JSON list of objects, or of JSON lines."""
-    if path.name.endswith(_ROW_FILES):
-        yield from ((row.content, row.where) for row in open_rows(path))
-        return
-    try:
-        rows = json.loads(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
-    except (ValueError, EOFError, OSError) as error:
-        raise ConfigurationError(f"{path}: not valid JSON ({error}); JSON lines are .jsonl") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ConfigurationError(f"{path}: not a JSON list of objects; JSON lines are .jsonl")
-    yield from ((row, f"{path}: row {number}") for number, row in enumerate(rows, 1))
+def arrow_rows(path: Path) -> DatasetRows:
+    """The rows of a file of the cache of `datasets`."""
+    return DatasetRows(path, load(path, split="train", path="arrow", data_files=str(path)))
 
 
 def is_saved_dataset(folder: Path) -> bool:
@@ -150,6 +75,27 @@ def load_saved(folder: Path, split: str) -> Any:
     if isinstance(loaded, dict) and split not in loaded:
         raise ConfigurationError(f"{folder}: has no split {split!r}; there are {sorted(loaded)}")
     return loaded[split] if isinstance(loaded, dict) else loaded
+
+
+def data_files(where: str, settings: Dict[str, Any]) -> List[Path]:
+    """
+    The files of a split of a local folder, as `datasets.load_dataset` finds them.
+
+    # Raises
+
+    `ConfigurationError`, which begins with `where`, if there is no such split.
+    """
+    import datasets
+
+    split = settings["split"]
+    try:
+        builder = datasets.load_dataset_builder(**{name: value for name, value in settings.items() if name != "split"})
+    except Exception as error:  # As in `load`.
+        raise ConfigurationError(f"{where}: {' '.join(f'{error.__cause__ or error}'.split())}") from error
+    files = {str(name): paths for name, paths in (builder.config.data_files or {}).items()}
+    if split not in files:
+        raise ConfigurationError(f"{where}: has no split {split!r}; there are {sorted(files)}")
+    return [Path(path) for path in files[split]]
 
 
 def load(where: Any, **settings: Any) -> Any:

@@ -2,21 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import Row, Rows
-from attribution.data.dataset_files import (
-    DatasetRows,
-    is_dataset_file,
-    is_saved_dataset,
-    load,
-    load_saved,
-    open_dataset_files,
-)
+from attribution.common.rows import Row, RowError, Rows
+from attribution.data.dataset_files import DatasetRows, is_saved_dataset, load, load_saved
+from attribution.data.formats import is_row_file, open_files
 
 DATASETS_FOLDER = "ATTRIBUTION_DATASETS"
 """The environment variable that names a folder of local data sets."""
@@ -53,6 +47,13 @@ class SelectedRows(Rows):
             block = wanted[start : start + _ROWS_AT_ONCE]
             found = {row.number: row for row in self.rows.take(np.sort(block).tolist())}
             yield from (found[number] for number in block.tolist())
+
+    def each(self) -> Iterator[Union[Row, RowError]]:
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            block = self.numbers[start : start + _ROWS_AT_ONCE].tolist()
+            wanted = frozenset(block)
+            found = {number: row for number, row in enumerate(self.rows.each()) if number in wanted}
+            yield from (found[number] for number in block if number in found)
 
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
         return SelectedRows(self.rows, self.numbers[list(numbers)]).shard()
@@ -149,8 +150,8 @@ class DatasetSplits(FromParams):
     2. the folder `path/name` (or `path`) in the folder that the environment variable `ATTRIBUTION_DATASETS` names;
     3. the hub.
 
-    A folder of splits has files `SPLIT.ENDING`, `SPLIT-*.ENDING` or `SPLIT/*.ENDING` in JSONL, JSONL.gz, Parquet, CSV,
-    TSV, JSON or Arrow, or is what `datasets` wrote with `save_to_disk`.
+    A folder of splits has files `SPLIT.ENDING`, `SPLIT-*.ENDING` or `SPLIT/*.ENDING` of rows in any format that is
+    read, or is what `datasets` wrote with `save_to_disk`.
 
     # Parameters
 
@@ -230,7 +231,7 @@ class DatasetSplits(FromParams):
 
     def open_files(self, paths: List[Path]) -> Rows:
         """The rows of the files of a split. A data set with a format of its own overrides this."""
-        return open_dataset_files(paths)
+        return open_files(paths, paths[0].parent)
 
     def _folder(self, file_path: str) -> Optional[Path]:
         if file_path not in _NO_PATH:
@@ -257,7 +258,7 @@ class DatasetSplits(FromParams):
         if is_saved_dataset(folder):
             return DatasetRows(folder, load_saved(folder, name))
         patterns = (f"{name}.*", f"{name}-*", f"{name}/*", f"data/{name}-*")
-        found = [sorted(filter(is_dataset_file, folder.glob(pattern))) for pattern in patterns]
+        found = [sorted(filter(is_row_file, folder.glob(pattern))) for pattern in patterns]
         files = next(filter(None, found), [])
         if not files:
             there = sorted(path.name for path in folder.iterdir())[:20]
@@ -288,4 +289,4 @@ class DatasetSplits(FromParams):
 
 def _has_files(folder: Path) -> bool:
     """Whether there are files of a data set, in it or in folders of splits."""
-    return any(is_dataset_file(path) for pattern in ("*", "data/*", "*/*.parquet") for path in folder.glob(pattern))
+    return any(is_row_file(path) for pattern in ("*", "data/*", "*/*.parquet") for path in folder.glob(pattern))

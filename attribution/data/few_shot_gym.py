@@ -9,10 +9,12 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import RowError
+from attribution.common.compression import binary_lines
+from attribution.common.rows import RowError, content_lines
 
 SPLITS = ("train", "dev", "test")
 
+_FILE = re.compile(rf"(?P<task>.+?)(_(?P<shots>\d+)_(?P<seed>\d+)|_fulldata)?_(?P<split>{'|'.join(SPLITS)})\.tsv")
 _SPACES = str.maketrans("\t\n\r", "   ")
 _NAMED = 20
 
@@ -36,17 +38,24 @@ def read_lines(path: Path) -> Iterator[GymLine]:
 
     `RowError` for a line without a tab, or one that is not UTF-8.
     """
-    with path.open("rb") as file:
-        for number, line in enumerate(file):
-            where = f"{path}:{number + 1}"
-            try:
-                text = line.decode()
-            except UnicodeDecodeError as error:
-                raise RowError(where, "not UTF-8", f" ({error})") from error
-            first, *answers = text.removesuffix("\n").removesuffix("\r").split("\t")
-            if not answers:
-                raise RowError(where, "no tab between an input and its answer", f": {first!r:.80}")
-            yield GymLine(first, [answer for answer in answers if answer] or [""])
+    for number, line in enumerate(content_lines(binary_lines(path), blanks=b"\r\n"), start=1):
+        yield parse_line(line, f"{path}:{number}")
+
+
+def parse_line(line: bytes, where: str) -> GymLine:
+    """
+    # Raises
+
+    `RowError` for a line without a tab, or one that is not UTF-8.
+    """
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        raise RowError(where, "not UTF-8", f" ({error})") from error
+    first, *answers = text.removesuffix("\n").removesuffix("\r").split("\t")
+    if not answers:
+        raise RowError(where, "no tab between an input and its answer", f": {first!r:.80}")
+    return GymLine(first, [answer for answer in answers if answer] or [""])
 
 
 def file_name(task: str, shots: int, seed: int, split: str) -> str:
@@ -57,7 +66,7 @@ def gym_files(
     root: Path, task: str, split: str, shots: Optional[int] = None, seeds: Optional[Sequence[int]] = None
 ) -> List[Path]:
     """
-    The files of a task in its folder, by seed.
+    The files of a task in its folder, by seed. They begin with the task's name or, where none does, with any other.
 
     # Parameters
 
@@ -68,7 +77,7 @@ def gym_files(
     split : `str`
         `train`, `dev` or `test`.
     shots : `int`, optional
-        By default the number that the files have.
+        By default the number that the files have; 0 for a file without one, as `{task}_fulldata_{split}.tsv`.
     seeds : `Sequence[int]`, optional
         By default all there are; of `test`, which is the same for every seed, the smallest.
 
@@ -79,9 +88,12 @@ def gym_files(
     folder = root / task
     if not folder.is_dir():
         raise ConfigurationError(f"{folder}: no such folder; {root} has {_names(root)}")
-    name = re.compile(rf"{re.escape(task)}_(\d+)_(\d+)_{split}\.tsv")
-    matches = [match for match in map(name.fullmatch, sorted(path.name for path in folder.iterdir())) if match]
-    found = {(int(match[1]), int(match[2])): folder / match[0] for match in matches}
+    names = [path.name for path in sorted(folder.iterdir())]
+    own = [name for name in names if name.startswith(f"{task}_")]
+    matches = [match for match in map(_FILE.fullmatch, own or names) if match and match["split"] == split]
+    found = {(int(match["shots"] or 0), int(match["seed"] or 0)): folder / match[0] for match in matches}
+    if len(found) < len(matches):
+        raise ConfigurationError(f"{folder}: several files of a split, {[match[0] for match in matches]}; leave one")
     sizes = sorted({size for size, _ in found})
     if shots is None and len(sizes) > 1:
         raise ConfigurationError(f"{folder}: has files of {sizes} shots; say which with `shots`")

@@ -4,75 +4,22 @@ JSON lines `{"input_text", "output_text", "example_id"}`, and query files of tri
 """
 
 import json
-import re
-from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import JsonDict, JsonlRows, Row, RowError, Rows, open_rows
+from attribution.common.rows import BYTE_ORDER_MARK, JsonDict, JsonlRows, Row, RowError, Rows, local_file
+from attribution.data.formats.json_rows import Element, JsonListRows
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-_CHARACTERS = 1 << 20
-_BETWEEN = re.compile(r"[\s,]*")
 
 
-class TripleList(Rows):
-    """A JSON list of triples, of any length: a part of the file is in memory at a time."""
+class TripleList(JsonListRows):
+    """A JSON list of triples."""
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self._triples())
-
-    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
-        for number, triple in islice(enumerate(self._triples()), index, None, count):
-            yield self._row(number, triple)
-
-    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
-        wanted = set(numbers)
-        return (self._row(number, triple) for number, triple in enumerate(self._triples()) if number in wanted)
-
-    def each(self) -> Iterator[Union[Row, RowError]]:
-        try:
-            for number, triple in enumerate(self._triples()):
-                try:
-                    yield self._row(number, triple)
-                except RowError as error:
-                    yield error
-        except RowError as error:  # The list itself ends in one: nothing can be read after it.
-            yield error
-
-    def where(self, number: int) -> str:
-        return f"{self.path}: row {number + 1}"
-
-    def _row(self, number: int, triple: Any) -> Row:
-        return Row(number, from_triple(triple, self.where(number)), self.where(number))
-
-    def _triples(self) -> Iterator[Any]:
-        """The elements of the list. One that does not end in the text at hand is tried again with twice as much."""
-        decode = json.JSONDecoder().raw_decode
-        number = 0
-        try:
-            with self.path.open(encoding="utf-8") as file:
-                text = file.read(_CHARACTERS)
-                place = text.index("[") + 1
-                while True:
-                    between = _BETWEEN.match(text, place)
-                    place = between.end() if between else place
-                    if text[place : place + 1] == "]":
-                        return
-                    try:
-                        triple, place = decode(text, place)
-                    except (ValueError, RecursionError) as error:
-                        more = file.read(max(_CHARACTERS, len(text) - place))
-                        if not more:
-                            raise RowError(self.where(number), "not valid JSON", f" ({error})") from error
-                        text, place = text[place:] + more, 0
-                        continue
-                    yield triple
-                    number += 1
-        except UnicodeDecodeError as error:
-            raise RowError(self.where(number), "not UTF-8, or soon after it", f" ({error})") from error
+    def row(self, number: int, record: Element) -> Row:
+        return Row(number, from_triple(record.value, self.where(number)), self.where(number))
 
 
 class QueryTriples(TripleList):
@@ -97,15 +44,15 @@ class QueryTriples(TripleList):
     def where(self, number: int) -> str:
         return f"{self.path}: {self._place}, row {number + 1}"
 
-    def _triples(self) -> Iterator[Any]:
-        return iter(self._listed)
+    def records(self) -> Iterator[Element]:
+        return (Element(triple, escaped=False) for triple in self._listed)
 
 
 class TripleLines(JsonlRows):
     """JSON lines `{"input_text", "output_text", "example_id"}`, the last of which may be missing."""
 
-    def _parse(self, number: int, line: bytes) -> Row:
-        row = super()._parse(number, line)
+    def row(self, number: int, record: bytes) -> Row:
+        row = super().row(number, record)
         return row._replace(content=_from_line(row))
 
 
@@ -128,21 +75,21 @@ def open_triples(path: Union[str, Path], shots: Optional[int] = None, round: int
 
     `ConfigurationError` for a missing file, a Git LFS pointer or a query file without these shots or this round.
     """
-    rows = open_rows(path)
-    if not isinstance(rows, JsonlRows):
+    local = local_file(path, ".json or .jsonl")
+    if not str(path).endswith((".json", ".jsonl")):
         raise ConfigurationError(f"{path}: not a JSON file; triples are a JSON list or JSON lines, not compressed")
-    with rows.path.open("rb") as file:
-        start = file.read(200).lstrip()
+    with local.open("rb") as file:
+        start = file.read(200).removeprefix(BYTE_ORDER_MARK).lstrip()
     if start.startswith(_LFS_POINTER):
         raise ConfigurationError(
             f"{path}: a Git LFS pointer, not the data; fetch it with `git lfs install && git lfs pull` in the "
             "repository that it is from"
         )
     if shots is not None:
-        return _query_rows(rows.path, shots, round)
+        return _query_rows(local, shots, round)
     if start.startswith(b"{") and not start.splitlines()[0].strip(b"{ "):
         raise ConfigurationError(f"{path}: an object of several lines; if it is a query file, say `shots` and `round`")
-    return TripleList(rows.path) if start.startswith(b"[") else TripleLines(rows.path)
+    return TripleList(local) if start.startswith(b"[") else TripleLines(local)
 
 
 def from_triple(triple: Any, where: str) -> JsonDict:
@@ -190,7 +137,7 @@ def _from_line(row: Row) -> JsonDict:
 
 def _query_rows(path: Path, shots: int, round: int) -> Rows:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(content, dict) or not all(key.isdigit() for key in content):

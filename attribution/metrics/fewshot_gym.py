@@ -73,7 +73,7 @@ class FewShotGym(TextMetric):
 
 def _load(path: str) -> Dict[str, str]:
     try:
-        table = json.loads(Path(path).read_text(encoding="utf-8"))
+        table = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         metrics = {task: entry["metric"] if isinstance(entry, dict) else entry for task, entry in table.items()}
         wrong = [f"{task} has {name!r}" for task, name in metrics.items() if name not in _METRICS]
     except FileNotFoundError as error:

@@ -100,7 +100,7 @@ class QasperEvidence(TextMetric):
         if self._data_file is None:
             return
         try:
-            for article in json.loads(Path(self._data_file).read_text(encoding="utf-8")).values():
+            for article in json.loads(Path(self._data_file).read_text(encoding="utf-8-sig")).values():
                 for question in article["qas"]:
                     evidence = [answer["answer"]["evidence"] for answer in question["answers"]]
                     yield question["question_id"], [len(self._pieces(texts)) for texts in evidence]

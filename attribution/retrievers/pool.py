@@ -2,6 +2,7 @@
 
 from collections import Counter
 from copy import copy
+from pathlib import Path
 from typing import FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -11,7 +12,8 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 
 from attribution.common.artefacts import Identity, fingerprint
-from attribution.common.rows import Row, Rows, open_rows
+from attribution.common.rows import Row, Rows
+from attribution.data.layouts import open_prompted_rows
 
 ROWS_PER_PART = 4096
 
@@ -44,15 +46,17 @@ class Pool(FromParams):
     # Parameters
 
     path : `str`
-        A JSONL, JSONL.gz or Parquet file.
+        A file of any format and layout that is read. A folder is made into one by `allennlp build-pool`.
     exclude_tasks : `List[str]`, optional
         Rows whose `task` is one of these are never retrieved: the target's own data, say.
     """
 
     def __init__(self, path: str, exclude_tasks: Optional[List[str]] = None) -> None:
+        if Path(path).is_dir():
+            raise ConfigurationError(f"{path}: is a directory; name a file, or make one of it with allennlp build-pool")
         self.path = path
         self.exclude_tasks = frozenset(exclude_tasks or ())
-        self.rows: Rows = open_rows(path)
+        self.rows: Rows = open_prompted_rows(path)
         if not len(self.rows):
             raise ConfigurationError(f"{path}: has no rows")
         self._removed_tasks: FrozenSet[str] = frozenset()

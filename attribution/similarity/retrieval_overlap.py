@@ -6,7 +6,8 @@ from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.artefacts import MANIFEST, read_manifest
-from attribution.common.rows import RowError, open_rows
+from attribution.common.rows import RowError
+from attribution.data.formats import open_rows
 from attribution.similarity.resident_model import ResidentModel
 from attribution.similarity.target_task import TargetTask
 from attribution.similarity.task_similarity import PartScores, Source, TaskSimilarity, check_choice

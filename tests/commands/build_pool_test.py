@@ -3,6 +3,7 @@ import json
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -11,8 +12,12 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from attribution.commands.build_pool import PoolBuild
 from attribution.common.artefacts import MANIFEST
-from attribution.common.rows import OFFSETS, open_rows
+from attribution.common.engines import InProcessEngine
+from attribution.common.rows import OFFSETS
+from attribution.data.formats import open_rows
+from attribution.data.pool_sources import RowsSource
 from attribution.retrievers import Pool
 
 ROWS = [
@@ -114,7 +119,7 @@ def test_caps_are_uniform_samples(build: Any, tmp_path: Path) -> None:
 
 def test_tasks(build: Any, fails: Any, tmp_path: Path) -> None:
     assert build(tasks=["small"], shuffle=False) == ROWS[30:]
-    (tmp_path / "names.txt").write_text("small\n\n")
+    (tmp_path / "names.txt").write_text("\ufeffsmall\r\n\n", encoding="utf-8")
     assert build(tasks=str(tmp_path / "names.txt"), shuffle=False) == ROWS[30:]
     assert [Path(item["path"]).name for item in json.loads((tmp_path / "pool" / MANIFEST).read_text())["inputs"]] == [
         "source.jsonl",
@@ -216,7 +221,7 @@ def test_truncated_files(fails: Any, build: Any, tmp_path: Path) -> None:
     plain, zipped = tmp_path / "cut.jsonl", tmp_path / "cut.jsonl.gz"
     plain.write_text(text[:-9])
     zipped.write_bytes(gzip.compress(text.encode())[:-30])
-    for path, message in ((plain, f"{plain}:40: not valid JSON"), (zipped, f"{zipped}: truncated or not a gzip file")):
+    for path, message in ((plain, f"{plain}:40: not valid JSON"), (zipped, f"{zipped}: truncated or not a .gz file")):
         sources = [{"type": "rows", "path": str(path)}]
         assert message in fails(sources=sources)
         rows = build(sources=sources, on_bad_row="skip", shuffle=False)
@@ -302,3 +307,23 @@ def test_real_rows(build: Any, shared_data: Path, tmp_path: Path) -> None:
     assert Counter(Counter(row["task"] for row in rows).values()) == {50: 34}
     assert _source(tmp_path)["rows_read"] == 118_000
     assert all(row["id"].startswith(f"{row['task']}|train|{row['template']}|#") for row in rows)
+
+
+def test_memory_grows_by_less_than_a_hundred_bytes_a_row(tmp_path: Path) -> None:
+    """Whatever the rows' length: these are of 300 characters and more."""
+
+    def peak(rows: int) -> int:
+        folder = tmp_path / str(rows)
+        folder.mkdir()
+        lines = (json.dumps({"input": f"{n} " + "x" * 300, "target": "y", "task": f"t{n % 7}"}) for n in range(rows))
+        (folder / "rows.jsonl").write_text("\n".join(lines))
+        settings = {"deduplicate": True, "max_per_task": rows, "max_rows": rows - 1}
+        job = PoolBuild([RowsSource(str(folder / "rows.jsonl"))], **settings)  # type: ignore[arg-type]
+        tracemalloc.start()
+        job.run(folder, InProcessEngine())
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    growth = (peak(20_000) - peak(5_000)) / 15_000
+    assert growth < 100

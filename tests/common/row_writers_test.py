@@ -7,7 +7,8 @@ import pytest
 
 from attribution.common import row_writers
 from attribution.common.row_writers import WRITERS
-from attribution.common.rows import OFFSETS, open_rows
+from attribution.common.rows import OFFSETS
+from attribution.data.formats import open_rows
 
 ROWS = [{"input": f"ü {n}", "target": "t" * n, "task": "a", "template": "", "id": str(n)} for n in range(25)]
 

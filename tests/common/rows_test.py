@@ -12,7 +12,8 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common import rows as rows_module
-from attribution.common.rows import OFFSETS, JsonlRows, RowError, open_rows
+from attribution.common.rows import OFFSETS, JsonlRows, RowError
+from attribution.data.formats import open_rows
 
 CONTENT: List[Any] = [{"text": f"row {number}", "number": number} for number in range(25)]
 CONTENT[3]["text"] = "a line\nbreak, ünïcode and \u2028 a separator that is no line end"
@@ -74,7 +75,7 @@ def test_malformed_json_names_file_and_line(tmp_path: Path, ending: str) -> None
 def test_missing_empty_truncated_and_wrong_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.jsonl: no such file"):
         open_rows(tmp_path / "nowhere.jsonl")
-    with pytest.raises(ConfigurationError, match="is a directory"):
+    with pytest.raises(ConfigurationError, match="no file of rows in this folder"):
         open_rows(tmp_path)
     empty = tmp_path / "empty.jsonl"
     empty.touch()
@@ -110,7 +111,7 @@ def test_each_ends_with_the_error_where_nothing_more_can_be_read(tmp_path: Path)
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes(whole[:-40])
     *rows, error = open_rows(cut).each()
-    assert isinstance(error, RowError) and error.reason == "truncated or not a gzip file"
+    assert isinstance(error, RowError) and error.reason == "truncated or not a .gz file"
     assert f"after line {len(rows)}" in str(error) and not any(isinstance(row, RowError) for row in rows)
     parquet = _write(tmp_path, "parquet")
     assert [row.number for row in open_rows(parquet).each()] == list(range(25))  # type: ignore[union-attr]
@@ -172,3 +173,52 @@ def test_half_a_character_names_its_line(text: str, fine: bool, tmp_path: Path) 
     else:
         with pytest.raises(RowError, match="rows.jsonl:2: half of a character"):
             list(open_rows(path))
+
+
+def test_numbers_print_as_they_are_written_and_nan_is_null(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"n": [1.50, 1e5, 12345678901234567890123, 0.1, 1e400], "m": NaN, "k": [NaN], "i": -Infinity}\n')
+    [row] = open_rows(path)
+    numbers = row.content["n"]
+    assert f"{numbers}" == "[1.50, 1e5, 12345678901234567890123, 0.1, 1e400]" and f"{numbers[0]}" == "1.50"
+    assert numbers[0] + numbers[1] == 100001.5 and json.dumps(numbers[:2]) == "[1.5, 100000.0]"
+    assert row.content["m"] is None and row.content["k"] == [None] and str(row.content["i"]) == "-Infinity"
+    assert str(pickle.loads(pickle.dumps(numbers[0]))) == "1.50"
+
+
+def test_nan_of_a_table_is_null(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    rows: List[Any] = [{"n": 1.5, "m": [float("nan"), 2.0], "t": "nan"}, {"n": float("nan"), "m": None, "t": None}]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    contents = [row.content for row in open_rows(path)]
+    assert contents == [{"n": 1.5, "m": [None, 2.0], "t": "nan"}, {"n": None, "m": None, "t": None}]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
+def test_byte_order_mark_and_blank_lines_at_the_end(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"rows.{ending}"
+    content = b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}\r\n\r\n  \n'
+    path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    rows = open_rows(path)
+    assert [row.content["a"] for row in rows] == [1, 2] and len(open_rows(path)) == 2
+    assert [row.content["a"] for row in open_rows(path).take([0, 1])] == [1, 2]
+
+
+def test_a_blank_line_between_rows_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"a": 1}\n\n{"a": 2}\n')
+    with pytest.raises(RowError, match=r"rows\.jsonl:2: a blank line"):
+        list(open_rows(path))
+    assert len(open_rows(path)) == 3
+
+
+def test_class_names_of_a_parquet_file(tmp_path: Path) -> None:
+    import datasets
+
+    names = datasets.ClassLabel(names=["no", "yes"])
+    features = datasets.Features({"label": names, "labels": datasets.List(names), "text": datasets.Value("string")})
+    columns = {"label": [0, 1], "labels": [[0], [1, 0]], "text": ["a", "b"]}
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(tmp_path / "rows.parquet")
+    rows = open_rows(tmp_path / "rows.parquet")
+    assert rows.class_names("label") == rows.class_names("labels") == ["no", "yes"] and rows.class_names("text") == []
+    assert open_rows(_write(tmp_path, "parquet")).class_names("label") == []

@@ -6,7 +6,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.text_lines import Line, read_lines
 
-TEXT = "one\ttwo\r\n\nünïcode and \u2028 a separator that is no line end"
+TEXT = "\ufeffone\ttwo\r\n\nünïcode and \u2028 a separator that is no line end"
 
 
 @pytest.mark.parametrize("name", ["text.txt", "text.txt.gz"])
@@ -32,5 +32,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"latin\.txt:2: not UTF-8 text"):
         list(read_lines(tmp_path / "latin.txt"))
     (tmp_path / "cut.txt.gz").write_bytes(gzip.compress(TEXT.encode())[:-12])
-    with pytest.raises(ConfigurationError, match=r"cut\.txt\.gz: truncated or not a gzip file"):
+    with pytest.raises(ConfigurationError, match=r"cut\.txt\.gz: truncated or not a .gz file"):
         list(read_lines(tmp_path / "cut.txt.gz"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import JsonlRows
+from attribution.common.rows import JsonlRows, Row, RowError
 from attribution.data.dataset_splits import DatasetSplits, SelectedRows, select_rows
 
 ROWS: Dict[str, List[Dict[str, Any]]] = {
@@ -225,3 +225,11 @@ def test_a_loading_script_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "glue" / "glue.py").write_text("raise SystemExit\n")
     with pytest.raises(ConfigurationError, match=r"no file of the split 'train' .*there are \['glue.py'\]"):
         DatasetSplits(str(tmp_path / "glue")).open()
+
+
+def test_rows_that_cannot_be_read_hide_no_others(tmp_path: Path) -> None:
+    lines = [json.dumps({"n": number}) if number % 3 else "no JSON" for number in range(9)]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    found = list(DatasetSplits(str(tmp_path)).open().each())
+    assert sorted(row.content["n"] for row in found if isinstance(row, Row)) == [1, 2, 4, 5, 7, 8]
+    assert [row.reason for row in found if isinstance(row, RowError)] == ["not valid JSON"] * 3

@@ -32,9 +32,9 @@ def test_a_line_there_and_back(line: GymLine, text: str, again: GymLine, tmp_pat
     assert list(read_lines(path)) == [again]
 
 
-def test_line_ends_of_windows_and_a_last_line_without_one(tmp_path: Path) -> None:
+def test_byte_order_mark_line_ends_of_windows_and_blank_lines_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "t_1_2_dev.tsv"
-    path.write_bytes(b"a\tb\r\nc\td")
+    path.write_bytes(b"\xef\xbb\xbfa\tb\r\nc\td\n\r\n\n")
     assert list(read_lines(path)) == [GymLine("a", ["b"]), GymLine("c", ["d"])]
 
 
@@ -92,3 +92,20 @@ def test_many_names_are_not_all_told(tmp_path: Path) -> None:
         (tmp_path / f"task{number:02}").mkdir()
     with pytest.raises(ConfigurationError, match="task00, .*, task19 and 5 more"):
         gym_files(tmp_path, "other", "train")
+
+
+def test_files_of_another_prefix_and_without_a_number_of_shots(tmp_path: Path) -> None:
+    folder = tmp_path / "alpha"
+    folder.mkdir()
+    for name in ("abductive_nli_fulldata_dev.tsv", "abductive_nli_16_13_train.tsv", "abductive_nli_fulldata_train.tsv"):
+        (folder / name).write_text("a\tb\n")
+    assert [path.name for path in gym_files(tmp_path, "alpha", "dev")] == ["abductive_nli_fulldata_dev.tsv"]
+    with pytest.raises(ConfigurationError, match=r"has files of \[0, 16\] shots; say which with `shots`"):
+        gym_files(tmp_path, "alpha", "train")
+    for shots, name in ((0, "abductive_nli_fulldata_train.tsv"), (16, "abductive_nli_16_13_train.tsv")):
+        assert [path.name for path in gym_files(tmp_path, "alpha", "train", shots)] == [name]
+    (folder / "alpha_dev.tsv").write_text("a\tb\n")
+    assert [path.name for path in gym_files(tmp_path, "alpha", "dev")] == ["alpha_dev.tsv"]
+    (folder / "alpha_fulldata_dev.tsv").write_text("a\tb\n")
+    with pytest.raises(ConfigurationError, match="several files of a split, .*'alpha_dev.tsv'"):
+        gym_files(tmp_path, "alpha", "dev")

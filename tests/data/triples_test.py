@@ -7,8 +7,8 @@ from typing import Any, Dict, List
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import Row, RowError, open_rows
-from attribution.data import triples
+from attribution.common.rows import Row, RowError
+from attribution.data.formats import json_rows, open_rows
 from attribution.data.triples import QueryTriples, TripleLines, TripleList, open_triples, plain_input
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "recross_triples"
@@ -39,7 +39,7 @@ def test_a_list() -> None:
 @pytest.mark.parametrize("indent", [None, 4])
 @pytest.mark.parametrize("characters", [1, 7, 100, 1 << 20])
 def test_a_list_is_read_in_parts(indent: Any, characters: int, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(triples, "_CHARACTERS", characters)
+    monkeypatch.setattr(json_rows, "_CHARACTERS", characters)
     path = tmp_path / "many.json"
     path.write_text(json.dumps([_triple(number) for number in range(20)], indent=indent))
     rows = TripleList(path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import open_rows
+from attribution.data.formats import open_rows
 from attribution.retrievers import Bm25Retriever, LuceneRetriever, Pool
 from attribution.retrievers import lucene as module
 from attribution.retrievers.words import Words

@@ -164,7 +164,7 @@ def _dicts(answers: Any) -> List[Any]:
 def _answer(number: Any = None, spans: Any = None, date: Any = None) -> JsonDict:
     return {
         "number": "" if number is None else str(number),
-        "spans": list(spans or []),
+        "spans": [span for span in spans or [] if span is not None],
         "date": {part: str((date or {}).get(part) or "") for part in ("day", "month", "year")},
     }
 

@@ -18,8 +18,8 @@ class FewShotGymReader(PromptedReader):
     """
     Reads few-shot tasks in the format of the NLP Few-shot Gym (Ye et al., 2021, https://arxiv.org/abs/2104.08835), as
     task-level mixture-of-experts and weight ensembling use it. The path of the data is the folder of the tasks'
-    folders; in each are `{task}_{shots}_{seed}_{split}.tsv`, in each line an input and one or more answers, with tabs
-    between them. Several tasks and seeds are one after the other, as one data set.
+    folders; in each are `{task}_{shots}_{seed}_{split}.tsv` or `{task}_fulldata_{split}.tsv`, in each line an input and
+    one or more answers, with tabs between them. Several tasks and seeds are one after the other, as one data set.
 
     A line's option is one of its own answers, beside those of other rows if `options` says so. An instance's `details`
     have all of its own as `references`, `task`, and the file's name and the line as `id`.
@@ -39,7 +39,7 @@ class FewShotGymReader(PromptedReader):
     split : `str`, optional (default = `"train"`)
         Which rows of the tasks: `train`, `dev` or `test`.
     shots : `int`, optional
-        Which files, where a task has some of several numbers of shots.
+        Which files, where a task has some of several numbers of shots; 0 for those without one (`fulldata`).
     seeds : `List[int]`, optional
         Which samples. Without it all, together; of `test`, which is the same for every seed, one.
     input_prefix : `str`, optional (default = `"[{task}] "`)
@@ -163,7 +163,7 @@ def _rows(files: List[Tuple[str, Path]]) -> Iterator[Tuple[JsonDict, str]]:
 
 def _listed(path: Path, part: str) -> List[str]:
     try:
-        parts = json.loads(path.read_text(encoding="utf-8"))
+        parts = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"task_split: {path} cannot be read as JSON ({error})") from error
     listed = parts.get(part) if isinstance(parts, dict) else None

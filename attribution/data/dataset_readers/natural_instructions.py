@@ -10,6 +10,7 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
 from attribution.common.json_files import read_json_object
 from attribution.common.rows import JsonDict, LoadedRows, Row, RowError, Rows
+from attribution.common.text_lines import read_lines
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
 from attribution.data.prompt_budget import PromptBudget
 
@@ -139,7 +140,7 @@ class NaturalInstructionsReader(PromptedReader):
         if not isinstance(instance, dict) or not isinstance(instance.get("input"), str):
             raise RowError(row.where, "no text under `input` of `Instance`", f"; there are {sorted(row.content)}")
         outputs = instance.get("output") or []
-        references = [str(text) for text in ([outputs] if isinstance(outputs, str) else outputs)]
+        references = [str(text) for text in ([outputs] if isinstance(outputs, str) else outputs) if text is not None]
         if labelled and not references:
             self.counts["instances skipped: no output"] += 1
             return None
@@ -161,7 +162,7 @@ class NaturalInstructionsReader(PromptedReader):
                 f"{path}: no such file. The data path of ni_reader is a copy of the repository "
                 "allenai/natural-instructions; `track` and `split_name` name a file of its splits."
             )
-        names = path.read_text(encoding="utf-8").split()
+        names = [name for line in read_lines(path) for name in line.text.split()]
         if self.tasks is None:
             return names
         for task in self.tasks:

@@ -97,7 +97,7 @@ class P3ClusterReader(PromptedReader):
 
 def _unusable(row: Row) -> Optional[str]:
     options = row.content.get("options")
-    if not isinstance(row.content.get("input"), str) or not isinstance(options, list):
+    if not isinstance(row.content.get("input"), str) or not isinstance(options, list) or None in options:
         raise RowError(row.where, "no text under `input`, or no list under `options`", f"; has {sorted(row.content)}")
     if not 2 <= len(options) <= MAX_OPTIONS:
         return f"fewer than 2 options or more than {MAX_OPTIONS}"

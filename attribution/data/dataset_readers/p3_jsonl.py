@@ -4,8 +4,9 @@ from typing import Any, Dict, List, Optional
 
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
-from attribution.common.rows import Row, RowError
+from attribution.common.rows import Row, RowError, Rows
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+from attribution.data.layouts import open_prompted_rows
 
 _NO_DETAILS: Dict[str, Any] = {}
 
@@ -13,8 +14,8 @@ _NO_DETAILS: Dict[str, Any] = {}
 @DatasetReader.register("p3_jsonl")
 class P3JsonlReader(PromptedReader):
     """
-    Reads rows `{"input": str, "target": str, "answer_choices": [str, ...]}` from JSONL, JSONL.gz or Parquet, as the
-    P3 pool and DEFT's files have them (Ivison et al., 2023, https://arxiv.org/abs/2212.00196). `answer_choices` may
+    Reads rows `{"input": str, "target": str, "answer_choices": [str, ...]}` of any format that is read, as the P3 pool
+    and DEFT's files have them (Ivison et al., 2023, https://arxiv.org/abs/2212.00196). `answer_choices` may
     be absent, empty or called `options`; other keys are ignored. A row without choices has its target as its only
     option. A target that is not among the choices is added to them, as published; a whole number is the place of a
     choice, as in the few-shot files of CaseHOLD (as published, none of their rows was read). `references`, where a row
@@ -40,6 +41,11 @@ class P3JsonlReader(PromptedReader):
     keep : `List[str]`, optional
         Fields of a row that become part of its details, where it has them: its `id` for predictions, its `template`
         for the metric `grouped`, its `task` for a retrieval that leaves the target's own task out.
+    layout : `str`, optional
+        What the rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it the first row says, and the log
+        has what it says.
+    fields : `Dict[str, str]`, optional
+        Instead: from a field's name in the file to its name in such rows, `{question: 'input', answer: 'target'}`.
     """
 
     def __init__(
@@ -50,12 +56,19 @@ class P3JsonlReader(PromptedReader):
         return_original_input: bool = False,
         end_of_sequence: bool = True,
         keep: Optional[List[str]] = None,
+        layout: Optional[str] = None,
+        fields: Optional[Dict[str, str]] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             model_name, max_query_length, max_answer_length, return_original_input, end_of_sequence, **kwargs
         )
         self.keep = keep or []
+        self.layout = layout
+        self.fields = fields
+
+    def open(self, file_path: str) -> Rows:
+        return open_prompted_rows(file_path, self.layout, self.fields)
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         text, target = row.content.get("input"), row.content.get("target")
@@ -98,6 +111,6 @@ class P3JsonlReader(PromptedReader):
 
 def _choices(row: Row) -> List[str]:
     choices = row.content.get("answer_choices") or row.content.get("options") or []
-    if not isinstance(choices, list):
-        raise RowError(row.where, "`answer_choices` is not a list", f", but {choices!r:.80}")
+    if not isinstance(choices, list) or None in choices:
+        raise RowError(row.where, "`answer_choices` is not a list, or has a null", f", but {choices!r:.80}")
     return [str(choice).strip() for choice in choices]

@@ -14,9 +14,10 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader, WorkerIn
 from allennlp.data.fields import MetadataField
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import Row, RowError, Rows, open_rows
+from attribution.common.rows import Row, RowError, Rows
 from attribution.data.dataset_readers.shards import shard_of
 from attribution.data.fields import AnswerOptionsField, NumberField, TokenIdsField
+from attribution.data.formats import open_rows
 from attribution.data.prompt_tokenizer import PromptTokenizer, TokenIdLists
 
 logger = logging.getLogger(__name__)

@@ -354,7 +354,7 @@ class EurlexReader(ConceptReader):
     def names(self) -> Dict[str, str]:
         """From a concept's code to its name."""
         try:
-            concepts = json.loads(self._descriptors.read_text(encoding="utf-8"))
+            concepts = json.loads(self._descriptors.read_text(encoding="utf-8-sig"))
             return {code: names["en"] for code, names in concepts.items()}
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise ConfigurationError(

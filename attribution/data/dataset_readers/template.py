@@ -1,19 +1,18 @@
 """A new task from a configuration alone: raw rows, a Jinja template, options and a label map."""
 
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Union
+from typing import Any, Dict, Iterator, List, Optional, Set, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import Row, RowError, Rows, open_rows
-from attribution.data.dataset_files import is_dataset_file, open_dataset_files
+from attribution.common.rows import Row, RowError, Rows
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader, TokenizedBlock
 from attribution.data.dataset_splits import DatasetSplits
+from attribution.data.formats import open_rows
 from attribution.data.prompt_tokenizer import PromptTokenizer
-from attribution.data.prompts import compile_template, render
+from attribution.data.prompts import compile_template, render, tell_of_unknown, used_fields
 
 
 class RowPrompt:
@@ -42,6 +41,10 @@ class RowPrompt:
         self._options_field = options if isinstance(options, str) else None
         texts = [] if isinstance(options, str) else options
         self._texts = [compile_template(text, f"{reader}: `options`") for text in texts]
+        self.fields = set().union(*map(used_fields, [template, *texts]))
+        """What the prompt takes from a row."""
+        self.there: Set[str] = set()
+        """What the rows so far have."""
         self._label = label
         self._label_map = label_map
 
@@ -51,6 +54,7 @@ class RowPrompt:
 
         `RowError` if the row does not fit.
         """
+        self.there.update(row.content)
         options = self._options(row)
         answer = self._answer(row, options) if labelled else None
         return PromptedExample(render(self._template, "template", row), options, answer, row.number, row.where)
@@ -60,7 +64,7 @@ class RowPrompt:
             options = [render(option, "options", row) for option in self._texts]
         else:
             listed = row.content.get(self._options_field)
-            if not isinstance(listed, list) or not listed:
+            if not isinstance(listed, list) or not listed or None in listed:
                 raise RowError(
                     row.where,
                     f"`options` names the field {self._options_field!r}, which is no list of texts",
@@ -70,7 +74,7 @@ class RowPrompt:
         return options
 
     def _answer(self, row: Row, options: List[str]) -> int:
-        if self._label not in row.content:
+        if row.content.get(self._label) is None:
             raise RowError(
                 row.where, f"no field {self._label!r}, which `label` names", f"; there are {sorted(row.content)}"
             )
@@ -101,13 +105,11 @@ class RowPromptReader(PromptedReader):
     def open(self, file_path: str) -> Rows:
         if self.dataset is not None:
             return self.dataset.open(file_path)
-        path = Path(file_path)
-        if path.is_dir():
-            raise ConfigurationError(
-                f"{file_path}: is a directory; name a file in it, or of a folder of splits say which with `dataset: "
-                "{ path: FOLDER, split_name: ... }`"
-            )
-        return open_dataset_files([path]) if is_dataset_file(path) else open_rows(file_path)
+        return open_rows(file_path)
+
+    def examples(self, file_path: str, labelled: bool = True, skip_bad_rows: bool = False) -> Iterator[PromptedExample]:
+        yield from super().examples(file_path, labelled, skip_bad_rows)
+        tell_of_unknown(file_path, self.prompt.fields, self.prompt.there)
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         return self.prompt.example(row, labelled)

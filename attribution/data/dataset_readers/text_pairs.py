@@ -1,18 +1,17 @@
 """Pairs of texts with a label, and the tuples that rerankers are trained on."""
 
-import json
 from functools import cached_property
 from typing import Any, Iterable, Iterator, List, NamedTuple, Optional
 
-from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import lazy_groups_of
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from allennlp.data.fields import MetadataField
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import LoadedRows, Row, RowError, Rows, open_rows
+from attribution.common.rows import Row, RowError
 from attribution.data.dataset_readers.shards import shard_of
 from attribution.data.fields import NumberField, TokenIdsField
+from attribution.data.formats import open_rows
 from attribution.data.pair_tokenizer import PairTokenizer
 
 _PAIRS_PER_BLOCK = 512
@@ -83,7 +82,7 @@ class TextPairReader(DatasetReader):
 
         `RowError` if a row is neither a pair nor a tuple with at least one pair.
         """
-        for row in _open(file_path).shard(*shard_of(self)):
+        for row in open_rows(file_path).shard(*shard_of(self)):
             yield from _tuple_pairs(row) if _EXAMPLES[0] in row.content else (self._pair(row),)
 
     def text_to_instance(self, first: str, second: str, label: Optional[int] = None) -> Instance:  # type: ignore[override]
@@ -112,24 +111,10 @@ class TextPairReader(DatasetReader):
         for key, text in zip(self.keys, (first, second)):
             if not isinstance(text, str) or not text.strip():
                 raise RowError(row.where, f"no text under `{key}`", f"; there are {sorted(row.content)}")
+        label = int(label) if label in ("0", "1") else label  # As CSV has it.
         if label not in (0, 1):
             raise RowError(row.where, f"`{self.keys[2]}` is not 0 or 1", f", but {label!r:.80}")
         return TextPair(str(first), str(second), int(label), row.number)
-
-
-def _open(file_path: str) -> Rows:
-    """JSON lines, Parquet, or one JSON list, as ReCross writes its tuples."""
-    rows = open_rows(file_path)
-    with rows.path.open("rb") as file:
-        if file.read(64).lstrip()[:1] != b"[":
-            return rows
-    try:
-        listed = json.loads(rows.path.read_bytes())
-    except ValueError as error:
-        raise ConfigurationError(f"{file_path}: not valid JSON ({error})") from error
-    if not all(isinstance(row, dict) for row in listed):
-        raise ConfigurationError(f"{file_path}: a list of tuples is needed, objects with {', '.join(_EXAMPLES)}")
-    return LoadedRows(rows.path, ((row, f"{file_path}: row {number + 1}") for number, row in enumerate(listed)))
 
 
 def _tuple_pairs(row: Row) -> Iterator[TextPair]:

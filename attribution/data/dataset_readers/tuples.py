@@ -7,8 +7,9 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from allennlp.data.fields import MetadataField
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import Row, RowError, open_rows
+from attribution.common.rows import Row, RowError
 from attribution.data.dataset_readers.shards import shard_of
+from attribution.data.formats import open_rows
 
 _FIELDS = {"query_examples": "queries", "positive_examples": "positives", "negative_examples": "negatives"}
 

@@ -8,6 +8,7 @@ from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import JsonDict, Row, RowError
+from attribution.data.layouts import PROMPTED, Prompting
 
 TEXTS = ("input", "target")
 LABELS = ("task", "template", "id")
@@ -47,6 +48,8 @@ class PoolSource(Registrable):
         From a field's name in the source to its name in the pool (`{inputs_pretokenized: 'input'}`).
     keep : `List[str]`, optional
         Fields of the source that go into the pool beside the pool's own.
+    layout : `str`, optional
+        What the rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` the first row says.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class PoolSource(Registrable):
         split: str = "train",
         fields: Optional[Dict[str, str]] = None,
         keep: Optional[List[str]] = None,
+        layout: Optional[str] = None,
     ) -> None:
         wrong = sorted(set((fields or {}).values()) - set(POOL_FIELDS))
         if wrong:
@@ -68,6 +72,10 @@ class PoolSource(Registrable):
         self.template = template
         self.split = split
         self.keep = keep or []
+        if layout is not None and fields:
+            raise ConfigurationError("layout and fields both say where a prompt is; leave one of them out")
+        self.layout = layout
+        self._prompting = Prompting(PROMPTED if fields else layout)
         self._places = {field: field for field in POOL_FIELDS}
         self._places.update({ours: theirs for theirs, ours in (fields or {}).items()})
 
@@ -93,9 +101,9 @@ class PoolSource(Registrable):
 
     def prompts(self, row: Row) -> Iterator[Union[PoolRow, Skipped, RowError]]:
         """What becomes of one row: by default it is a prompted one already."""
-        content = {ours: row.content.get(theirs) for ours, theirs in self._places.items()}
         try:
-            yield self.pool_row(row, content)
+            row = self._prompting(row)
+            yield self.pool_row(row, {ours: row.content.get(theirs) for ours, theirs in self._places.items()})
         except RowError as error:
             yield error
 
@@ -110,7 +118,8 @@ class PoolSource(Registrable):
         for field in TEXTS:
             value = content[field]
             if not isinstance(value, str) or not value.strip():
-                raise RowError(row.where, _fault(field, value), f"; the row has {sorted(row.content)}")
+                detail = f"; the row has {sorted(row.content)}. `fields` says what a field stands for"
+                raise RowError(row.where, _fault(field, value), detail)
         choices = content.get("answer_choices")
         if choices and not (isinstance(choices, list) and all(isinstance(choice, str) for choice in choices)):
             raise RowError(row.where, "`answer_choices` is not a list of texts", f": {choices!r:.80}")

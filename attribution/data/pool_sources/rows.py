@@ -5,16 +5,15 @@ from typing import Dict, Iterator, List, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import ParquetRows, Row, RowError, open_rows
+from attribution.common.rows import ParquetRows, Row, RowError
+from attribution.data.formats import open_rows
 from attribution.data.pool_sources.pool_source import POOL_FIELDS, PoolSource
-
-ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
 
 
 @PoolSource.register("rows")
 class RowsSource(PoolSource):
     """
-    Rows of a JSONL, JSONL.gz or Parquet file, or of all such files of a folder, in the order of their names.
+    Rows of a file in any format that is read, or of all such files of a folder, in the order of their names.
 
     Registered as a `PoolSource` with name "rows".
 
@@ -32,6 +31,9 @@ class RowsSource(PoolSource):
         From a field's name in the file to its name in the pool.
     keep : `List[str]`, optional
         Fields that go into the pool beside the pool's own.
+    layout : `str`, optional
+        What prompted rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` the first row
+        says, and the log has what it says.
     """
 
     def __init__(
@@ -42,33 +44,19 @@ class RowsSource(PoolSource):
         split: str = "train",
         fields: Optional[Dict[str, str]] = None,
         keep: Optional[List[str]] = None,
+        layout: Optional[str] = None,
     ) -> None:
-        super().__init__(Path(path).name.split(".")[0], task, template, split, fields, keep)
+        super().__init__(Path(path).name.split(".")[0], task, template, split, fields, keep, layout)
         reserved = sorted(set(keep or []) & set(POOL_FIELDS))
         if reserved:
             raise ConfigurationError(f"keep names {reserved[0]!r}, which is a field of the pool; map it with `fields`")
-        self._files = [open_rows(file) for file in _files(path)]
+        self._rows = open_rows(path)
 
     def inputs(self) -> List[Path]:
-        return [file.path for file in self._files]
+        return self._rows.files()
 
     def total(self) -> Optional[int]:
-        known = [len(file) for file in self._files if isinstance(file, ParquetRows)]
-        return sum(known) if len(known) == len(self._files) else None
+        return len(self._rows) if isinstance(self._rows, ParquetRows) else None
 
     def read(self) -> Iterator[Union[Row, RowError]]:
-        first = 0
-        for file in self._files:
-            number = -1
-            for number, row in enumerate(file.each()):
-                yield row if isinstance(row, RowError) else row._replace(number=first + number)
-            first += number + 1
-
-
-def _files(path: str) -> List[str]:
-    if not Path(path).is_dir():
-        return [path]
-    found = sorted(str(file) for file in Path(path).iterdir() if file.name.endswith(ENDINGS))
-    if not found:
-        raise ConfigurationError(f"{path}: no file in this folder ends in one of {', '.join(ENDINGS)}")
-    return found
+        return self._rows.each()

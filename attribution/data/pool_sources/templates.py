@@ -1,13 +1,13 @@
 """Raw rows, and the prompts to put them into."""
 
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Union
+from typing import Dict, Iterator, List, Optional, Set, Union
 
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import Row, RowError
 from attribution.data.pool_sources.pool_source import PoolRow, PoolSource, Skipped
-from attribution.data.prompts import PromptTemplate, read_promptsource
+from attribution.data.prompts import PromptTemplate, read_promptsource, tell_of_unknown
 
 NOT_MEANT = "a template gives no input or no target for the row"
 
@@ -48,6 +48,8 @@ class TemplatesSource(PoolSource):
         seed: int = 0,
     ) -> None:
         super().__init__(rows.name, task or rows.task or rows.name, None, rows.split, keep=rows.keep)
+        if rows.layout is not None:
+            raise ConfigurationError("templates: rows.layout is for prompted rows; a template takes rows as they are")
         self._rows = rows
         self._yaml = [Path(templates)] if isinstance(templates, str) else []
         if metrics is not None and not isinstance(templates, str):
@@ -56,6 +58,7 @@ class TemplatesSource(PoolSource):
             read_promptsource(templates, only, metrics) if isinstance(templates, str) else _configured(templates, only)
         )
         self._seed = seed
+        self._there: Set[str] = set()
 
     def inputs(self) -> List[Path]:
         return [*self._rows.inputs(), *self._yaml]
@@ -67,7 +70,13 @@ class TemplatesSource(PoolSource):
     def read(self) -> Iterator[Union[Row, RowError]]:
         return self._rows.read()
 
+    def rows(self) -> Iterator[Union[PoolRow, Skipped, RowError]]:
+        yield from super().rows()
+        for template in self._templates:
+            tell_of_unknown(template.setting, template.fields, self._there)
+
     def prompts(self, row: Row) -> Iterator[Union[PoolRow, Skipped, RowError]]:
+        self._there.update(row.content)
         for template in self._templates:
             try:
                 prompt = template.apply(row, self._seed)

@@ -1,5 +1,13 @@
-from attribution.data.prompts.jinja import compile_template, render
+from attribution.data.prompts.jinja import compile_template, render, tell_of_unknown, used_fields
 from attribution.data.prompts.prompt_template import Prompt, PromptTemplate
 from attribution.data.prompts.promptsource import read_promptsource
 
-__all__ = ["Prompt", "PromptTemplate", "compile_template", "read_promptsource", "render"]
+__all__ = [
+    "Prompt",
+    "PromptTemplate",
+    "compile_template",
+    "read_promptsource",
+    "render",
+    "tell_of_unknown",
+    "used_fields",
+]

@@ -1,21 +1,27 @@
 """Jinja templates over a row's fields, in a sandbox: a template is data, and can reach nothing but the row."""
 
-from typing import Any, Mapping
+import logging
+from typing import Any, Set
 
 from allennlp.common.checks import ConfigurationError
-from jinja2 import Environment, StrictUndefined, Template, TemplateError
+from jinja2 import Environment, Template, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from attribution.common.rows import Row, RowError
+from attribution.data.prompts.missing import Missing, MissingFieldError, is_none, marked
+
+logger = logging.getLogger(__name__)
 
 
-def _no_null(value: Any) -> Any:
+def no_null(value: Any) -> Any:
+    """What a template writes: none is no text."""
     if value is None:
-        raise ValueError("a field is null")
+        raise ValueError("it would write none")
     return value
 
 
-_STRICT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, finalize=_no_null)
+_STRICT = SandboxedEnvironment(undefined=Missing, keep_trailing_newline=True, finalize=no_null)
+_STRICT.tests["none"] = is_none
 
 
 def compile_template(source: str, setting: str, environment: Environment = _STRICT) -> Template:
@@ -30,6 +36,17 @@ def compile_template(source: str, setting: str, environment: Environment = _STRI
         raise ConfigurationError(f"{setting}: {source!r} is not valid Jinja: {error}") from error
 
 
+def used_fields(template: str, environment: Environment = _STRICT) -> Set[str]:
+    """What the template takes from a row."""
+    return meta.find_undeclared_variables(environment.parse(template)) - environment.globals.keys()
+
+
+def tell_of_unknown(setting: str, used: Set[str], there: Set[str]) -> None:
+    """A field that no row has is as good as misspelt, and a template may ask for it without an error."""
+    for field in sorted(used - there) if there else ():
+        logger.warning("%s: no row has the field %r; there are %s", setting, field, sorted(there))
+
+
 def render(template: Template, setting: str, row: Row, **variables: Any) -> str:
     """
     The text without white space at its ends. `variables` are known to the template beside the row's fields.
@@ -38,9 +55,13 @@ def render(template: Template, setting: str, row: Row, **variables: Any) -> str:
 
     `RowError`, naming the row and the `setting`, whatever went wrong: a template is a program of the user's.
     """
-    fields: Mapping[str, Any] = {**row.content, **variables}
+    fields = marked({**row.content, **variables} if variables else row.content, template.environment.undefined)
     try:
         return template.render(fields).strip()
+    except MissingFieldError as error:
+        present = sorted(name for name, value in row.content.items() if value is not None)
+        detail = f", which `{setting}` uses; there are {present}"
+        raise RowError(row.where, f"no field {error.field!r}", detail) from error
     except Exception as error:
         detail = f": {error}; the row has {sorted(row.content)}"
         raise RowError(row.where, f"`{setting}` cannot be filled", detail) from error

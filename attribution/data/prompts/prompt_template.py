@@ -4,12 +4,13 @@ import random
 from collections import Counter
 from typing import Any, List, NamedTuple, Optional, Sequence
 
-from jinja2 import meta, pass_context
+from jinja2 import pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
-from attribution.common.rows import Row, RowError
-from attribution.data.prompts.jinja import compile_template, render
+from attribution.common.rows import Row
+from attribution.data.prompts.jinja import compile_template, no_null, render, used_fields
+from attribution.data.prompts.missing import MissingField, is_none
 
 _WRITTEN_SEPARATOR = "|||"
 _SEPARATOR = "\x1e"  # Stands for the written one, which may also occur in a row's own text.
@@ -49,11 +50,11 @@ class PromptTemplate:
 
     def __init__(self, name: str, jinja: str, answer_choices: str = "", where: str = "templates") -> None:
         self.name = name
-        self._setting = f"{where}: {name}"
+        self.setting = f"{where}: {name}"
         texts = [text.replace(_WRITTEN_SEPARATOR, _SEPARATOR) for text in (jinja, answer_choices)]
-        self._prompt, self._choices = (compile_template(text, self._setting, _ENVIRONMENT) for text in texts)
-        used = {name for text in texts for name in meta.find_undeclared_variables(_ENVIRONMENT.parse(text))}
-        self._fields = used - {"answer_choices", *_ENVIRONMENT.globals}
+        self._prompt, self._choices = (compile_template(text, self.setting, _ENVIRONMENT) for text in texts)
+        self.fields = set().union(*(used_fields(text, _ENVIRONMENT) for text in texts)) - {"answer_choices"}
+        """What it takes from a row."""
 
     def apply(self, row: Row, seed: int = 0) -> Optional[Prompt]:
         """
@@ -61,16 +62,12 @@ class PromptTemplate:
 
         # Raises
 
-        `RowError` if the row lacks a field that the template uses, or the template fails on it.
+        `RowError` if the row lacks a field that the template writes, or the template fails on it.
         """
-        missing = sorted(self._fields - row.content.keys())
-        if missing:
-            detail = f" {missing[0]!r}, which the template {self._setting!r} uses; there are {sorted(row.content)}"
-            raise RowError(row.where, "no field", detail)
         generator = random.Random(f"{seed}|{self.name}|{row.number}")
-        choices = self._parts(render(self._choices, self._setting, row, **{_GENERATOR: generator}))
+        choices = self._parts(render(self._choices, self.setting, row, **{_GENERATOR: generator}))
         variables = {_GENERATOR: generator, "answer_choices": choices or None}
-        parts = self._parts(render(self._prompt, self._setting, row, **variables))
+        parts = self._parts(render(self._prompt, self.setting, row, **variables))
         return Prompt(parts[0], parts[1], choices) if len(parts) == 2 and all(parts) else None
 
     @staticmethod
@@ -91,8 +88,8 @@ def _most_frequent(items: Sequence[Any]) -> List[Any]:
 
 
 def _environment() -> SandboxedEnvironment:
-    # As in promptsource, what is missing deep inside a field is an empty text; a missing field is an error above.
-    environment = SandboxedEnvironment()
+    environment = SandboxedEnvironment(undefined=MissingField, finalize=no_null)
+    environment.tests["none"] = is_none
     environment.filters.update(choice=_choice, random=_choice, most_frequent=_most_frequent)
     environment.globals["zip"] = zip
     del environment.globals["lipsum"]  # Random, without a seed.

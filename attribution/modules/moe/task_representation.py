@@ -172,7 +172,7 @@ def _names(tasks: Union[str, List[str]]) -> List[str]:
             tasks = sorted(folder.name for folder in path.iterdir() if folder.is_dir() and folder.name[0] != ".")
         else:
             try:
-                tasks = json.loads(path.read_text(encoding="utf-8"))["train"]
+                tasks = json.loads(path.read_text(encoding="utf-8-sig"))["train"]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise ConfigurationError(
                     f"task_vectors: tasks: {path} is no folder of tasks, and not read as JSON with a list `train` "

@@ -11,9 +11,9 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
-from attribution.common.rows import open_rows
 from attribution.data.dataset_readers import DropReader, MultiTaskDropReader
 from attribution.data.dataset_readers.drop import SPAN_SEPARATOR
+from attribution.data.formats import open_rows
 from tests.conftest import SPECIAL, WORDS
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "drop"

@@ -10,8 +10,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 from allennlp.data.dataset_readers.dataset_reader import WorkerInfo
 
-from attribution.common.rows import Row, Rows, open_rows
+from attribution.common.rows import Row, Rows
 from attribution.data.dataset_readers import InContextReader, PromptedExample, PromptedReader, TemplateReader
+from attribution.data.formats import open_rows
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "icl"
 TRAIN, VALIDATION, RETRIEVED = (str(FOLDER / f"{name}.jsonl") for name in ("train", "validation", "retrieved"))

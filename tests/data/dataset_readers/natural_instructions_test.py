@@ -1,5 +1,6 @@
 """Super-NaturalInstructions, in Tk-Instruct's encodings."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -100,8 +101,6 @@ def test_limits_and_shuffles(read: Any, tmp_path: Path) -> None:
 
 
 def test_a_test_task_has_a_hundred_instances(read: Any, tmp_path: Path) -> None:
-    import json
-
     shutil.copytree(FOLDER, tmp_path / "ni")
     path = tmp_path / "ni" / "tasks" / "task903_lakes_textual_entailment.json"
     task = json.loads(path.read_text())
@@ -204,3 +203,18 @@ def test_a_task_of_ones_own(tiny_model: Callable[[str], str]) -> None:
     example = NaturalInstructionsReader(tiny_model("t5")).row_to_example(row, labelled=False)
     assert example is not None
     assert example.input.startswith("Definition: Say yes.\n\nNow complete") and example.options == []
+
+
+def test_a_list_of_tasks_with_a_byte_order_mark_and_outputs_that_are_null(
+    tiny_model: Callable[[str], str], tmp_path: Path
+) -> None:
+    shutil.copytree(FOLDER, tmp_path / "ni")
+    listed = tmp_path / "ni" / "splits" / "default" / "train_tasks.txt"
+    listed.write_bytes(b"\xef\xbb\xbftask902_boats_question_generation\r\n\r\n")
+    path = tmp_path / "ni" / "tasks" / "task902_boats_question_generation.json"
+    task = json.loads(path.read_text(encoding="utf-8"))
+    task["Instances"] = [{"id": "a", "input": "x", "output": [None]}, {"id": "b", "input": "x", "output": [None, "y"]}]
+    path.write_text(json.dumps(task), encoding="utf-8")
+    reader = NaturalInstructionsReader(tiny_model("t5"))
+    assert [example.options for example in reader.examples(str(tmp_path / "ni"))] == [["y"]]
+    assert reader.counts == {"instances skipped: no output": 1}

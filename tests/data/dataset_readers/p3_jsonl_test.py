@@ -62,7 +62,7 @@ def test_reads_the_published_few_shot_files(tiny_model: Callable[[str], str], sh
 
 
 def test_choices_that_are_no_list(write_jsonl: Any) -> None:
-    for choices in ("yes|||no", 3):
+    for choices in ("yes|||no", 3, ["yes", None], ["yes", float("nan")]):
         path = write_jsonl("choices.jsonl", [{"input": "a", "target": "yes", "answer_choices": choices}])
         with pytest.raises(ConfigurationError, match=r"choices.jsonl:1: `answer_choices` is not a list"):
             list(P3JsonlReader("unused").examples(path))

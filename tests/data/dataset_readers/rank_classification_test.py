@@ -300,13 +300,13 @@ def test_mistakes(settings: Any, message: str) -> None:
 
 @pytest.mark.parametrize("name, row, message", [
     ("rte", {"premise": "a", "hypothesis": "b", "label": -1}, "rows.jsonl:1: the label -1 is not in `label_map`"),
-    ("rte", {"premise": "a", "label": 0}, "rows.jsonl:1: `template` cannot be filled: 'hypothesis' is undefined"),
+    ("rte", {"premise": "a", "label": 0}, "rows.jsonl:1: no field 'hypothesis', which `template` uses"),
     ("winogrande", {"sentence": "_", "option1": "a", "option2": "b", "answer": "3"}, "the label '3' is not in"),
     ("sciq", {"question": "q"}, "no field 'correct_answer'"),
     ("unfair_tos", {"text": "a"}, "no list under `labels`"),
     ("unfair_tos", {"text": "a", "labels": [9]}, "an unknown label, 9"),
     ("unfair_tos", {"text": "a", "labels": [-1]}, "an unknown label, -1"),
-    ("rte", {"premise": None, "hypothesis": "b", "label": 0}, "`template` cannot be filled: a field is null"),
+    ("rte", {"premise": None, "hypothesis": "b", "label": 0}, "no field 'premise', which `template` uses"),
     ("eurlex", {"text": "a", "labels": ["99"]}, "a label that `descriptors` does not have, '99'"),
 ])  # fmt: skip
 def test_rows_that_do_not_fit(name: str, row: Any, message: str, write_jsonl: Callable[..., str]) -> None:

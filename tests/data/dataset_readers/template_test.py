@@ -53,13 +53,25 @@ def test_queries_need_no_label(write_jsonl: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     "settings, row, message",
     [
-        ({}, {"premise": "a", "label": "neutral"}, r"raw\.jsonl:1: `template` cannot be filled: 'hypothesis' is undef"),
+        ({}, {"premise": "a", "label": "neutral"}, r"raw\.jsonl:1: no field 'hypothesis', which `template` uses"),
         ({}, {"premise": "a", "hypothesis": "b"}, r"raw\.jsonl:1: no field 'label', which `label` names"),
         ({}, {**ROW, "label": "dunno"}, r"raw\.jsonl:1: the label 'dunno' is not in `label_map`"),
         ({"label_map": None}, {**ROW, "label": "maybe"}, r"the target is none of the options: 'maybe' of \['true'"),
         ({"label_map": None}, {**ROW, "label": 3}, r"the target is none of the options: 3 of"),
         ({"options": "choices"}, {**ROW, "choices": []}, r"the field 'choices', which is no list of texts, but \[\]"),
         ({"options": "choices"}, ROW, r"the field 'choices', which is no list of texts, but None"),
+        (
+            {"options": "choices"},
+            {**ROW, "choices": ["b", None]},
+            r"the field 'choices', which is no list of texts, but",
+        ),
+        ({}, {**ROW, "label": None}, r"raw\.jsonl:1: no field 'label', which `label` names"),
+        (
+            {},
+            {**ROW, "hypothesis": None},
+            r"raw\.jsonl:1: no field 'hypothesis', which `template` uses; there are",
+        ),
+        ({}, {**ROW, "hypothesis": float("nan")}, r"raw\.jsonl:1: no field 'hypothesis', which `template` uses"),
     ],
 )
 def test_a_row_that_does_not_fit_is_named(
@@ -73,7 +85,11 @@ def test_csv_labels_and_folders(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text,label\na film,1\na cat,0\n")
     reader = TemplateReader("unused", "{{text}}", ["no", "yes"])
     assert [example.answer for example in reader.examples(str(tmp_path / "rows.csv"))] == [1, 0]
-    with pytest.raises(ConfigurationError, match="is a directory; name a file in it, or .* `dataset:"):
+    (tmp_path / "rows_more.csv").write_text("text,label\na dog,1\n")
+    assert [example.answer for example in reader.examples(str(tmp_path))] == [1, 0, 1]
+    (tmp_path / "rows_more.csv").rename(tmp_path / "test.csv")
+    (tmp_path / "rows.csv").rename(tmp_path / "train.csv")
+    with pytest.raises(ConfigurationError, match="rows of several splits, test and train; name a file, or .*`dataset:"):
         list(reader.examples(str(tmp_path)))
 
 
@@ -82,6 +98,15 @@ def test_bad_settings() -> None:
         TemplateReader("unused", "x", [])
     with pytest.raises(ConfigurationError, match="not valid Jinja"):
         TemplateReader("unused", "{{ x", ["a"])
+
+
+def test_a_field_that_no_row_has_is_told_of(write_jsonl: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+    settings = {**NLI, "template": "{% if context %}{{context}} {% endif %}{{premise}}"}
+    rows = [ROW, {**ROW, "context": None}, {**ROW, "context": "A mat."}]
+    texts = [example.input for example in _read(settings, rows, write_jsonl)]
+    assert texts == ["A cat sat.", "A cat sat.", "A mat. A cat sat."] and caplog.text == ""
+    _read(settings, rows[:1], write_jsonl)
+    assert "raw.jsonl: no row has the field 'context'; there are ['hypothesis', 'label', 'premise']" in caplog.text
 
 
 def test_templates_run_in_a_sandbox(write_jsonl: Callable[..., str]) -> None:

@@ -80,7 +80,9 @@ def test_bad_rows(row: Any, message: str, tiny_classifier: Any, write_jsonl: Any
         list(TextPairReader(tiny_classifier()).read(write_jsonl("bad.jsonl", [row])))
 
 
-@pytest.mark.parametrize("content, message", [("[1, 2]", "a list of tuples is needed"), ("[{", "not valid JSON")])
+@pytest.mark.parametrize(
+    "content, message", [("[1, 2]", "a row must be a JSON object, this is int"), ("[{", "not valid JSON")]
+)
 def test_bad_lists(content: str, message: str, tiny_classifier: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text(content)
     with pytest.raises(ConfigurationError, match=message):

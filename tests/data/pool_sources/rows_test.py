@@ -60,7 +60,7 @@ def test_bad_rows_keep_their_numbers(tmp_path: Path) -> None:
 def test_wrong_settings(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(ConfigurationError, match="nowhere.jsonl: no such file"):
         RowsSource("/nowhere.jsonl")
-    with pytest.raises(ConfigurationError, match=r"no file in this folder ends in one of \.jsonl, \.jsonl\.gz, \.parq"):
+    with pytest.raises(ConfigurationError, match=r"no file of rows in this folder; what is read: \.jsonl, \.json"):
         RowsSource(str(tmp_path))
     with pytest.raises(ConfigurationError, match="keep names 'task', which is a field of the pool"):
         RowsSource(str(folder), keep=["task"])

@@ -53,8 +53,16 @@ def test_promptsources_file(source: Any, tmp_path: Path) -> None:
 
 def test_an_error_is_the_templates_alone(source: Any) -> None:
     wrong, right = _contents(source({"wrong": "{{title}} ||| x", "right": "{{text}} ||| x"}))[:2]
-    assert isinstance(wrong, RowError) and "films.jsonl:1: no field 'title', which the template" in str(wrong)
+    assert isinstance(wrong, RowError) and "films.jsonl:1: no field 'title', which `templates: wrong` uses" in str(
+        wrong
+    )
     assert right["template"] == "right"
+
+
+def test_a_field_that_no_row_has_is_told_of(source: Any, caplog: pytest.LogCaptureFixture) -> None:
+    texts = [row["input"] for row in _contents(source({"say": "{% if txet %}{{txet}} {% endif %}{{label}} ||| x"}))]
+    assert texts == ["0", "1", "1"]
+    assert "templates: say: no row has the field 'txet'; there are ['label', 'text']" in caplog.text
 
 
 def test_mistakes(source: Any) -> None:

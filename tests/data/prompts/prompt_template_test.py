@@ -44,7 +44,7 @@ def test_a_row_that_a_template_is_not_meant_for(jinja: str, fields: Dict[str, An
 
 
 def test_a_missing_field_is_named() -> None:
-    with pytest.raises(RowError, match=r"raw\.jsonl:4: no field 'premise', which the template 'templates: nli' uses"):
+    with pytest.raises(RowError, match=r"raw\.jsonl:4: no field 'premise', which `templates: nli` uses"):
         PromptTemplate("nli", "{{premise}} ||| {{label}}").apply(_row(3, label=1))
 
 

@@ -1,0 +1,3 @@
+from attribution.data.formats.row_files import FORMATS, is_row_file, open_files, open_rows
+
+__all__ = ["FORMATS", "is_row_file", "open_files", "open_rows"]
