@@ -3,29 +3,29 @@
 from typing import Any, Mapping
 
 from allennlp.common.checks import ConfigurationError
-from jinja2 import Environment, StrictUndefined, Template, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import StrictUndefined, Template, TemplateError
 
 from attribution.common.rows import Row, RowError
+from attribution.data.prompts.sandbox import PlaceError, RowSandbox, written
 
 
 def _no_null(value: Any) -> Any:
     if value is None:
         raise ValueError("a field is null")
-    return value
+    return written(value)
 
 
-_STRICT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, finalize=_no_null)
+_STRICT = RowSandbox(undefined=StrictUndefined, keep_trailing_newline=True, finalize=_no_null)
 
 
-def compile_template(source: str, setting: str, environment: Environment = _STRICT) -> Template:
+def compile_template(source: str, setting: str, environment: RowSandbox = _STRICT) -> Template:
     """
     # Raises
 
     `ConfigurationError`, naming the `setting` that the template came from, if it is not valid Jinja.
     """
     try:
-        return environment.from_string(source)
+        return environment.from_string(environment.parse(source))
     except TemplateError as error:
         raise ConfigurationError(f"{setting}: {source!r} is not valid Jinja: {error}") from error
 
@@ -42,5 +42,8 @@ def render(template: Template, setting: str, row: Row, **variables: Any) -> str:
     try:
         return template.render(fields).strip()
     except Exception as error:
+        reason = f"`{setting}` cannot be filled"
+        if isinstance(error, PlaceError):
+            reason = f"`{error.fields}` gives no place in `{setting}`"
         detail = f": {error}; the row has {sorted(row.content)}"
-        raise RowError(row.where, f"`{setting}` cannot be filled", detail) from error
+        raise RowError(row.where, reason, detail) from error

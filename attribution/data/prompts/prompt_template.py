@@ -6,10 +6,10 @@ from typing import Any, List, NamedTuple, Optional, Sequence
 
 from jinja2 import meta, pass_context
 from jinja2.runtime import Context
-from jinja2.sandbox import SandboxedEnvironment
 
 from attribution.common.rows import Row, RowError
 from attribution.data.prompts.jinja import compile_template, render
+from attribution.data.prompts.sandbox import RowSandbox
 
 _WRITTEN_SEPARATOR = "|||"
 _SEPARATOR = "\x1e"  # Stands for the written one, which may also occur in a row's own text.
@@ -90,13 +90,6 @@ def _most_frequent(items: Sequence[Any]) -> List[Any]:
     return [item for item, count in counts.items() if count == highest]
 
 
-def _environment() -> SandboxedEnvironment:
-    # As in promptsource, what is missing deep inside a field is an empty text; a missing field is an error above.
-    environment = SandboxedEnvironment()
-    environment.filters.update(choice=_choice, random=_choice, most_frequent=_most_frequent)
-    environment.globals["zip"] = zip
-    del environment.globals["lipsum"]  # Random, without a seed.
-    return environment
-
-
-_ENVIRONMENT = _environment()
+# As in promptsource, what is missing deep inside a field is an empty text; a missing field is an error above.
+_ENVIRONMENT = RowSandbox({"zip": zip})
+_ENVIRONMENT.filters.update(choice=_choice, random=_choice, most_frequent=_most_frequent)
