@@ -161,7 +161,10 @@ class PromptedReader(DatasetReader):
     def text_to_instance(  # type: ignore[override]
         self, input: str, options: List[str], answer: Optional[int] = None, row: int = 0
     ) -> Instance:
-        """An instance of one prompt: what a predictor needs. `answer` is the index of the right option, if known."""
+        """
+        An instance of one prompt: what a predictor needs. `answer` is the index of the right option, if known. Without
+        options it has none to rank.
+        """
         block = [PromptedExample(input, options, answer, row)]
         return next(self._block_to_instances(block, self._tokenize(block)))
 
@@ -200,9 +203,10 @@ class PromptedReader(DatasetReader):
             self.counts["prompts as long as max_query_length, cut if longer"] += len(prompt) == self.max_query_length
             fields: Any = {
                 "prompt_and_input": TokenIdsField(prompt, pad_id),
-                "answer_options": AnswerOptionsField(self._with_tokens(example, options), pad_id),
                 "row": MetadataField(example.row),
             }
+            if example.options or example.answer is not None:
+                fields["answer_options"] = AnswerOptionsField(self._with_tokens(example, options), pad_id)
             if example.answer is not None:
                 fields["correct_answer_index"] = NumberField(example.answer)
             if example.details is not None:
