@@ -518,6 +518,19 @@ EDITS = (
     ),
     # On a machine without a GPU torch refuses a bare number before AllenNLP can say what to do.
     Edit("allennlp/common/util.py", "    return torch.device(device)\n", '    return torch.device(f"cuda:{device}")\n'),
+    # A model says how its predictions are written where nothing else does.
+    Edit(
+        "allennlp/models/model.py",
+        "    default_predictor: Optional[str] = None\n",
+        '    default_predictor: Optional[str] = None\n    default_serializer = "simple"\n',
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        '    evaluator_params = config.pop("evaluation", {})\n',
+        '    evaluator_params = config.pop("evaluation", {})\n'
+        '    if evaluator_params.get("type", "simple") == "simple":\n'
+        '        evaluator_params.setdefault("batch_serializer", {"type": model.default_serializer})\n',
+    ),
     # Predictions appear whole or not at all; a line that is no JSON object is named.
     Edit("allennlp/commands/predict.py", 'open(output_file, "w")', "WholeFile(output_file)"),
     Edit(

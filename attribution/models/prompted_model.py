@@ -81,16 +81,17 @@ class PromptedModel(Model):
     undouble : `bool`, optional (default = `False`)
         An answer that was generated and is one word twice becomes that word, as in ReCross (Lin et al., 2022).
     metrics : `List[Metric]`, optional
-        Metrics of texts, such as `['exact_match', 'rouge_l']`, of what was generated if `generation` is given, and
-        of each row's best option if not. A row without `references` in its details has its right option as the
-        reference. Options are decoded from token ids, without characters that the tokenizer lacks, unless the reader
-        has `return_original_input: true`.
+        Metrics of texts, such as `['exact_match', 'rouge_l']`, of what was generated if `generation` is given, and of
+        each row's best option if not; rows with a single option, which is their target, do not count then. A row
+        without `references` in its details has its right option as the reference. Options are decoded from token ids,
+        without characters that the tokenizer lacks, unless the reader has `return_original_input: true`.
     bf16 : `bool`, optional (default = `False`)
         Compute in bfloat16 where there is a GPU. On a CPU it would be slower, and is not done.
     """
 
     encoder_decoder: bool
     default_predictor = "prompted"
+    default_serializer = "rows"
     always_delta = False  # Whether it has a delta, with or without a block of that name.
     uneven_validation = True  # Metrics are added up at the end: ranks may have different numbers of batches.
 
@@ -181,11 +182,12 @@ class PromptedModel(Model):
         self._losses = {True: MeanLoss(), False: MeanLoss()}  # By whether the model is in training.
         self._metric = RankClassification(relevant_label_index)
         self._text_metrics = MetricList(metrics or [])
+        self._measured, self._without_choice = 0, 0  # Rows, by the metrics of texts.
 
     def forward(  # type: ignore[override]
         self,
         prompt_and_input: TokenIds,
-        answer_options: TokenIds,
+        answer_options: Optional[TokenIds] = None,
         correct_answer_index: Optional[torch.Tensor] = None,
         row: Optional[List[int]] = None,
         metadata: Optional[List[Any]] = None,
@@ -197,8 +199,9 @@ class PromptedModel(Model):
 
         prompt_and_input : `TokenIds`
             From a `TokenIdsField`. Shape: (batch, prompt length).
-        answer_options : `TokenIds`
-            From an `AnswerOptionsField`. Shape: (options of all rows, option length), with `num_options` (batch,).
+        answer_options : `TokenIds`, optional
+            From an `AnswerOptionsField`. Shape: (options of all rows, option length), with `num_options` (batch,). A
+            model that generates can do without them.
         correct_answer_index : `torch.Tensor`, optional
             Shape: (batch,). Without it there is no loss.
         row, metadata, task : `List`, optional
@@ -209,52 +212,42 @@ class PromptedModel(Model):
         # Returns
 
         In training `{"loss"}`. In evaluation `loss` (with labels), `response` (the best option's index, one a row),
-        `answer_ids` (its token ids), `scores` (each row's list of option scores) and, where `generation` is set,
-        `generated` token ids.
+        `best_ids` (its token ids), `scores` (each row's list of option scores), `target_ids` and `correct_answer_index`
+        (of the right option, with labels) and, where `generation` is set, `generated` token ids.
         """
         self.check_length(prompt_and_input, answer_options)
-        num_options = answer_options["num_options"]
-        gold = None if correct_answer_index is None else num_options.cumsum(0) - num_options + correct_answer_index
-        with self._precision(num_options.device):
-            if self.training:
-                if gold is None:
-                    raise ConfigurationError("training needs labelled rows: there is no correct_answer_index")
-                if self.unlikelihood_weight or self.length_normalized_weight:
-                    return {"loss": self._loss_of_options(prompt_and_input, answer_options, gold)}
-                targets = _take(answer_options, gold)
-                loss = self.training_loss(prompt_and_input, targets)
-                self._report_right_options(loss, targets["mask"])
-                return {"loss": loss}
-            output = self._rank(prompt_and_input, answer_options, gold)
-            if gold is not None:
-                self._report_right_options(output["loss"], answer_options["mask"][gold])
-            if self.generation is not None:
-                output["generated"] = self._generate(prompt_and_input).tolist()
-        if correct_answer_index is not None:
-            predictions = torch.tensor(output["response"])
-            self._metric(predictions, correct_answer_index.cpu(), num_options.cpu())
-        if self._text_metrics and (gold is not None or details is not None):
-            if self.generation is None:
-                texts = self._option_texts(output["answer_ids"], output["response"], metadata)
-            else:
-                texts = self._generated_texts(output["generated"])
-            right = None
-            if gold is not None and correct_answer_index is not None:
-                right = self._option_texts(_lists(_take(answer_options, gold)), correct_answer_index.tolist(), metadata)
-            self._text_metrics(texts, details, right)
+        if answer_options is None:
+            output = self._write(prompt_and_input)
+        else:
+            output = self._choose(prompt_and_input, answer_options, correct_answer_index)
+        if self.training:
+            return output
+        if self._text_metrics and ("target_ids" in output or details is not None):
+            self._measure(output, metadata, details)
         for name, values in (("row", row), ("metadata", metadata), ("task", task), ("id", _ids(details))):
             if values is not None:
                 output[name] = values
         return output
 
     def make_output_human_readable(self, output_dict: OutputDict) -> OutputDict:
-        """Adds the texts: `answer`, the best option, and `generated_text` where answers were generated."""
-        for ids, text, decode in (
-            ("answer_ids", "answer", self._texts),
-            ("generated", "generated_text", self._generated_texts),
-        ):
-            if ids in output_dict:
-                output_dict[text] = decode(output_dict.pop(ids))
+        """
+        Token ids become texts. `answer` is what the model says: what it wrote or, where it does not write, its best
+        option. `target` is the right option, and `best_option` that of a model that writes its answers. Where there is
+        a single option, nothing is chosen: `response` and the best option are None.
+        """
+        metadata = output_dict.get("metadata")
+        if "best_ids" in output_dict:
+            best = self._option_texts(output_dict.pop("best_ids"), output_dict["response"], metadata)
+            chosen = [len(scores) > 1 for scores in output_dict["scores"]]
+            name = "best_option" if "generated" in output_dict else "answer"
+            output_dict[name] = [text if several else None for text, several in zip(best, chosen)]
+            responses = zip(output_dict["response"], chosen)
+            output_dict["response"] = [place if several else None for place, several in responses]
+        if "generated" in output_dict:
+            output_dict["answer"] = self._generated_texts(output_dict.pop("generated"))
+        if "target_ids" in output_dict:
+            places = output_dict["correct_answer_index"]
+            output_dict["target"] = self._option_texts(output_dict.pop("target_ids"), places, metadata)
         return output_dict
 
     @cached_property
@@ -270,7 +263,16 @@ class PromptedModel(Model):
         if self.training:
             return loss
         values = {**self._metric.get_metric(reset), **loss}
-        return {**values, **self._text_metrics.get_metric(reset)} if reset else values
+        if not reset:
+            return values
+        measured, without_choice = self._measured, self._without_choice
+        self._measured, self._without_choice = 0, 0
+        if without_choice and not measured and values.keys() <= {"loss"}:  # Those of all processes are in `values`.
+            raise ConfigurationError(
+                f"metrics: {without_choice} rows have a single option, their target, and nothing is generated: there "
+                "is no answer to measure. Set `generation`, or give the rows `answer_choices`"
+            )
+        return {**values, **self._text_metrics.get_metric(reset)}
 
     def read(self, prompts: TokenIds, options: TokenIds) -> ReadPrompts:
         """One pass over each prompt, shared by its options where the model allows it."""
@@ -294,14 +296,15 @@ class PromptedModel(Model):
         """`transformers`' generation with the settings in `generation`."""
         return self.reading.generate(**{"pad_token_id": self.tokenizer.pad_id, **inputs, **(self.generation or {})})
 
-    def check_length(self, prompts: TokenIds, options: TokenIds) -> None:
+    def check_length(self, prompts: TokenIds, options: Optional[TokenIds]) -> None:
         if self._positions is None:
             return
         # Shapes: (batch,), (options,), (options,)
-        of_prompts, of_options = prompts["mask"].sum(1), options["mask"].sum(1)
+        of_prompts = prompts["mask"].sum(1)
+        of_options = torch.zeros_like(of_prompts) if options is None else options["mask"].sum(1)
         together = of_options
         if not self.encoder_decoder:
-            num_options = options.get("num_options", torch.ones_like(of_prompts))
+            num_options = (options or {}).get("num_options", torch.ones_like(of_prompts))
             together = of_prompts.repeat_interleave(num_options) + of_options
         longest = max(int(of_prompts.max()), int(together.max()))
         if longest > self._positions:
@@ -382,6 +385,60 @@ class PromptedModel(Model):
         total = -log_probs[gold].sum()
         return total / mask[gold].sum() if self.loss_reduction == "mean" else total
 
+    def _choose(self, prompts: TokenIds, options: TokenIds, correct: Optional[torch.Tensor]) -> OutputDict:
+        """In training the loss; otherwise the options' scores and, where it writes, what it wrote."""
+        num_options = options["num_options"]
+        gold = None if correct is None else num_options.cumsum(0) - num_options + correct
+        with self._precision(num_options.device):
+            if self.training:
+                if gold is None:
+                    raise ConfigurationError("training needs labelled rows: there is no correct_answer_index")
+                if self.unlikelihood_weight or self.length_normalized_weight:
+                    return {"loss": self._loss_of_options(prompts, options, gold)}
+                targets = _take(options, gold)
+                loss = self.training_loss(prompts, targets)
+                self._report_right_options(loss, targets["mask"])
+                return {"loss": loss}
+            output = self._rank(prompts, options, gold)
+            if gold is not None:
+                self._report_right_options(output["loss"], options["mask"][gold])
+            if self.generation is not None:
+                output["generated"] = self._generate(prompts).tolist()
+        if correct is not None and gold is not None:
+            self._metric(torch.tensor(output["response"]), correct.cpu(), num_options.cpu())
+            output["target_ids"] = _lists(_take(options, gold))
+            output["correct_answer_index"] = correct.tolist()
+        return output
+
+    def _write(self, prompts: TokenIds) -> OutputDict:
+        if self.training or self.generation is None:
+            raise ConfigurationError(
+                "there are no options to rank; set `generation` for a model that writes its answers"
+            )
+        with self._precision(prompts["token_ids"].device):
+            return {"generated": self._generate(prompts).tolist()}
+
+    def _measure(
+        self, output: OutputDict, metadata: Optional[List[Any]], details: Optional[List[Optional[Dict[str, Any]]]]
+    ) -> None:
+        """Tells the metrics of texts what was generated, or what was chosen of several options."""
+        if self.generation is None:
+            texts = self._option_texts(output["best_ids"], output["response"], metadata)
+            counted = [place for place, scores in enumerate(output["scores"]) if len(scores) > 1]
+        else:
+            texts = self._generated_texts(output["generated"])
+            counted = list(range(len(texts)))
+        self._measured += len(counted)
+        self._without_choice += len(texts) - len(counted)
+        right = None
+        if "target_ids" in output:
+            right = self._option_texts(output["target_ids"], output["correct_answer_index"], metadata)
+        self._text_metrics(
+            [texts[place] for place in counted],
+            None if details is None else [details[place] for place in counted],
+            None if right is None else [right[place] for place in counted],
+        )
+
     def _rank(self, prompts: TokenIds, options: TokenIds, gold: Optional[torch.Tensor]) -> OutputDict:
         num_options = options["num_options"]
         # Shape: (options, length)
@@ -392,7 +449,7 @@ class PromptedModel(Model):
         output: OutputDict = {
             "response": best.tolist(),
             "scores": [row.tolist() for row in scores],
-            "answer_ids": _lists(_take(options, chosen)),
+            "best_ids": _lists(_take(options, chosen)),
         }
         if gold is not None:
             output["loss"] = self._loss_of_right_options(log_probs, options["mask"], gold)

@@ -106,7 +106,7 @@ class TaskMoESeq2Seq(Seq2Seq):
     def forward(  # type: ignore[override]
         self,
         prompt_and_input: TokenIds,
-        answer_options: TokenIds,
+        answer_options: Optional[TokenIds] = None,
         correct_answer_index: Optional[torch.Tensor] = None,
         row: Optional[List[int]] = None,
         metadata: Optional[List[Any]] = None,

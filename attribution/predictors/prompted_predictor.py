@@ -1,7 +1,10 @@
 """One prompt at a time: what `allennlp predict` uses."""
 
+import json
+from typing import List
+
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.util import JsonDict
+from allennlp.common.util import JsonDict, sanitize
 from allennlp.data import Instance
 from allennlp.predictors.predictor import Predictor
 
@@ -12,11 +15,28 @@ from attribution.data.dataset_readers import PromptedReader
 @Predictor.register("prompted")
 class PromptedPredictor(Predictor):
     """
-    Takes rows as the model's dataset reader reads them from a file; labels are not looked at. The output has `response`
-    (the best option's index), `answer` (its text), `scores` and, where the model generates, `generated_text`.
+    Takes rows as the model's dataset reader reads them from a file; labels are not looked at. The output has `answer`,
+    what the model generates or, where it does not, the best of the row's options; where there are several of these also
+    `response`, the best one's index, `scores` and, of a model that generates, `best_option`.
 
     Registered as a `Predictor` with name "prompted".
     """
+
+    def dump_line(self, outputs: JsonDict) -> str:
+        return json.dumps(outputs, ensure_ascii=False) + "\n"
+
+    def predict_instance(self, instance: Instance) -> JsonDict:
+        return self.predict_batch_instance([instance])[0]
+
+    def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
+        outputs: List[JsonDict] = [{} for _ in instances]
+        for ranked in (True, False):  # Instances of one batch have the same fields.
+            places = [place for place, one in enumerate(instances) if ("answer_options" in one.fields) is ranked]
+            found = self._model.forward_on_instances([instances[place] for place in places]) if places else []
+            for place, output in zip(places, found):
+                # `sanitize` alone would write the word "None" for nothing.
+                outputs[place] = json.loads(json.dumps(output, default=sanitize))
+        return outputs
 
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
         reader = self._dataset_reader
@@ -26,6 +46,11 @@ class PromptedPredictor(Predictor):
         if len(examples) != 1:
             raise ConfigurationError(f"of this row the reader makes {len(examples)} examples, not one: {json_dict}")
         [example] = examples
-        if not example.options:
-            raise ConfigurationError(f"there is no option to rank in this row: {json_dict}")
-        return reader.text_to_instance(example.input, example.options)
+        # A single option is the target of a row without choices.
+        options = example.options if len(example.options) > 1 else []
+        if not options and self._model.generation is None:
+            raise ConfigurationError(
+                f"there are no options to choose from in this row, and the model does not write: {json_dict}. Give the "
+                """row `answer_choices`, or let the model write: -o '{"model.generation": {"max_new_tokens": 16}}'"""
+            )
+        return reader.text_to_instance(example.input, options)

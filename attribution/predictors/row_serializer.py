@@ -3,7 +3,6 @@
 import json
 from typing import Any, Callable, Dict, List, Optional
 
-import torch
 from allennlp.common.util import sanitize
 from allennlp.data import DataLoader
 from allennlp.evaluation.serializers.serializers import Serializer
@@ -12,7 +11,8 @@ from allennlp.evaluation.serializers.serializers import Serializer
 @Serializer.register("rows")
 class RowSerializer(Serializer):
     """
-    One JSON object for each example, with the number of its row, in place of one for each batch. In a configuration:
+    One JSON object for each example, with the number of its row, in place of one for each batch: the default for models
+    of prompts. For others, in a configuration:
 
         evaluation: { batch_serializer: { type: 'rows' } }
 
@@ -32,10 +32,8 @@ class RowSerializer(Serializer):
         outputs = output_dict if output_postprocess_function is None else output_postprocess_function(output_dict)
         # What has a value for each example: the loss, say, is the batch's.
         columns = {name: values for name, values in outputs.items() if isinstance(values, (list, tuple))}
-        gold = batch.get("correct_answer_index")
-        if isinstance(gold, torch.Tensor):
-            columns["correct_answer_index"] = gold.tolist()
         rows: List[Dict[str, Any]] = [
             dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
         ]
-        return "\n".join(json.dumps(sanitize(row), ensure_ascii=False) for row in rows)
+        # `sanitize` alone would write the word "None" for nothing.
+        return "\n".join(json.dumps(row, default=sanitize, ensure_ascii=False) for row in rows)

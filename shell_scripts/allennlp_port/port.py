@@ -150,7 +150,7 @@ class WholeFile:
 
     def __init__(self, path: PathOrStr) -> None:
         self._path = os.fspath(path)
-        self._file = open(self._path + ".part", "w")  # noqa: SIM115  `close` or `discard` closes it.
+        self._file = open(self._path + ".part", "w", encoding="utf-8")  # noqa: SIM115  `close` or `discard` closes it.
 
     def write(self, text: str) -> None:
         self._file.write(text)

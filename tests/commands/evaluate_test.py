@@ -32,7 +32,6 @@ def evaluator(train_config: Any, allennlp: Any, tmp_path: Path, write_jsonl: Cal
     def make(settings: Dict[str, Any]) -> Callable[..., Any]:
         changes = {
             "model.fake_training": True,
-            "evaluation": {"batch_serializer": {"type": "rows"}},
             "validation_data_loader": {"batch_size": 5},
             "trainer.num_epochs": 1,
         }
@@ -53,28 +52,31 @@ def evaluator(train_config: Any, allennlp: Any, tmp_path: Path, write_jsonl: Cal
     return make
 
 
-@pytest.mark.parametrize("settings, text", [({}, "answer"), ({"model.generation": GENERATION}, "generated_text")])
+@pytest.mark.parametrize("settings", [{}, {"model.generation": GENERATION}])
 def test_the_numbers_are_those_of_the_written_predictions(
-    settings: Any, text: str, evaluator: Any, caplog: pytest.LogCaptureFixture
+    settings: Any, evaluator: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     evaluate = evaluator(settings)
     _, written = evaluate(ROWS)
     # Now the prediction is one of two right answers of every second row; the others have their target alone.
     rows = [
-        row if number % 2 else {**row, "references": ["red", f"{prediction[text].upper()}!"]}
+        row if number % 2 else {**row, "references": ["red", f"{prediction['answer'].upper()}!"]}
         for number, (row, prediction) in enumerate(zip(ROWS, written))
     ]
     caplog.clear()
     with caplog.at_level(logging.INFO):
         metrics, again = evaluate(rows)
-    assert again == written and all(row[text] for row in written)
+    assert again == written and all(row["answer"] for row in written)
     assert [row["row"] for row in written] == list(range(24)) and all(len(row["scores"]) == 2 for row in written)
-    targets = sum(prediction[text] == row["target"] for row, prediction in zip(rows[1::2], written[1::2]))
+    assert [row["target"] for row in written] == [row["target"] for row in ROWS]
+    targets = sum(prediction["answer"] == row["target"] for row, prediction in zip(rows[1::2], written[1::2]))
     for name, right in (("exact_match", 12 + targets), ("text_accuracy", targets)):
         assert metrics[name] == pytest.approx(right / 24)
     ranked = sum(row["response"] == row["correct_answer_index"] for row in written)
     assert metrics["accuracy"] == pytest.approx(ranked / 24)
     assert {"soft_exact_match", "qa_f1", "classification_f1", "matthews", "squad_has_answer_f1"} < set(metrics)
+    best = [options["answer_choices"][row["response"]] for options, row in zip(ROWS, written)]
+    assert [row["best_option" if settings else "answer"] for row in written] == best
     [printed] = [message for message in caplog.messages if message.startswith("Metrics: ")]
     assert json.loads(printed[len("Metrics: ") :]) == metrics
 

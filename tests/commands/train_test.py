@@ -89,7 +89,6 @@ def test_train_evaluate_predict(
 ) -> None:
     changes = {
         "model.delta": {"type": "lora", "r": 2},
-        "evaluation": {"batch_serializer": {"type": "rows"}},
         "validation_data_loader": {"batch_size": 5},
         "trainer.num_epochs": 3,
         "trainer.callbacks": ["tensorboard"],

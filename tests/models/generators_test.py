@@ -25,7 +25,7 @@ def test_drop(tiny_model: Callable[[str], str], monkeypatch: pytest.MonkeyPatch)
     name, path = tiny_model("t5"), FIXTURES / "drop" / "drop_dataset_dev.json"
     model = DropModel(Vocabulary.empty(), name, max_length=3)
     output, metrics = _evaluated(model, DropReader(name), path)
-    assert len(output["generated_text"]) == len(output["id"]) and metrics["drop_f1"] <= 1
+    assert len(output["answer"]) == len(output["id"]) and metrics["drop_f1"] <= 1
     answers = {example.row: example.options[0] for example in DropReader(name).examples(str(path))}
     monkeypatch.setattr(model, "_texts", lambda ids: list(answers.values()))
     _, metrics = _evaluated(model, DropReader(name), path)
@@ -38,6 +38,6 @@ def test_natural_instructions(tiny_model: Callable[[str], str]) -> None:
     model = NaturalInstructionsModel(Vocabulary.empty(), name, max_length=3)
     reader = NaturalInstructionsReader(name, split_name="test")
     output, metrics = _evaluated(model, reader, FIXTURES / "natural_instructions")
-    assert all(len(text) < 100 for text in output["generated_text"])
+    assert all(len(text) < 100 for text in output["answer"])
     assert 0 <= metrics["natural_instructions_rouge_l"] <= 1
     assert any(value.startswith("natural_instructions_rouge_l/task/") for value in metrics)

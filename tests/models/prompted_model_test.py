@@ -91,13 +91,44 @@ def test_metrics_of_the_best_options_and_of_unlabelled_rows(tiny_model: Callable
         assert output["id"] == ["a", None, None]
         assert "text_accuracy" not in model.get_metrics()
         right = [answer == options[gold] for answer, (_, options, gold) in zip(answers, EXAMPLES)]
-        assert model.get_metrics(reset=True)["text_accuracy"] == pytest.approx(sum(right[1:]) / 3)
+        # The first has another reference, and the second nothing to choose from.
+        assert answers[1] is None
+        assert model.get_metrics(reset=True)["text_accuracy"] == pytest.approx(right[2] / 2)
         # Nothing is known of these: there is nothing to measure.
         unlabelled = make_batch(folder, [(prompt, options, None) for prompt, options, _ in EXAMPLES])
         model(**unlabelled)
         assert model.get_metrics(reset=True)["text_accuracy"] == 0.0
-        model(**unlabelled, details=[{"references": [answer]} for answer in answers])
+        model(**unlabelled, details=[{"references": [answer or "green"]} for answer in answers])
         assert model.get_metrics(reset=True)["text_accuracy"] == 1.0
+
+
+def test_the_target_is_no_answer(tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model("t5")
+    free = make_batch(folder, [("a good movie ?", ["yes"], 0), ("the cat sat", ["no"], 0)])
+    model = make_model(folder, metrics=["exact_match"]).eval()
+    with torch.no_grad():
+        readable = model.make_output_human_readable(model(**free))
+        assert readable["answer"] == readable["response"] == [None, None]
+        assert readable["target"] == ["yes", "no"] and readable["correct_answer_index"] == [0, 0]
+        with pytest.raises(ConfigurationError, match="metrics: 2 rows have a single option, their target, and nothing"):
+            model.get_metrics(reset=True)
+        writer = make_model(folder, metrics=["exact_match"], generation={"max_new_tokens": 3}).eval()
+        readable = writer.make_output_human_readable(writer(**free))
+    assert readable["best_option"] == [None, None] and readable["target"] == ["yes", "no"]
+    right = [answer == target for answer, target in zip(readable["answer"], readable["target"])]
+    assert writer.get_metrics(reset=True)["exact_match"] == sum(right) / 2 < 1
+
+
+def test_without_options_a_model_writes(tiny_model: Callable[[str], str]) -> None:
+    folder = tiny_model("t5")
+    batch = {key: value for key, value in make_batch(folder).items() if key in ("prompt_and_input", "row")}
+    with torch.no_grad(), pytest.raises(ConfigurationError, match="no options to rank; set `generation`"):
+        make_model(folder).eval()(**batch)
+    model = make_model(folder, generation={"max_new_tokens": 3})
+    with pytest.raises(ConfigurationError, match="no options to rank"):
+        model.train()(**batch)
+    with torch.no_grad():
+        assert model.eval()(**batch)["generated"] == model(**make_batch(folder))["generated"]
 
 
 def test_options_that_decode_alike_are_different(tiny_model: Callable[[str], str]) -> None:
@@ -125,7 +156,7 @@ def test_what_is_measured_is_generated_once(tiny_model: Callable[[str], str], mo
         output = model.make_output_human_readable(model(**make_batch(folder)))
         assert calls == [1]
         model.get_metrics(reset=True)
-        model(**make_batch(folder), details=[{"references": [text]} for text in output["generated_text"]])
+        model(**make_batch(folder), details=[{"references": [text]} for text in output["answer"]])
     assert model.get_metrics(reset=True)["text_accuracy"] == 1.0
 
 
@@ -140,7 +171,7 @@ def test_a_word_twice_is_that_word(tiny_model: Callable[[str], str], monkeypatch
         with torch.no_grad():
             output = model(**make_batch(folder), details=[{"references": ["yes"]}] * 3)
         first = "yes" if undouble else "yes yes"
-        assert model.make_output_human_readable(output)["generated_text"] == [first, "yes no", "no no no"]
+        assert model.make_output_human_readable(output)["answer"] == [first, "yes no", "no no no"]
         assert model.get_metrics(reset=True)["exact_match"] == pytest.approx(value)
 
 

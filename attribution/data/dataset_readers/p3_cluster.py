@@ -8,6 +8,7 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from attribution.common.json_files import read_json_object
 from attribution.common.rows import JsonDict, LoadedRows, Row, RowError, Rows
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+from attribution.data.wrong_answers import NOT_CORRECT
 
 MAX_OPTIONS = 10
 
@@ -103,4 +104,4 @@ def _unusable(row: Row) -> Optional[str]:
         return f"fewer than 2 options or more than {MAX_OPTIONS}"
     if row.content.get("target") not in options:
         return "the target is no option"
-    return None if row.content.get("is_correct") else "not marked as correct"
+    return None if row.content.get("is_correct") else NOT_CORRECT

@@ -7,6 +7,7 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from attribution.common.rows import Row, RowError, Rows
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
 from attribution.data.layouts import open_prompted_rows
+from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
 
 _NO_DETAILS: Dict[str, Any] = {}
 
@@ -22,7 +23,8 @@ class P3JsonlReader(PromptedReader):
     has others than its target, become the example's details; where they are empty, the target stands for them.
 
     Rows whose input or target is missing or not a string are skipped and counted in the log, as published; as queries,
-    they are errors.
+    they are errors. Rows that `is_correct` marks as wrong answers, as P3's `*_score_eval` do, are skipped and counted,
+    too; as queries, they are rows like others.
 
     Registered as a `DatasetReader` with name "p3_jsonl".
 
@@ -85,6 +87,9 @@ class P3JsonlReader(PromptedReader):
             return PromptedExample(text, options or only, None, row.number, row.where, self._kept(row) or None)
         if not isinstance(target, str):
             self.counts["rows skipped: no target, or not a string"] += 1
+            return None
+        if is_wrong_answer(row.content):
+            self.counts[f"rows skipped: {NOT_CORRECT}"] += 1
             return None
         target = target.strip()
         if target not in options:

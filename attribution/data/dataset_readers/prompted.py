@@ -26,6 +26,10 @@ ROWS_PER_BLOCK = 512
 
 _NO_DETAILS = MetadataField({})  # One for all rows: most have none.
 
+_SKIPPED = "rows skipped: "
+_SEVERAL = "rows with several options"
+_ALIKE = "rows with options that the tokenizer does not tell apart"
+
 TokenizedBlock = Tuple[TokenIdLists, TokenIdLists]
 """The ids of a block's prompts, and of all its options, row by row."""
 
@@ -151,14 +155,17 @@ class PromptedReader(DatasetReader):
             except RowError as error:
                 if not skip_bad_rows:
                     raise
-                self.counts[f"rows skipped: {error.reason}"] += 1
+                self.counts[_SKIPPED + error.reason] += 1
         if not found and shard_of(self) == (0, 1):
             raise ConfigurationError(f"{file_path}: has no rows")
 
     def text_to_instance(  # type: ignore[override]
         self, input: str, options: List[str], answer: Optional[int] = None, row: int = 0
     ) -> Instance:
-        """An instance of one prompt: what a predictor needs. `answer` is the index of the right option, if known."""
+        """
+        An instance of one prompt: what a predictor needs. `answer` is the index of the right option, if known. Without
+        options it has none to rank.
+        """
         block = [PromptedExample(input, options, answer, row)]
         return next(self._block_to_instances(block, self._tokenize(block)))
 
@@ -174,9 +181,15 @@ class PromptedReader(DatasetReader):
             if waiting is not None:
                 yield from self._block_to_instances(waiting[0], waiting[1].result())
         for reason, count in sorted(self.counts.items()):
-            logger.info("%s: %d %s", file_path, count, reason)
+            lost = reason == _ALIKE or reason.startswith(_SKIPPED)
+            logger.log(logging.WARNING if lost else logging.INFO, "%s: %d %s", file_path, count, reason)
         if not self.counts["rows read"] and shard_of(self) == (0, 1):
             raise ConfigurationError(f"{file_path}: no usable row; {dict(self.counts)}")
+        if self.counts[_ALIKE] and self.counts[_ALIKE] == self.counts[_SEVERAL] and shard_of(self) == (0, 1):
+            raise ConfigurationError(
+                f"{file_path}: the tokenizer of {self.model_name} gives several options of a row the same tokens, in "
+                "all rows, so nothing can be ranked; take other words for them, or a model that knows these"
+            )
 
     def _tokenize(self, block: List[PromptedExample]) -> TokenizedBlock:
         prompts = self.tokenizer.prompts([example.input for example in block], self.max_query_length)
@@ -191,9 +204,10 @@ class PromptedReader(DatasetReader):
             self.counts["prompts as long as max_query_length, cut if longer"] += len(prompt) == self.max_query_length
             fields: Any = {
                 "prompt_and_input": TokenIdsField(prompt, pad_id),
-                "answer_options": AnswerOptionsField(_with_tokens(example, options), pad_id),
                 "row": MetadataField(example.row),
             }
+            if example.options or example.answer is not None:
+                fields["answer_options"] = AnswerOptionsField(self._with_tokens(example, options), pad_id)
             if example.answer is not None:
                 fields["correct_answer_index"] = NumberField(example.answer)
             if example.details is not None:
@@ -202,15 +216,29 @@ class PromptedReader(DatasetReader):
                 fields["metadata"] = MetadataField({"input": example.input, "options": example.options})
             yield Instance(fields)
 
+    def _with_tokens(self, example: PromptedExample, options: Iterator[List[int]]) -> List[List[int]]:
+        """The next ids for each of the example's options."""
+        ids = [next(options) for _ in example.options]
+        if not ids or not all(ids):
+            raise ConfigurationError(f"{example.where}: an option without tokens, or none at all: {example.options}")
+        if len(ids) > 1:
+            self.counts[_SEVERAL] += 1
+            if len(set(map(tuple, ids))) < len(ids):
+                self.counts[_ALIKE] += 1
+                if self.counts[_ALIKE] == 1:
+                    self._warn_of_alike(example, ids)
+        return ids
+
+    def _warn_of_alike(self, example: PromptedExample, ids: List[List[int]]) -> None:
+        place = next(place for place, option in enumerate(ids) if option in ids[:place])
+        first = ids.index(ids[place])
+        logger.warning(
+            "%s: the tokenizer of %s gives %r and %r the same tokens, so that they have equal scores and the second is "
+            "never chosen; further such rows are counted",
+            example.where, self.model_name, example.options[first], example.options[place],
+        )  # fmt: skip
+
     def _set_worker_info(self, info: Optional[WorkerInfo]) -> None:
         if info is not None:
             os.environ["TOKENIZERS_PARALLELISM"] = "false"  # A forked worker must not start the parent's thread pool.
         super()._set_worker_info(info)
-
-
-def _with_tokens(example: PromptedExample, options: Iterator[List[int]]) -> List[List[int]]:
-    """The next ids for each of the example's options."""
-    ids = [next(options) for _ in example.options]
-    if not ids or not all(ids):
-        raise ConfigurationError(f"{example.where}: an option without tokens, or none at all: {example.options}")
-    return ids

@@ -116,7 +116,8 @@ class RowPromptReader(PromptedReader):
 
     def _block_to_instances(self, block: List[PromptedExample], tokenized: TokenizedBlock) -> Iterator[Instance]:
         for instance, example in zip(super()._block_to_instances(block, tokenized), block):
-            for text, length in zip(example.options, instance["answer_options"].lengths):  # type: ignore[attr-defined]
+            lengths = instance["answer_options"].lengths if example.options else ()  # type: ignore[attr-defined]
+            for text, length in zip(example.options, lengths):
                 if length >= self.max_answer_length:
                     self._check_length(text, example.where)
             yield instance

@@ -9,6 +9,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import JsonDict, Row, RowError
 from attribution.data.layouts import PROMPTED, Prompting
+from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
 
 TEXTS = ("input", "target")
 LABELS = ("task", "template", "id")
@@ -100,7 +101,10 @@ class PoolSource(Registrable):
                 yield from self.prompts(row)
 
     def prompts(self, row: Row) -> Iterator[Union[PoolRow, Skipped, RowError]]:
-        """What becomes of one row: by default it is a prompted one already."""
+        """What becomes of one row: by default it is a prompted one already, and left out if its target is wrong."""
+        if is_wrong_answer(row.content):
+            yield Skipped(NOT_CORRECT)
+            return
         try:
             row = self._prompting(row)
             yield self.pool_row(row, {ours: row.content.get(theirs) for ours, theirs in self._places.items()})

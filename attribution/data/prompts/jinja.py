@@ -4,11 +4,11 @@ import logging
 from typing import Any, Set
 
 from allennlp.common.checks import ConfigurationError
-from jinja2 import Environment, Template, TemplateError, meta
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import Template, TemplateError, meta
 
 from attribution.common.rows import Row, RowError
 from attribution.data.prompts.missing import Missing, MissingFieldError, is_none, marked
+from attribution.data.prompts.sandbox import PlaceError, RowSandbox, written
 
 logger = logging.getLogger(__name__)
 
@@ -17,26 +17,26 @@ def no_null(value: Any) -> Any:
     """What a template writes: none is no text."""
     if value is None:
         raise ValueError("it would write none")
-    return value
+    return written(value)
 
 
-_STRICT = SandboxedEnvironment(undefined=Missing, keep_trailing_newline=True, finalize=no_null)
+_STRICT = RowSandbox(undefined=Missing, keep_trailing_newline=True, finalize=no_null)
 _STRICT.tests["none"] = is_none
 
 
-def compile_template(source: str, setting: str, environment: Environment = _STRICT) -> Template:
+def compile_template(source: str, setting: str, environment: RowSandbox = _STRICT) -> Template:
     """
     # Raises
 
     `ConfigurationError`, naming the `setting` that the template came from, if it is not valid Jinja.
     """
     try:
-        return environment.from_string(source)
+        return environment.from_string(environment.parse(source))
     except TemplateError as error:
         raise ConfigurationError(f"{setting}: {source!r} is not valid Jinja: {error}") from error
 
 
-def used_fields(template: str, environment: Environment = _STRICT) -> Set[str]:
+def used_fields(template: str, environment: RowSandbox = _STRICT) -> Set[str]:
     """What the template takes from a row."""
     return meta.find_undeclared_variables(environment.parse(template)) - environment.globals.keys()
 
@@ -63,5 +63,8 @@ def render(template: Template, setting: str, row: Row, **variables: Any) -> str:
         detail = f", which `{setting}` uses; there are {present}"
         raise RowError(row.where, f"no field {error.field!r}", detail) from error
     except Exception as error:
+        reason = f"`{setting}` cannot be filled"
+        if isinstance(error, PlaceError):
+            reason = f"`{error.fields}` gives no place in `{setting}`"
         detail = f": {error}; the row has {sorted(row.content)}"
-        raise RowError(row.where, f"`{setting}` cannot be filled", detail) from error
+        raise RowError(row.where, reason, detail) from error

@@ -6,11 +6,11 @@ from typing import Any, List, NamedTuple, Optional, Sequence
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from jinja2.sandbox import SandboxedEnvironment
 
 from attribution.common.rows import Row
 from attribution.data.prompts.jinja import compile_template, no_null, render, used_fields
 from attribution.data.prompts.missing import MissingField, is_none
+from attribution.data.prompts.sandbox import RowSandbox
 
 _WRITTEN_SEPARATOR = "|||"
 _SEPARATOR = "\x1e"  # Stands for the written one, which may also occur in a row's own text.
@@ -87,13 +87,6 @@ def _most_frequent(items: Sequence[Any]) -> List[Any]:
     return [item for item, count in counts.items() if count == highest]
 
 
-def _environment() -> SandboxedEnvironment:
-    environment = SandboxedEnvironment(undefined=MissingField, finalize=no_null)
-    environment.tests["none"] = is_none
-    environment.filters.update(choice=_choice, random=_choice, most_frequent=_most_frequent)
-    environment.globals["zip"] = zip
-    del environment.globals["lipsum"]  # Random, without a seed.
-    return environment
-
-
-_ENVIRONMENT = _environment()
+_ENVIRONMENT = RowSandbox({"zip": zip}, undefined=MissingField, finalize=no_null)
+_ENVIRONMENT.tests["none"] = is_none
+_ENVIRONMENT.filters.update(choice=_choice, random=_choice, most_frequent=_most_frequent)

@@ -111,6 +111,16 @@ def test_labels_are_not_looked_at_where_they_are_not_needed(write_jsonl: Any) ->
     assert [example.input for example in P3JsonlReader("unused").examples(path, labelled=False)] == ["a", "b"]
 
 
+@pytest.mark.parametrize("wrong", [False, "False"])
+def test_wrong_answers_are_no_targets(wrong: Any, write_jsonl: Any) -> None:
+    row = {"input": "a", "answer_choices": ["yes", "no"]}
+    rows = [{**row, "target": "yes", "is_correct": wrong}, {**row, "target": "no", "is_correct": True}]
+    path, reader = write_jsonl("score_eval.jsonl", rows), P3JsonlReader("unused")
+    assert [example.answer for example in reader.examples(path)] == [1]
+    assert reader.counts == {"rows skipped: not marked as correct": 1}
+    assert [example.row for example in reader.examples(path, labelled=False)] == [0, 1]
+
+
 def test_fields_that_are_kept(tiny_model: Any, write_jsonl: Any, train_config: Any) -> None:
     kept = {"id": "cb|train|GPT-3 style|#4", "template": "GPT-3 style", "task": "cb"}
     row = {"input": "a film", "target": "yes", **kept, "index_id": 5}

@@ -1,8 +1,10 @@
 """What every reader of prompted rows does: tokenise in blocks, hold arrays, share rows over processes."""
 
+import logging
 from typing import Any, Callable, Dict, List
 
 import pytest
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 from allennlp.data.data_loaders import MultiProcessDataLoader
 from allennlp.data.dataset_readers.dataset_reader import DistributedInfo, WorkerInfo
@@ -63,3 +65,37 @@ def test_loader_workers_see_every_row_once(
 
 def test_max_instances(forty: str, tiny_model: Callable[[str], str]) -> None:
     assert _rows(P3JsonlReader(tiny_model("t5"), max_instances=5), forty) == [0, 1, 2, 3, 4]
+
+
+TOLD_APART = {"input": "a film", "target": "yes", "answer_choices": ["yes", "no"]}
+
+
+@pytest.mark.parametrize(
+    "choices", [["{", "}"], ["正面", "负面"], ["yes", "yes"], ["good movie film", "good movie cat"]]
+)
+@pytest.mark.parametrize("model", ["t5", "gpt2"])
+def test_options_that_the_tokenizer_does_not_tell_apart(
+    choices: List[str], model: str, write_jsonl: Any, tiny_model: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    alike = {**TOLD_APART, "target": choices[1], "answer_choices": ["no", *choices]}
+    free = {"input": "a film", "target": "good"}
+    reader = P3JsonlReader(tiny_model(model), max_answer_length=3)
+    path = write_jsonl("some.jsonl", [free, alike, TOLD_APART, alike])
+    with caplog.at_level(logging.WARNING):
+        assert len(list(reader.read(path))) == 4
+    first, count = [record.message for record in caplog.records if record.name.startswith("attribution")]
+    assert first.startswith(
+        f"{path}:2: the tokenizer of {tiny_model(model)} gives {choices[0]!r} and {choices[1]!r} the"
+    )
+    assert count == f"{path}: 2 rows with options that the tokenizer does not tell apart"
+    with pytest.raises(
+        ConfigurationError, match="all.jsonl: the tokenizer of .* in all rows, so nothing can be ranked"
+    ):
+        list(reader.read(write_jsonl("all.jsonl", [free, alike, alike])))
+
+
+def test_skipped_rows_are_told_of(write_jsonl: Any, tiny_model: Any, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_jsonl("rows.jsonl", [TOLD_APART, {**TOLD_APART, "is_correct": False}])
+    with caplog.at_level(logging.WARNING):
+        assert len(list(P3JsonlReader(tiny_model("t5")).read(path))) == 1
+    assert f"{path}: 1 rows skipped: not marked as correct" in caplog.messages

@@ -5,7 +5,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import Row, RowError
-from attribution.data.pool_sources import PoolRow, PoolSource
+from attribution.data.pool_sources import PoolRow, PoolSource, Skipped
 
 GOOD: Dict[str, Any] = {"input": "a", "target": "b"}
 
@@ -62,6 +62,14 @@ def test_a_bad_row_is_an_error_in_its_place(row: Any, message: str) -> None:
     first, second = _contents(ListSource([row, GOOD]))
     assert first.startswith(message)
     assert second["id"] == "list|train||#1"
+
+
+@pytest.mark.parametrize("wrong", [False, 0, "False", "false"])
+def test_wrong_answers_are_left_out_and_counted(wrong: Any) -> None:
+    rows = [{**GOOD, "is_correct": wrong}, {**GOOD, "is_correct": True}, {**GOOD, "is_correct": None}, GOOD]
+    first, *others = ListSource(rows).rows()
+    assert first == Skipped("not marked as correct")
+    assert [row.content["id"] for row in others if isinstance(row, PoolRow)] == [f"list|train||#{n}" for n in (1, 2, 3)]
 
 
 def test_fields_the_wrong_way_round() -> None:

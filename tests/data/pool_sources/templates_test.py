@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any, Callable, List
 
+import datasets
 import pytest
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
@@ -72,3 +73,17 @@ def test_mistakes(source: Any) -> None:
         source({"broken": "{{"})
     with pytest.raises(ConfigurationError, match="templates: say needs"):
         source({"say": {"answer_choices": "a"}})
+
+
+@pytest.mark.parametrize("label", [-1, None])
+def test_a_row_without_a_label_is_an_error_that_names_it(label: Any, tmp_path: Path) -> None:
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])})
+    rows = {"text": ["I slept.", "I wept."], "label": [1, label]}
+    datasets.Dataset.from_dict(rows, features).save_to_disk(tmp_path / "saved")
+    settings = {"type": "templates", "rows": {"type": "datasets", "path": str(tmp_path / "saved")}}
+    templates = {**INLINE, "if": "{% if label == 1 %}{{text}} ||| {{['no', 'yes'][label]}}{% endif %}"}
+    contents = _contents(PoolSource.from_params(Params({**settings, "templates": templates})))
+    assert [content["target"] for content in contents[:2]] == ["great", "yes"]
+    assert isinstance(contents[2], RowError) and contents[2].reason == "`label` gives no place in `templates: say`"
+    assert f"saved train:2: `label` gives no place in `templates: say`: 'label' is {label}" in str(contents[2])
+    assert contents[3] == Skipped("a template gives no input or no target for the row")

@@ -68,7 +68,7 @@ def test_from_a_pool_to_a_page(tiny_model: Any, tiny_classifier: Any, write_json
     place = "ARM=bart0_rerank,ROUND=1,TARGET=cb"
     assert len((rounds / "rows" / place / "retrieved.jsonl").read_text().splitlines()) == 4
     predictions = (rounds / "test" / place / "predictions.jsonl").read_text().splitlines()
-    assert len(predictions) == 6 and {"id", "generated_text"} <= json.loads(predictions[0]).keys()
+    assert len(predictions) == 6 and {"id", "answer", "target"} <= json.loads(predictions[0]).keys()
     page = (tmp_path / "run" / "report" / "index.html").read_text()
     for title in (
         "test.soft_exact_match: over ARM=none",

@@ -1,0 +1,13 @@
+"""P3's `*_score_eval` have a row for each option of a question: its target is the option, right where `is_correct`."""
+
+from attribution.common.rows import JsonDict
+
+NOT_CORRECT = "not marked as correct"
+"""Why such a row is left out."""
+
+_FALSE = (False, "False", "false", "0")  # As JSON and CSV have it.
+
+
+def is_wrong_answer(content: JsonDict) -> bool:
+    """Whether a row says that its target is wrong."""
+    return content.get("is_correct") in _FALSE
