@@ -90,7 +90,7 @@ def test_overrides_and_query_size(config: Any, allennlp: Any, tmp_path: Path) ->
         ({"pool": {"path": "/nowhere.jsonl"}}, "/nowhere.jsonl: no such file"),
         (
             {"retriever": {"type": "psychic"}},
-            "psychic not in acceptable choices for retriever.type: ['bm25'",
+            '"retriever.type" is "psychic", which is not there; there are: balanced_random, bm25',
         ),
         ({"queries": {"path": "/nowhere.jsonl", "reader": READER}}, "/nowhere.jsonl: no such file"),
         ({"surplus": 1}, "surplus"),

@@ -243,7 +243,7 @@ def test_a_checkpoint_of_other_settings(sweep_config: Any, allennlp: Any, tmp_pa
     "changes, message",
     [
         ({"colour": "red"}, "colour"),
-        ({"steps.model.command": "trane"}, "'trane' is none of train, evaluate, "),
+        ({"steps.model.command": "trane"}, "'trane' is not there; did you mean \"train\"?"),
         ({"steps.model.config": "nowhere.jsonnet"}, "model/ARM=all,SEED=1: "),
         ({"steps.model.overrides": {"trainer.x.y": 1}}, "model/ARM=all,SEED=1: "),
         ({"axes.SEED": ["one"]}, "model/ARM=all,SEED=one: "),
