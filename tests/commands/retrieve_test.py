@@ -135,6 +135,8 @@ def test_flags_instead_of_a_configuration(config: Any, allennlp: Any, tmp_path: 
     for flags, message in (
         (["--retriever", "bm25", "--neighbours", 0], "neighbours is 0"),
         (["--retriever", "bm25", "--encoder", "x"], "--encoder is for exact and faiss, not bm25"),
+        ([], "retrieve: the retriever exact needs --encoder MODEL (--retriever bm25 needs none)"),
+        (["--encoder", "models/none"], "model_name models/none: no such folder"),
     ):
         result = allennlp("retrieve", *files, *flags, "-s", tmp_path / "other")
         assert result.status == 1 and message in result.stderr

@@ -126,7 +126,7 @@ TRAIN = {"command": "train", "config": "read.jsonnet"}
         ({"metrics": ["model"]}, "'model', in development or metrics, is not STEP.METRIC of a step"),
         ({"development": "nothing.accuracy"}, "'nothing.accuracy', in development or metrics"),
         ({"steps": {"model": {**TRAIN, "config": "nowhere.jsonnet"}}}, "model/ARM=none,SEED=1: .*nowhere.jsonnet"),
-        ({"steps": {"model": {**TRAIN, "overrides": {"lr.x": 1}}}}, "model/ARM=none,SEED=1: -o: \"lr\" is 1, which has no 'x' in it"),
+        ({"steps": {"model": {**TRAIN, "overrides": {"lr.x": 1}}}}, 'model/ARM=none,SEED=1: -o: "lr" is 1, which has'),
     ],
 )
 def test_sweeps_that_cannot_be(changes: Any, message: str, plan: Any) -> None:
