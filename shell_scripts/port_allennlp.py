@@ -187,6 +187,32 @@ EDITS = (
         "    keys_there = range(len(original)) if isinstance(original, list) else original\n"
         "    if isinstance(original, list):\n        merged = [None]",
     ),
+    Edit(
+        _TRAINER,
+        "        if no_grad:\n            for name",
+        "        if no_grad:\n"
+        "            names = [name for name, _ in pytorch_model.named_parameters()]\n"
+        '            check_patterns("trainer.no_grad", no_grad, names)\n'
+        "            for name",
+    ),
+    Edit(
+        _TRAINER,
+        "        optimizer_ = optimizer.construct(model_parameters=parameters)\n",
+        "        optimizer_ = optimizer.construct(model_parameters=parameters)\n"
+        "        check_parameter_groups(optimizer_)\n",
+    ),
+    Edit(
+        _TRAINER,
+        "from allennlp.common import util as common_util, Tqdm, Lazy\n",
+        "from allennlp.common import util as common_util, Tqdm, Lazy\n"
+        "from allennlp.common.settings import check_parameter_groups, check_patterns\n",
+    ),
+    # A truth value is no number.
+    Edit(
+        "allennlp/common/from_params.py",
+        "        if type(popped_params) in {int, bool}:\n",
+        "        if type(popped_params) is int or type(popped_params) is annotation:\n",
+    ),
     # What transformers and torch renamed or dropped.
     Edit("allennlp/training/optimizers.py", "(Optimizer, transformers.AdamW)", "(Optimizer, torch.optim.AdamW)"),
     Edit(
@@ -530,7 +556,7 @@ EDITS = (
         "allennlp/commands/evaluate.py",
         "from allennlp.common.util import prepare_environment\n",
         "from allennlp.common.checks import ConfigurationError\n"
-        "from allennlp.common.port import check_outputs, device_number\n"
+        "from allennlp.common.port import check_writable, device_number\n"
         "from allennlp.common.settings import SEEDS, check_used\n"
         "from allennlp.common.util import prepare_environment\n",
     ),
@@ -545,13 +571,13 @@ EDITS = (
     Edit(
         "allennlp/commands/evaluate.py",
         "    common_logging.FILE_FRIENDLY_LOGGING = file_friendly_logging\n",
-        "    check_outputs(metrics_output_file, predictions_output_file)\n"
+        "    check_writable(metrics_output_file, predictions_output_file)\n"
         "    common_logging.FILE_FRIENDLY_LOGGING = file_friendly_logging\n",
     ),
     Edit(
         "allennlp/commands/predict.py",
         "    predictor = _get_predictor(args)\n",
-        "    check_outputs(args.output_file)\n    predictor = _get_predictor(args)\n",
+        "    check_writable(args.output_file)\n    predictor = _get_predictor(args)\n",
     ),
     # A GPU where there is one; `cuda:0` is 0.
     *(
@@ -749,7 +775,7 @@ EDITS = (
         "allennlp/commands/predict.py",
         "from allennlp.common import logging as common_logging\n",
         "from allennlp.common import logging as common_logging\n"
-        "from allennlp.common.port import WholeFile, check_outputs, device_number, json_lines, whole_or_nothing\n"
+        "from allennlp.common.port import WholeFile, check_writable, device_number, json_lines, whole_or_nothing\n"
         "from allennlp.common.settings import check_used\n",
     ),
     Edit(

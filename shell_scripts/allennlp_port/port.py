@@ -166,7 +166,7 @@ class WholeFile:
         os.remove(self._file.name)
 
 
-def check_outputs(*names: Optional[str]) -> None:
+def check_writable(*names: Optional[str]) -> None:
     """
     # Parameters
 

@@ -6,6 +6,7 @@ before anything is made.
 
 import difflib
 import inspect
+import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union, get_args, get_origin
 
 from allennlp.common.checks import ConfigurationError
@@ -95,6 +96,31 @@ def check_used(overrides: Union[str, Mapping[str, Any]], settings: Mapping[str, 
             raise ConfigurationError(
                 f"-o: {command} does not use {key!r}; of this archive it uses {', '.join(sorted(used))}"
             )
+
+
+def check_parameter_groups(optimizer: Any) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if a group of an optimizer's parameters has a setting that the optimizer does not know: torch
+    keeps it there, and does nothing.
+    """
+    for number, group in enumerate(optimizer.param_groups):
+        for key in group.keys() - optimizer.defaults.keys() - {"params", "requires_grad"}:
+            where = f"trainer.optimizer.parameter_groups.{number}.1.{key}"
+            name = type(optimizer).__name__
+            raise ConfigurationError(f'"{where}" is no setting of {name}; {nearest(key, optimizer.defaults)}')
+
+
+def check_patterns(setting: str, patterns: Iterable[str], names: List[str]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if one fits none of the names.
+    """
+    for pattern in patterns:
+        if not any(re.search(pattern, name) for name in names):
+            raise ConfigurationError(f"{setting}: {pattern!r} fits no parameter of the model, such as {names[0]!r}")
 
 
 def arguments(cls: type, constructor: Callable[..., Any]) -> Arguments:

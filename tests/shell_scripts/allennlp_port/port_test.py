@@ -15,7 +15,7 @@ from allennlp.common.file_utils import TensorCache
 from allennlp.common.params import parse_overrides
 from allennlp.common.port import (
     LazyModule,
-    check_outputs,
+    check_writable,
     device_number,
     load_tensors,
     log_level,
@@ -160,10 +160,10 @@ def test_what_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_files_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    check_outputs(None, "", f"{tmp_path}/one,{tmp_path}/two")
+    check_writable(None, "", f"{tmp_path}/one,{tmp_path}/two")
     for wrong in (f"{tmp_path}/one,{tmp_path}/nowhere/two", f"{tmp_path}/file/two"):
         with pytest.raises(ConfigurationError, match="two: cannot be written, .* is no folder to write in"):
-            check_outputs(wrong)
+            check_writable(wrong)
 
 
 def test_errors_of_the_system_and_of_packages(tmp_path: Path) -> None:
