@@ -43,6 +43,7 @@ setup(
         "metrics": ["rouge-score>=0.1.2", "sacrebleu>=2.4"],
         "images": ["pillow>=10"],
         "numba": ["numba>=0.60"],
+        "wandb": ["wandb>=0.16"],
         "plots": ["matplotlib>=3.8"],
         "dev": ["hypothesis>=6.100", "mypy>=1.13", "pytest>=8", "pytest-xdist>=3.6", "rank-bm25>=0.2", "ruff>=0.8"],
     },

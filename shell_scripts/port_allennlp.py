@@ -61,6 +61,7 @@ REMOVED = (
 _OURS = Path(__file__).parent / "allennlp_port"
 ADDED = {
     "allennlp/common/port.py": _OURS / "port.py",
+    "allennlp/common/settings.py": _OURS / "settings.py",
     "allennlp/training/continuation.py": _OURS / "continuation.py",
 }
 
@@ -77,6 +78,7 @@ class Edit:
     """How often `old` stands there, exactly."""
 
 
+_PARAMS = "allennlp/common/params.py"
 _TRAINER = "allennlp/training/gradient_descent_trainer.py"
 _TOKENIZER = "allennlp/data/tokenizers/pretrained_transformer_tokenizer.py"
 _CHECKPOINTER = "allennlp/training/checkpointer.py"
@@ -132,6 +134,84 @@ EDITS = (
         "        if isinstance(popped_params, str):\n"
         '            raise ConfigurationError(f"{argument_name} is {popped_params!r}; a list is needed")\n'
         "        for i, value_params in enumerate(popped_params):\n",
+    ),
+    # Every setting is an argument of what it makes, or is refused with the nearest name.
+    Edit(
+        "allennlp/common/from_params.py",
+        "                constructor_to_call = cls\n\n",
+        "                constructor_to_call = cls\n"
+        "            check_settings(cls, constructor_to_inspect, params.params, params.history)\n\n",
+    ),
+    Edit(
+        "allennlp/common/from_params.py",
+        "from allennlp.common.params import Params\n",
+        "from allennlp.common.params import Params\nfrom allennlp.common.settings import check_settings\n",
+    ),
+    Edit(
+        _PARAMS,
+        '        ok_because_class_name = allow_class_names and "." in value\n'
+        "        if value not in choices and not ok_because_class_name:\n"
+        "            key_str = self.history + key\n"
+        "            message = (\n"
+        '                f"{value} not in acceptable choices for {key_str}: {choices}. "\n'
+        '                "You should either use the --include-package flag to make sure the correct module "\n'
+        '                "is loaded, or use a fully qualified class name in your config file like "\n'
+        '                """{"model": "my_module.models.MyModel"} to have it imported automatically."""\n'
+        "            )\n"
+        "            raise ConfigurationError(message)\n",
+        "        check_choice(value, choices, self.history + key, allow_class_names)\n",
+    ),
+    Edit(
+        _PARAMS,
+        "            raise ValueError(\n"
+        "                f\"overrides for '{prefix[:-1]}.*' expected list or dict in original, \"\n"
+        '                f"found {type(original)} instead"\n',
+        "            raise ConfigurationError(\n"
+        "                f'-o: \"{prefix[:-1]}\" is {original!r}, which has no {next(iter(overrides_dict))!r} in it'\n",
+    ),
+    Edit(
+        _PARAMS,
+        "    unused_override_keys = [prefix + key for key in set(overrides_dict.keys()) - used_override_keys]\n"
+        "    if unused_override_keys:\n"
+        '        raise ValueError(f"overrides dict contains unused keys: {unused_override_keys}")\n',
+        "    for key in sorted(overrides_dict.keys() - used_override_keys):\n"
+        '        block = key.split(".")[0]\n'
+        "        raise ConfigurationError(\n"
+        '            f\'-o: "{prefix}{key}" changes "{prefix}{block}", which is not there; \'\n'
+        "            f'{nearest(block, map(str, keys_there))}'\n"
+        "        )\n",
+    ),
+    Edit(
+        _PARAMS,
+        "    if isinstance(original, list):\n        merged = [None]",
+        "    keys_there = range(len(original)) if isinstance(original, list) else original\n"
+        "    if isinstance(original, list):\n        merged = [None]",
+    ),
+    Edit(
+        _TRAINER,
+        "        if no_grad:\n            for name",
+        "        if no_grad:\n"
+        "            names = [name for name, _ in pytorch_model.named_parameters()]\n"
+        '            check_patterns("trainer.no_grad", no_grad, names)\n'
+        "            for name",
+    ),
+    Edit(
+        _TRAINER,
+        "        optimizer_ = optimizer.construct(model_parameters=parameters)\n",
+        "        optimizer_ = optimizer.construct(model_parameters=parameters)\n"
+        "        check_parameter_groups(optimizer_)\n",
+    ),
+    Edit(
+        _TRAINER,
+        "from allennlp.common import util as common_util, Tqdm, Lazy\n",
+        "from allennlp.common import util as common_util, Tqdm, Lazy\n"
+        "from allennlp.common.settings import check_parameter_groups, check_patterns\n",
+    ),
+    # A truth value is no number.
+    Edit(
+        "allennlp/common/from_params.py",
+        "        if type(popped_params) in {int, bool}:\n",
+        "        if type(popped_params) is int or type(popped_params) is annotation:\n",
     ),
     # What transformers and torch renamed or dropped.
     Edit("allennlp/training/optimizers.py", "(Optimizer, transformers.AdamW)", "(Optimizer, torch.optim.AdamW)"),
@@ -276,8 +356,8 @@ EDITS = (
     Edit(
         _TRAINER,
         "from allennlp.common.checks import ConfigurationError, check_for_gpu\n",
-        "from allennlp.common.checks import ConfigurationError, check_for_gpu\n"
-        "from allennlp.common.port import link_or_copy, load_tensors, plain, save_tensors\n",
+        "from allennlp.common.checks import ConfigurationError\n"
+        "from allennlp.common.port import device_number, link_or_copy, load_tensors, plain, save_tensors\n",
     ),
     Edit(
         _TRAINER,
@@ -298,6 +378,8 @@ EDITS = (
         _TRAINER,
         "                continue\n\n            self.optimizer.zero_grad()\n",
         "                train_loss, train_reg_loss = self._continuation.skipped(self, (train_loss, train_reg_loss))\n"
+        "                if self._primary:\n"
+        "                    batch_group_generator_tqdm.update(len(batch_group))\n"
         "                continue\n\n"
         "            self._continuation.begin_step()\n"
         "            self.optimizer.zero_grad()\n",
@@ -516,6 +598,228 @@ EDITS = (
         "        self._detected_pairs: List[Tuple] = []\n",
         "        self._detected_pairs: List[Tuple] = []\n        self._last_output = None\n",
     ),
+    # The whole configuration is looked at before anything is read, and what a command does not use is refused.
+    Edit(
+        "allennlp/commands/train.py",
+        "    training_util.create_serialization_dir(params, serialization_dir, recover, force)\n",
+        "    check_experiment(params.params)\n"
+        "    training_util.create_serialization_dir(params, serialization_dir, recover, force)\n",
+    ),
+    Edit(
+        "allennlp/commands/train.py",
+        "from allennlp.common.plugins import import_plugins\n",
+        "from allennlp.common.plugins import import_plugins\nfrom allennlp.common.settings import check_experiment\n",
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "    config = deepcopy(archive.config)\n    prepare_environment(config)\n",
+        "    config = deepcopy(archive.config)\n"
+        '    check_used(cmd_overrides, config, "evaluate", "data_loader", "evaluation", *SEEDS)\n'
+        "    prepare_environment(config)\n",
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        '    evaluator_params["cuda_device"] = cuda_device\n',
+        '    if "cuda_device" in evaluator_params:\n'
+        '        raise ConfigurationError("evaluation.cuda_device: the command says it, as --cuda-device")\n'
+        '    evaluator_params["cuda_device"] = cuda_device\n',
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "from allennlp.common.util import prepare_environment\n",
+        "from allennlp.common.checks import ConfigurationError\n"
+        "from allennlp.common.port import check_writable, device_number\n"
+        "from allennlp.common.settings import SEEDS, check_used\n"
+        "from allennlp.common.util import prepare_environment\n",
+    ),
+    Edit(
+        "allennlp/commands/predict.py",
+        "    predictor_args = args.predictor_args.strip()\n",
+        '    used = archive.config if args.dataset_reader_choice == "validation" else {}\n'
+        '    check_used(args.overrides, used, "predict")\n'
+        "    predictor_args = args.predictor_args.strip()\n",
+    ),
+    # Nothing is worked out that then cannot be written.
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "    common_logging.FILE_FRIENDLY_LOGGING = file_friendly_logging\n",
+        "    check_writable(metrics_output_file, predictions_output_file)\n"
+        "    common_logging.FILE_FRIENDLY_LOGGING = file_friendly_logging\n",
+    ),
+    Edit(
+        "allennlp/commands/predict.py",
+        "    predictor = _get_predictor(args)\n",
+        "    check_writable(args.output_file)\n    predictor = _get_predictor(args)\n",
+    ),
+    # A GPU where there is one; `cuda:0` is 0.
+    *(
+        Edit(
+            f"allennlp/commands/{command}.py",
+            '"--cuda-device", type=int, default=-1, help="id of GPU to use (if any)"\n',
+            '"--cuda-device", type=str, help="the GPU\'s number, or -1 for the CPU (default: a GPU if there is one)"\n',
+        )
+        for command in ("evaluate", "predict")
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "cuda_device=args.cuda_device,",
+        "cuda_device=device_number(args.cuda_device),",
+    ),
+    Edit(
+        "allennlp/commands/predict.py",
+        "    check_for_gpu(args.cuda_device)\n",
+        "    args.cuda_device = device_number(args.cuda_device)\n",
+    ),
+    Edit("allennlp/commands/predict.py", "import check_for_gpu, ConfigurationError", "import ConfigurationError"),
+    Edit(
+        _TRAINER,
+        "        if cuda_device is None:\n            from torch import cuda\n\n"
+        "            if cuda.device_count() > 0:\n                cuda_device = 0\n"
+        "            else:\n                cuda_device = -1\n\n        check_for_gpu(cuda_device)\n",
+        "        cuda_device = device_number(cuda_device)\n",
+    ),
+    Edit(
+        "allennlp/common/checks.py",
+        "        from allennlp.common.util import int_to_device\n\n"
+        "        device = int_to_device(device)\n"
+        '        if device != torch.device("cpu"):\n'
+        "            num_devices_available = cuda.device_count()\n"
+        "            if num_devices_available == 0:\n"
+        "                raise ConfigurationError(\n"
+        '                    "Experiment specified a GPU but none is available;"\n'
+        '                    " if you want to run on CPU use the override"\n'
+        """                    " 'trainer.cuda_device=-1' in the json config file."\n"""
+        "                )\n"
+        "            elif device.index >= num_devices_available:\n"
+        "                raise ConfigurationError(\n"
+        '                    f"Experiment specified GPU device {device.index}"\n'
+        '                    f" but there are only {num_devices_available} devices "\n'
+        '                    f" available."\n'
+        "                )\n",
+        "        from allennlp.common.port import device_number\n\n        device_number(device)\n",
+    ),
+    Edit("allennlp/common/checks.py", "import torch\nfrom torch import cuda\n", "import torch\n"),
+    # A command says what came out, and else what is wrong; a training's log file has everything.
+    Edit(
+        "allennlp/__main__.py",
+        'if os.environ.get("ALLENNLP_DEBUG"):\n    LEVEL = logging.DEBUG\nelse:\n'
+        '    level_name = os.environ.get("ALLENNLP_LOG_LEVEL", "INFO")\n'
+        "    LEVEL = logging._nameToLevel.get(level_name, logging.INFO)\n\n",
+        "",
+    ),
+    Edit(
+        "allennlp/__main__.py",
+        'logging.basicConfig(format="%(asctime)s - %(levelname)s - %(name)s - %(message)s", level=LEVEL)\n\n',
+        "",
+    ),
+    Edit(
+        "allennlp/common/logging.py",
+        '    if os.environ.get("ALLENNLP_DEBUG"):\n        LEVEL = logging.DEBUG\n    else:\n'
+        '        level_name = os.environ.get("ALLENNLP_LOG_LEVEL", "INFO")\n'
+        "        LEVEL = logging._nameToLevel.get(level_name, logging.INFO)\n\n"
+        "    file_handler.setLevel(LEVEL)\n    stdout_handler.setLevel(LEVEL)\n",
+        "    from allennlp.common.port import log_level\n\n"
+        "    LEVEL = min(log_level(), logging.INFO)\n"
+        "    file_handler.setLevel(LEVEL)\n    stdout_handler.setLevel(log_level())\n",
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "    return evaluate_from_archive(\n        archive_file=args.archive_file,\n",
+        "    metrics = evaluate_from_archive(\n        archive_file=args.archive_file,\n",
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "        auto_names=args.auto_names,\n    )\n",
+        "        auto_names=args.auto_names,\n    )\n    print(json.dumps(metrics, indent=2))\n    return metrics\n",
+    ),
+    Edit(
+        "allennlp/commands/train.py",
+        'os.path.join(self.serialization_dir, "metrics.json"), metrics, log=True\n        )\n',
+        'os.path.join(self.serialization_dir, "metrics.json"), metrics, log=True\n        )\n'
+        "        print(json.dumps(metrics, indent=2))\n",
+    ),
+    Edit(
+        "allennlp/commands/train.py",
+        "import argparse\nimport logging\n",
+        "import argparse\nimport json\nimport logging\n",
+    ),
+    # Progress moves with every batch, not with every group of accumulated ones.
+    Edit(
+        "allennlp/common/tqdm.py",
+        '"mininterval": default_mininterval,\n',
+        '"mininterval": default_mininterval,\n            "miniters": 1,\n',
+    ),
+    Edit(
+        _TRAINER,
+        "            num_training_batches = math.ceil(\n"
+        "                len_data_loader / self._num_gradient_accumulation_steps\n            )\n",
+        "            num_training_batches = len_data_loader\n",
+    ),
+    Edit(
+        _TRAINER,
+        "            batch_group_generator_tqdm = Tqdm.tqdm(\n"
+        "                batch_group_generator, total=num_training_batches\n            )\n"
+        "        else:\n            batch_group_generator_tqdm = batch_group_generator\n\n"
+        "        done_early = False\n        for batch_group in batch_group_generator_tqdm:\n",
+        "            batch_group_generator_tqdm = Tqdm.tqdm(total=num_training_batches)\n\n"
+        "        done_early = False\n        for batch_group in batch_group_generator:\n",
+    ),
+    Edit(
+        _TRAINER,
+        "                    else:\n                        loss.backward()\n",
+        "                    else:\n                        loss.backward()\n"
+        "                if self._primary:\n                    batch_group_generator_tqdm.update()\n",
+    ),
+    Edit(
+        _TRAINER,
+        "        self._continuation.end_epoch(self)\n",
+        "        self._continuation.end_epoch(self)\n"
+        "        if self._primary:\n            batch_group_generator_tqdm.close()\n",
+    ),
+    Edit(
+        "allennlp/evaluation/evaluator.py",
+        "Tqdm.tqdm(iterator)",
+        "Tqdm.tqdm(iterator, total=length_hint(data_loader) or None)",
+    ),
+    Edit(
+        "allennlp/evaluation/evaluator.py",
+        "from os import PathLike\n",
+        "from operator import length_hint\nfrom os import PathLike\n",
+    ),
+    # What is missing, or in the way, with the way out.
+    Edit(
+        "allennlp/training/util.py",
+        '                f"not empty. Specify --recover to recover from an existing output folder."\n',
+        '                f"not empty. --recover goes on with it, --force replaces it; or name another one."\n',
+    ),
+    Edit(
+        "allennlp/training/callbacks/wandb.py",
+        '        if "WANDB_API_KEY" not in os.environ:\n',
+        '        if find_spec("wandb") is None:\n'
+        '            raise ConfigurationError("callback wandb: needs wandb; install the extra `wandb`")\n'
+        '        if "WANDB_API_KEY" not in os.environ:\n',
+    ),
+    Edit(
+        "allennlp/training/callbacks/wandb.py",
+        "from allennlp.common import Params\n",
+        "from importlib.util import find_spec\n\n"
+        "from allennlp.common import Params\nfrom allennlp.common.checks import ConfigurationError\n",
+    ),
+    Edit(
+        "allennlp/commands/__init__.py",
+        "    def add_argument(self, *args, **kwargs):\n",
+        "    def _check_value(self, action, value):\n"
+        "        if action.choices is not None and value not in action.choices:\n"
+        "            named = action if action.option_strings else None\n"
+        '            message = f"{value!r} is not there; {nearest(value, action.choices)}"\n'
+        "            raise argparse.ArgumentError(named, message)\n\n"
+        "    def add_argument(self, *args, **kwargs):\n",
+    ),
+    Edit(
+        "allennlp/commands/__init__.py",
+        "from allennlp.common.plugins import import_plugins\n",
+        "from allennlp.common.plugins import import_plugins\nfrom allennlp.common.settings import nearest\n",
+    ),
     # On a machine without a GPU torch refuses a bare number before AllenNLP can say what to do.
     Edit("allennlp/common/util.py", "    return torch.device(device)\n", '    return torch.device(f"cuda:{device}")\n'),
     # A model says how its predictions are written where nothing else does.
@@ -556,19 +860,23 @@ EDITS = (
         "allennlp/commands/predict.py",
         "from allennlp.common import logging as common_logging\n",
         "from allennlp.common import logging as common_logging\n"
-        "from allennlp.common.port import WholeFile, json_lines, whole_or_nothing\n",
-    ),
-    Edit("allennlp/common/params.py", 'evaluate_snippet("", ', 'evaluate_snippet("-o/--overrides", '),
-    Edit(
-        "allennlp/common/params.py",
-        "ext_vars=ext_vars))",
-        "ext_vars=ext_vars, native_callbacks=NATIVE_CALLBACKS))",
-        2,
+        "from allennlp.common.port import WholeFile, check_writable, device_number, json_lines, whole_or_nothing\n"
+        "from allennlp.common.settings import check_used\n",
     ),
     Edit(
-        "allennlp/common/params.py",
+        _PARAMS,
+        'json.loads(evaluate_snippet("", serialized_overrides, ext_vars=ext_vars))',
+        "check_overrides(json.loads(evaluate_snippet(\n"
+        "            OVERRIDES, serialized_overrides, ext_vars=ext_vars, native_callbacks=NATIVE_CALLBACKS\n"
+        "        )))",
+    ),
+    Edit(_PARAMS, "ext_vars=ext_vars))", "ext_vars=ext_vars, native_callbacks=NATIVE_CALLBACKS))"),
+    Edit(
+        _PARAMS,
         "from allennlp.common.file_utils import cached_path\n",
-        "from allennlp.common.file_utils import cached_path\nfrom allennlp.common.port import NATIVE_CALLBACKS\n",
+        "from allennlp.common.file_utils import cached_path\n"
+        "from allennlp.common.port import NATIVE_CALLBACKS, OVERRIDES\n"
+        "from allennlp.common.settings import check_choice, check_overrides, nearest\n",
     ),
     Edit(
         "allennlp/common/plugins.py",

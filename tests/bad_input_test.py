@@ -58,9 +58,21 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"train_data_path": "/nowhere/rows.jsonl"}, ["/nowhere/rows.jsonl: no such file"]),
         ({"model.model_name": "/nowhere/model"}, ["/nowhere/model"]),
         ({"model.weights_file": "/nowhere/weights.th"}, ["weights_file /nowhere/weights.th: no such file"]),
-        ({"trainer.cuda_device": 99}, ["GPU"]),
-        ({"model.generation": {"num_beems": 4}}, ["generate has no setting 'num_beems'"]),
-        ({"model.metrics": ["exact_mach"]}, ["exact_mach not in acceptable choices", "exact_match"]),
+        ({"trainer.cuda_device": 99}, ["cuda_device is 99: there is no such GPU"]),
+        ({"trainer.cuda_device": "cuda:99"}, ["cuda_device is cuda:99: there is no such GPU"]),
+        ({"trainer.cuda_device": [0, 1]}, ["cuda_device is [0, 1]; a GPU's number is needed"]),
+        ({"trainer.no_grad": ["^transformr"]}, ["trainer.no_grad: '^transformr' fits no parameter of the model"]),
+        ({"trainer.num_epochs": True}, ["Expected num_epochs to be a int"]),
+        (
+            {"trainer.optimizer": {"type": "adam", "parameter_groups": [[["shared"], {"weight_decoy": 0.1}]]}},
+            ['"trainer.optimizer.parameter_groups.0.1.weight_decoy" is no setting of Adam', '"weight_decay"?'],
+        ),
+        ({"trainer.num_epoch": 1}, ['"trainer.num_epoch" is no setting', 'did you mean "num_epochs"?']),
+        ({"evaluation": {"nonsense": 1}}, ['"evaluation.nonsense" is no setting of SimpleEvaluator']),
+        ({"distributed": {"cuda_device": [0, 1]}}, ['"distributed.cuda_device" is no', 'did you mean "cuda_devices"?']),
+        ({"trainer.callbacks": ["wandb"]}, ["callback wandb: needs wandb; install the extra `wandb`"]),
+        ({"model.generation": {"num_beems": 4}}, ["generate has no setting 'num_beems'; did you mean \"num_beams\"?"]),
+        ({"model.metrics": ["exact_mach"]}, ['"model.metrics.0.type" is "exact_mach"', 'did you mean "exact_match"?']),
         ({"model.metrics": ["matthews", "covariance"]}, ["metrics: Covariance is not a metric of texts"]),
         ({"model.label_smoothing": 2}, ["label_smoothing is 2"]),
         ({"model.relevant_label_index": -2}, ["relevant_label_index -2"]),
@@ -262,7 +274,8 @@ def test_control_c_of_the_real_program(train_config: Any, tmp_path: Path) -> Non
     config = train_config({"train_data_path": str(rows), "trainer.num_epochs": 2})
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "allennlp", "train", config, "-s", str(folder), "--include-package", "attribution"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    told = {**os.environ, "ALLENNLP_LOG_LEVEL": "INFO"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=told) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "gradient_descent_trainer - Training" in line:

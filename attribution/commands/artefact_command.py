@@ -3,11 +3,12 @@
 import argparse
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Type
+from typing import Any, Dict, List, Mapping, Optional, Type
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import FromParams, Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.settings import check_settings
 from allennlp.common.util import prepare_environment
 
 from attribution.common.artefacts import Identity, fingerprint, is_whole, new_artefact
@@ -65,6 +66,19 @@ class ArtefactCommand(Subcommand):
     def _run(self, args: argparse.Namespace) -> None:
         self.make(self.params(args), args.serialization_dir, args.force, args.engine)
 
+    def job_of(self, settings: Mapping[str, Any]) -> Type[ArtefactJob]:
+        """What these settings are for."""
+        return self.job
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """
+        # Raises
+
+        `ConfigurationError`, with the nearest name, if there is no such setting, however deep.
+        """
+        job = self.job_of(settings)
+        check_settings(job, job.__init__, {key: value for key, value in settings.items() if key != "engine"})
+
     def make(self, params: Params, serialization_dir: str, force: bool = False, engine: Optional[str] = None) -> None:
         """Writes the directory from a configuration; says what is in it."""
         work = Engine.from_params(Params({"type": engine}) if engine else params.pop("engine", {}))
@@ -73,7 +87,7 @@ class ArtefactCommand(Subcommand):
         _check_seeds(configuration)
         seed = configuration.get("seed", 0)
         prepare_environment(Params({"random_seed": seed, "numpy_seed": seed, "pytorch_seed": seed}))
-        job = self.job.from_params(params)
+        job = self.job_of(params.params).from_params(params)
         identity = job.identity(configuration)
         if not force and is_whole(serialization_dir, identity):
             print(f"{serialization_dir}: finished already")

@@ -5,7 +5,7 @@
 import argparse
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Type
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Type
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
@@ -139,7 +139,6 @@ class Embed(ArtefactCommand):
         }
         return Params(with_overrides(settings, parse_overrides(args.overrides)))
 
-    def make(self, params: Params, serialization_dir: str, force: bool = False, engine: Optional[str] = None) -> None:
+    def job_of(self, settings: Mapping[str, Any]) -> Type[ArtefactJob]:
         jobs: Dict[str, Type[ArtefactJob]] = {"words": WordEmbedding, "images": ImageEmbedding}
-        self.job = next((job for key, job in jobs.items() if key in params), Embedding)
-        super().make(params, serialization_dir, force, engine)
+        return next((job for key, job in jobs.items() if key in settings), Embedding)

@@ -385,4 +385,9 @@ class Retrieve(ArtefactCommand):
             "neighbours": 500 if args.neighbours is None else args.neighbours,
             "aggregator": aggregator,
         }
-        return Params(with_overrides(settings, parse_overrides(args.overrides)))
+        settings = with_overrides(settings, parse_overrides(args.overrides))
+        if retriever["type"] in ("exact", "faiss") and "encoder" not in settings["retriever"]:
+            raise ConfigurationError(
+                f"retrieve: the retriever {retriever['type']} needs --encoder MODEL (--retriever bm25 needs none)"
+            )
+        return Params(settings)

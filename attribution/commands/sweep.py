@@ -22,6 +22,7 @@ from attribution.sweeps import (
     Worker,
     as_text,
     check_finished,
+    check_runs,
     levels,
     outdated,
     without_dependents,
@@ -66,8 +67,9 @@ def _run(args: argparse.Namespace) -> None:
     directory = Path(args.serialization_dir).resolve()
     if directory.exists() and not (directory / SWEEP).is_file() and (directory.is_file() or any(directory.iterdir())):
         raise ConfigurationError(f"{directory}: is there already and holds no sweep; name another directory")
-    points = sweep.plan(directory, Path(args.param_path).parent)
+    points = sweep.plan(directory)
     runs = list({run.directory: run for planned in points for run in planned.runs.values()}.values())
+    check_runs(runs, directory)
     directory.mkdir(parents=True, exist_ok=True)
     with alone(directory, directory):
         if not args.force:
@@ -80,6 +82,11 @@ def _run(args: argparse.Namespace) -> None:
         for step in sweep.steps.keys() - {run.step for run in runs}:
             print(f"{directory}: no point of this grid needs the step {step}")
         _report(directory, runs, failures, results.complaints())
+
+
+def _some(names: List[str]) -> str:
+    """The first, and how many others there are."""
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 def _resolved(sweep: Sweep, settings: Dict[str, Any]) -> Dict[str, Any]:
@@ -119,7 +126,13 @@ def _report(directory: Path, runs: Sequence[Run], failures: Failures, complaints
     finished = sum(run.is_finished() for run in runs)
     print(f"{directory}: {finished} of {len(runs)} steps finished; {RESULTS} has the means")
     logs = {run.directory: run.log for run in runs}
-    messages = [f"{path.relative_to(directory)}: {message} ({logs[path]})" for path, message in failures.items()]
+    alike: Dict[str, List[Path]] = {}
+    for path, message in failures.items():
+        alike.setdefault(message, []).append(path)
+    messages = [
+        f"{_some([str(path.relative_to(directory)) for path in paths])}: {message} ({logs[paths[0]]})"
+        for message, paths in alike.items()
+    ]
     left_out = len(runs) - finished - len(failures)
     if messages:
         messages.insert(0, f"{len(failures)} steps failed, {left_out} that need them were left out:")

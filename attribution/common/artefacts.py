@@ -60,9 +60,11 @@ def new_artefact(
     if target.is_mount():
         raise ConfigurationError(f"{target}: is the root of a disk, which cannot be renamed; name a folder in it")
     _finish_replacing(target)
-    if _occupied(target) and not (force and target.is_dir()):
+    if target.is_file():
+        raise ConfigurationError(f"{target} is a file; name a directory")
+    if _occupied(target) and not force:
         raise ConfigurationError(
-            f"{target} exists already and is not empty; name another directory, or remove it (--force replaces it)"
+            f"{target} exists already and is not empty; name another directory, or replace it with --force"
         )
     sources = [fingerprint(Path(path)) for path in inputs]
     plan = _plain(identity if identity is not None else {"inputs": sources, "configuration": configuration})
@@ -104,7 +106,7 @@ def is_whole(directory: Union[str, Path], identity: Identity) -> bool:
     difference = first_difference(read_manifest(target)["identity"], _plain(identity))
     if difference:
         raise ConfigurationError(
-            f"{target} was made from something else: {difference}; name another directory, or remove it"
+            f"{target} was made from something else: {difference}; name another directory, or replace it with --force"
         )
     return True
 

@@ -4,12 +4,18 @@ import copy
 import hashlib
 import inspect
 import logging
+import socket
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
+from urllib.parse import urlparse
+from urllib.request import getproxies
 
 import torch
 from allennlp.common.checks import ConfigurationError
+from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.utils import HFValidationError, validate_repo_id
+from transformers.utils import CONFIG_NAME
 from transformers.utils import logging as transformers_logging
 
 from attribution.common.artefacts import fingerprint
@@ -25,6 +31,7 @@ def model_identity(model_name: str) -> Dict[str, str]:
 
     `ConfigurationError` if there is no such model.
     """
+    check_there(model_name)
     folder = Path(model_name)
     if folder.is_dir():
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
@@ -35,10 +42,42 @@ def model_identity(model_name: str) -> Dict[str, str]:
     from transformers.utils import cached_file
 
     try:
-        config = str(cached_file(model_name, "config.json"))
+        config = str(cached_file(model_name, CONFIG_NAME))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"model_name {model_name}: no such folder, and not on the hub ({error})") from error
     return {"hub": model_name, "commit": Path(config).parent.name}  # In the cache a folder is named by its commit.
+
+
+def check_there(model_name: str) -> None:
+    """
+    Before anything of `transformers` looks for a model: on the hub it would look for half a minute.
+
+    # Raises
+
+    `ConfigurationError` if the name is no hub id, or of a folder that others lie beside, and there is no such folder;
+    or if it is neither there nor in the cache, and the hub cannot be reached.
+    """
+    folder = Path(model_name)
+    if folder.is_dir():
+        return
+    try:
+        validate_repo_id(model_name)
+        named_as_a_path = folder.parent != Path() and folder.parent.is_dir()
+    except HFValidationError:
+        named_as_a_path = True
+    if named_as_a_path:
+        raise ConfigurationError(f"model_name {model_name}: no such folder")
+    if not isinstance(try_to_load_from_cache(model_name, CONFIG_NAME), str) and not _hub_may_be_there():
+        raise ConfigurationError(f"model_name {model_name}: no such folder, and the hub cannot be reached")
+
+
+def _hub_may_be_there() -> bool:
+    if constants.HF_HUB_OFFLINE or getproxies():
+        return True
+    try:
+        return bool(socket.getaddrinfo(urlparse(constants.ENDPOINT).hostname, None))
+    except OSError:
+        return False
 
 
 _TABLES = ("position_embeddings", "embed_positions", "wpe", "pos_encoding")
@@ -177,6 +216,7 @@ def configuration_errors(model_name: str, config: Any = None) -> Iterator[None]:
     `ConfigurationError` in the place of any other: `transformers` and its models' own code raise whatever happens to
     go wrong first, an `AttributeError` of a configuration that is another class's as well as an `OSError`.
     """
+    check_there(model_name)
     try:
         yield
     except ConfigurationError:

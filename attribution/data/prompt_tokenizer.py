@@ -7,6 +7,7 @@ from typing import Any, List, Optional, Sequence
 from allennlp.common.checks import ConfigurationError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 
+from attribution.common.pretrained import check_there
 from attribution.data.languages import default_languages, known_languages, set_languages
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,7 @@ def load_tokenizer(model_name: str) -> Any:
 
     `ConfigurationError` if there is none.
     """
+    check_there(model_name)
     # Not cached: cutting is a state of the tokenizer, and readers work side by side with their own lengths.
     try:
         tokenizer = AutoTokenizer.from_pretrained(model_name)
@@ -147,6 +149,7 @@ def load_tokenizer(model_name: str) -> Any:
 
 
 def _load_config(model_name: str) -> Any:
+    check_there(model_name)
     try:
         return AutoConfig.from_pretrained(model_name)
     except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from attribution.common.pretrained import configuration_errors, load_pretrained
+from attribution.common.pretrained import check_there, configuration_errors, load_pretrained
 
 
 def load_transformer(model_name: str, encoder_decoder: bool, random_weights: bool = False) -> PreTrainedModel:
@@ -36,6 +36,7 @@ def load_transformer(model_name: str, encoder_decoder: bool, random_weights: boo
     `ConfigurationError` if there is no such model, it is of the other family, its files cannot be read, or weights are
     not among them, the head's included.
     """
+    check_there(model_name)
     try:
         config = AutoConfig.from_pretrained(model_name)
     except Exception as error:  # Of a damaged one also what the class of its model type happens to raise.

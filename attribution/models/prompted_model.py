@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.settings import nearest
 from allennlp.data import Vocabulary
 from allennlp.models.model import Model
 from allennlp.training.metrics.metric import Metric
@@ -138,9 +139,11 @@ class PromptedModel(Model):
             raise ConfigurationError(
                 f"{setting} does not go with unlikelihood_weight and length_normalized_weight; leave it out"
             )
-        unknown = sorted(set(generation or {}) - set(GenerationConfig().to_dict()))
-        if unknown:
-            raise ConfigurationError(f"generation: transformers' generate has no setting {unknown[0]!r}")
+        known = set(GenerationConfig().to_dict())
+        for name in sorted(set(generation or {}) - known):
+            raise ConfigurationError(
+                f"generation: transformers' generate has no setting {name!r}; {nearest(name, known)}"
+            )
         if undouble and generation is None:
             raise ConfigurationError("undouble: nothing is generated; set `generation`")
         self.model_name = model_name

@@ -61,6 +61,7 @@ class SweepSection(ReportSection):
             raise ConfigurationError(
                 f"{self.path / SWEEP}: names neither metrics nor development; there are no numbers"
             )
+        self._check_baseline(results, layout)
         yield _about(results)
         for metric in results.metrics or results.columns:
             for title, part in _parts(results, metric, layout):
@@ -94,6 +95,25 @@ class SweepSection(ReportSection):
         rows = self.rows or next((name for name in rest if name != columns), None)
         return Layout(rows, columns, baseline or None, [name for name in rest if name not in (rows, columns)])
 
+    def _check_baseline(self, results: SweepResults, layout: Layout) -> None:
+        """
+        # Raises
+
+        `ConfigurationError` if runs have ended, and nothing can be compared with the baseline.
+        """
+        grids = (
+            results.grid(part, metric, layout.rows, layout.columns)
+            for metric in results.metrics or results.columns
+            for _, part in _parts(results, metric, layout)
+        )
+        baseline = layout.baseline
+        if baseline is None or not results.has_numbers() or any(_can_be_compared(grid, baseline) for grid in grids):
+            return
+        raise ConfigurationError(
+            f"baseline: nothing in {self.path} can be compared with {layout.columns}={baseline}: no row has a number "
+            "there and in another column"
+        )
+
     def _of_metric(
         self, results: SweepResults, part: Sequence[Result], metric: str, layout: Layout, title: str
     ) -> Iterator[Block]:
@@ -105,8 +125,10 @@ class SweepSection(ReportSection):
         if grid.mean.size > 1:
             caption = f"{metric}, means over runs. {_counts(grid)} From {self.path}."
             yield Plot(f"{title}: heat map", caption, heat_map(grid.rows, grid.columns, grid.mean, metric))
-        if layout.baseline is not None:
+        if layout.baseline is not None and _can_be_compared(grid, layout.baseline):
             yield from self._gains(results, part, grid, metric, layout, title)
+        elif layout.baseline is not None:
+            yield f"{title}: no row has a number at {layout.columns}={layout.baseline} and elsewhere to compare."
         yield from repetitions(results, part, metric, layout.rows, layout.columns, title)
 
     def _table(self, grid: Grid, metric: str, layout: Layout, title: str) -> Table:
@@ -206,6 +228,14 @@ def _about(results: SweepResults) -> str:
     if results.choose:
         text += f" {', '.join(results.choose)} chosen by {results.development}, before the metrics were looked at."
     return text
+
+
+def _can_be_compared(grid: Grid, baseline: str) -> bool:
+    """Whether a row has a number in the baseline's column and in another, if there is another."""
+    there = ~np.isnan(grid.mean)
+    column = grid.columns.index(baseline)
+    others = np.delete(there, column, axis=1)
+    return bool((there[:, column] & (others.any(1) | (len(grid.columns) == 1))).any())
 
 
 def _parts(results: SweepResults, metric: str, layout: Layout) -> Iterator[Tuple[str, List[Result]]]:

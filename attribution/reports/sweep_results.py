@@ -33,7 +33,7 @@ class Result(NamedTuple):
     place: Place
     """Of the axes that are neither repeated nor chosen."""
     chosen: Place
-    """Of those that were chosen by development; empty texts where no run counts."""
+    """Of those that were chosen by development; empty texts where no run counts, or there was nothing to choose."""
     n: int
     """How many runs count."""
     mean: Dict[str, float]
@@ -89,15 +89,28 @@ class SweepResults:
 
     def counted(self, result: Result) -> List[Run]:
         """Its runs."""
-        wanted = {**result.place, **result.chosen}
-        return [run for run in self.runs if all(run.place[axis] == value for axis, value in wanted.items())]
+        return self._at({**result.place, **self._chosen(result)})
+
+    def _at(self, place: Place) -> List[Run]:
+        return [run for run in self.runs if place.items() <= run.place.items()]
+
+    def _chosen(self, result: Result) -> Place:
+        """Where there was nothing to choose, its runs are the same at all values: the first that has any is taken."""
+        if not result.n or self._at({**result.place, **result.chosen}):
+            return result.chosen
+        runs = [run for run in self._at(result.place) if not all(map(math.isnan, run.values.values()))]
+        return {axis: runs[0].place[axis] for axis in self.choose} if runs else result.chosen
 
     def counts(self, place: Place) -> bool:
         """Whether what was made there is at the chosen values of a result."""
         return place.keys() <= set(self.axes) and any(
-            all(place.get(axis, value) == value for axis, value in {**result.place, **result.chosen}.items())
+            all(place.get(axis, value) == value for axis, value in {**result.place, **self._chosen(result)}.items())
             for result in self.results
         )
+
+    def has_numbers(self) -> bool:
+        """Whether a run has ended, and counts."""
+        return any(result.n for result in self.results)
 
     def grid(self, results: Sequence[Result], metric: str, rows: Optional[str], columns: Optional[str]) -> Grid:
         """Without an axis there is one row, or one column, of the metric's name."""

@@ -1,3 +1,4 @@
+from attribution.sweeps.check import check_runs
 from attribution.sweeps.grid import Axes, Point, as_text, grid_points, point_name
 from attribution.sweeps.results import RESULTS, RUNS, Results
 from attribution.sweeps.run import METRICS, STEP, Run, check_finished, levels, outdated
@@ -21,6 +22,7 @@ __all__ = [
     "Worker",
     "as_text",
     "check_finished",
+    "check_runs",
     "grid_points",
     "levels",
     "outdated",

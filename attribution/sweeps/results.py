@@ -19,6 +19,10 @@ Values = Dict[str, float]
 """By column (`STEP.METRIC`) what was measured; a column without a value is not in it."""
 
 
+Candidates = Dict[Tuple[str, ...], List[Values]]
+"""By values that may be chosen the runs there."""
+
+
 class Measured(NamedTuple):
     """A point and what was measured there."""
 
@@ -40,7 +44,7 @@ class Results:
 
     def write(self) -> None:
         """As far as runs are finished."""
-        measured = [Measured(planned.point, self._values(planned)) for planned in self.points]
+        measured = self._measured()
         columns = self.sweep.columns
         rows = [
             [*map(as_text, point.values()), *(str(values.get(name, "")) for name in columns)]
@@ -50,7 +54,10 @@ class Results:
         _write_table(self.directory / RESULTS, summary_table(self.sweep, measured))
 
     def complaints(self) -> List[str]:
-        """Of each column that no finished run of its step has a value for."""
+        """
+        Of each column that no finished run of its step has a value for, and of places where nothing says which of
+        several runs counts.
+        """
         found = []
         for column in self.sweep.columns:
             step, _, metric = column.partition(".")
@@ -59,7 +66,14 @@ class Results:
             if there and not any(metric in values for values in there):
                 names = ", ".join(sorted({name for values in there for name in values})) or "none"
                 found.append(f"{column}: {step} has no number {metric} in {METRICS}; there are: {names}")
+        found += [
+            f"{place}: its runs differ, and none has {self.sweep.development}: nothing says which is the best"
+            for place in undecided(self.sweep, self._measured())
+        ]
         return found
+
+    def _measured(self) -> List[Measured]:
+        return [Measured(planned.point, self._values(planned)) for planned in self.points]
 
     def _values(self, planned: PlannedPoint) -> Values:
         values = {}
@@ -82,24 +96,43 @@ def summary_table(sweep: Sweep, measured: Sequence[Measured]) -> List[List[str]]
     """
     A header, and a row for each combination of axes that are neither repeated nor chosen: its values, those that were
     chosen, the number of runs that count, and mean and sample standard deviation of each column over these. A run
-    counts if it has a value in each column in which any has one.
+    counts if it has a value in each column in which any has one. Where there is nothing to choose, as nothing was
+    trained, nothing is chosen, and all the same there are values.
     """
-    rest = [axis for axis in sweep.axes if axis not in sweep.repeat + sweep.choose]
+    rest = _rest(sweep)
     header = [*rest, *sweep.choose, "n", *(f"{name}_{kind}" for name in sweep.columns for kind in ("mean", "std"))]
-    groups: Dict[Tuple[str, ...], Dict[Tuple[str, ...], List[Values]]] = {}
-    for point, values in measured:
-        candidates = groups.setdefault(_texts(point, rest), {})
-        candidates.setdefault(_texts(point, sweep.choose), []).append(values)
     rows = []
-    for place, candidates in groups.items():
+    for place, candidates in _groups(sweep, measured).items():
         chosen, runs = _best(sweep, candidates)
         cells = [_mean_and_deviation([run[name] for run in runs if name in run]) for name in sweep.columns]
         rows.append([*place, *chosen, str(len(runs)), *(text for pair in cells for text in pair)])
     return [header, *rows]
 
 
-def _best(sweep: Sweep, candidates: Dict[Tuple[str, ...], List[Values]]) -> Tuple[Tuple[str, ...], List[Values]]:
-    """The chosen values and their runs; of nothing that was measured none."""
+def undecided(sweep: Sweep, measured: Sequence[Measured]) -> List[str]:
+    """The places whose runs differ, and have no development score that would say which are the best."""
+    return [
+        ", ".join(f"{axis}={value}" for axis, value in zip(_rest(sweep), place)) or "the sweep"
+        for place, candidates in _groups(sweep, measured).items()
+        if not _best(sweep, candidates)[1] and any(map(_that_count, candidates.values()))
+    ]
+
+
+def _rest(sweep: Sweep) -> List[str]:
+    return [axis for axis in sweep.axes if axis not in sweep.repeat + sweep.choose]
+
+
+def _groups(sweep: Sweep, measured: Sequence[Measured]) -> Dict[Tuple[str, ...], Candidates]:
+    """By the values of the axes that are neither repeated nor chosen."""
+    groups: Dict[Tuple[str, ...], Candidates] = {}
+    for point, values in measured:
+        candidates = groups.setdefault(_texts(point, _rest(sweep)), {})
+        candidates.setdefault(_texts(point, sweep.choose), []).append(values)
+    return groups
+
+
+def _best(sweep: Sweep, candidates: Candidates) -> Tuple[Tuple[str, ...], List[Values]]:
+    """The chosen values and their runs; of nothing that was measured none, and of equal runs no values."""
     counted = {chosen: _that_count(runs) for chosen, runs in candidates.items()}
     if not sweep.choose:
         return (), counted[()]
@@ -109,10 +142,12 @@ def _best(sweep: Sweep, candidates: Dict[Tuple[str, ...], List[Values]]) -> Tupl
         for chosen, runs in counted.items()
         if runs and sweep.development in runs[0]
     }
-    scores = {chosen: score for chosen, score in scores.items() if not np.isnan(score)}
-    if not scores:
-        return ("",) * len(sweep.choose), []
-    best = max(scores, key=lambda chosen: scores[chosen])
+    scored = {chosen: score for chosen, score in scores.items() if not np.isnan(score)}
+    if not scored:
+        there = [runs for runs in counted.values() if runs]
+        same = not scores and all(runs == there[0] for runs in there)
+        return ("",) * len(sweep.choose), there[0] if there and same else []
+    best = max(scored, key=lambda chosen: scored[chosen])
     return best, counted[best]
 
 

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional, Set
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.settings import nearest
 
 from attribution.commands.artefact_command import ArtefactCommand
 from attribution.sweeps.grid import Point, as_text
@@ -23,8 +24,9 @@ class Step(FromParams):
     command : `str`
         `train`, `evaluate`, or a command that writes one directory, as `retrieve` does.
     config : `str`, optional
-        The command's configuration, relative to the sweep's file, as jsonnet's `import` has it. All but `evaluate` need
-        it. While it is read, each of the step's axes is an environment variable, and the other axes are not set.
+        The command's configuration. All but `evaluate` need it. While it is read, each of the step's axes is an
+        environment variable, and the other axes are not set. Paths are relative to the folder that the sweep is run in,
+        all of them, in configurations, too.
     archive : `str`, optional
         The `model.tar.gz` for `evaluate`.
     input : `str`, optional
@@ -119,10 +121,19 @@ def _texts(axis: str, values: Any) -> List[str]:
     return [as_text(value) for value in values]
 
 
-def _check_command(name: str) -> None:
-    if name in ("train", "evaluate"):
-        return
+def artefact_command(name: str) -> ArtefactCommand:
+    """
+    # Raises
+
+    `ConfigurationError` if no such command writes one directory.
+    """
     commands: Dict[str, Any] = {known: Subcommand.by_name(known) for known in Subcommand.list_available()}
     possible = [known for known, command in commands.items() if issubclass(command, ArtefactCommand)]
     if name not in possible:
-        raise ConfigurationError(f"command: {name!r} is none of train, evaluate, {', '.join(sorted(possible))}")
+        raise ConfigurationError(f"command: {name!r} is not there; {nearest(name, ['train', 'evaluate', *possible])}")
+    return commands[name]()
+
+
+def _check_command(name: str) -> None:
+    if name not in ("train", "evaluate"):
+        artefact_command(name)

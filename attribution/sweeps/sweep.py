@@ -74,17 +74,16 @@ class Sweep(FromParams):
         """What is reported: `development` first."""
         return list(dict.fromkeys([self.development, *self.metrics] if self.development else self.metrics))
 
-    def plan(self, directory: Path, configurations: Path) -> List[PlannedPoint]:
+    def plan(self, directory: Path) -> List[PlannedPoint]:
         """
-        What is made in `directory` from the configurations, whose paths are relative to `configurations`. All are read
-        here, before anything is made.
+        What is made in `directory`. All configurations are read here, before anything is made.
 
         # Raises
 
         `ConfigurationError`, naming the step and the point, if one cannot be read, or points that would share a run
         want different ones.
         """
-        planner = _Planner(self, directory, configurations)
+        planner = _Planner(self, directory)
         return [PlannedPoint(point, planner.runs(point)) for point in grid_points(self.axes)]
 
     def _check_names(self) -> None:
@@ -141,10 +140,9 @@ class Sweep(FromParams):
 
 
 class _Planner:
-    def __init__(self, sweep: Sweep, directory: Path, configurations: Path) -> None:
+    def __init__(self, sweep: Sweep, directory: Path) -> None:
         self.sweep = sweep
         self.directory = directory
-        self.configurations = configurations
         self._made: Dict[Path, Run] = {}
         self._wanted: Dict[Path, Any] = {}
 
@@ -174,8 +172,7 @@ class _Planner:
                 made_of["predictions"] = step.predictions
             else:
                 unset = {*self.sweep.axes, *step.environment} - environment.keys()
-                path = self.configurations / as_text(wanted["config"])
-                made_of["configuration"] = _read(path, wanted["overrides"], environment, unset, f"{name}/{place}")
+                made_of["configuration"] = _read(wanted, environment, unset, f"{name}/{place}")
             made_of["steps"] = {run.step: run.fingerprint() for run in needs}
             run = Run(name, directory, made_of, environment, tuple(run.directory for run in needs))
             self._made[directory], self._wanted[directory] = run, wanted
@@ -187,14 +184,15 @@ class _Planner:
         return self._made[directory]
 
 
-def _read(
-    path: Path, overrides: Dict[str, Any], environment: Dict[str, str], unset: Set[str], where: str
-) -> Dict[str, Any]:
+def _read(wanted: Mapping[str, Any], environment: Dict[str, str], unset: Set[str], where: str) -> Dict[str, Any]:
+    path = Path(as_text(wanted["config"]))
+    if not path.is_file():
+        raise ConfigurationError(f"{where}: {path}: no such file in {Path.cwd()}, where the sweep is run")
     try:
         with _environment(environment, unset):
-            return Params.from_file(path, overrides or "").as_dict(quiet=True)
+            return Params.from_file(path, wanted["overrides"] or "").as_dict(quiet=True)
     except Exception as error:
-        message = users_mistake(error) or (str(error) if isinstance(error, ValueError) else None)
+        message = users_mistake(error)
         if message is None:
             raise
         raise ConfigurationError(f"{where}: {message}") from error

@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 
-import torch
 from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.commands.subcommand import Subcommand
 from allennlp.commands.train import train_model
@@ -22,7 +21,7 @@ from allennlp.common import Params
 from allennlp.common import logging as common_logging
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.plugins import import_plugins
-from allennlp.common.port import users_mistake
+from allennlp.common.port import device_number, users_mistake
 from allennlp.common.util import SigTermReceived, dump_metrics, import_module_and_submodules
 from allennlp.models.archival import CONFIG_NAME
 
@@ -127,7 +126,7 @@ class Worker:
                 json.dumps(run.made_of["input"]),
                 predictions_output_file=str(predictions) if predictions else None,
                 cmd_overrides=run.made_of["overrides"] or "",
-                cuda_device=0 if torch.cuda.is_available() else -1,
+                cuda_device=device_number(None),
                 file_friendly_logging=True,
             )
             if predictions:

@@ -6,6 +6,7 @@ into the wheel as `allennlp/common/port.py`.
 import functools
 import importlib
 import json
+import logging
 import os
 import pickle
 import re
@@ -25,6 +26,7 @@ import numpy
 import torch
 import torch.multiprocessing as mp
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.settings import EXAMPLE, nearest
 
 PathOrStr = Union[str, "os.PathLike[str]"]
 
@@ -162,6 +164,23 @@ class WholeFile:
     def discard(self) -> None:
         self._file.close()
         os.remove(self._file.name)
+
+
+def check_writable(*names: Optional[str]) -> None:
+    """
+    # Parameters
+
+    names : `Optional[str]`
+        Of files that are to be written, several with commas between them.
+
+    # Raises
+
+    `ConfigurationError` if one cannot be.
+    """
+    for name in (part for listed in names if listed for part in listed.split(",")):
+        folder = Path(name).absolute().parent
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise ConfigurationError(f"{name}: cannot be written, {folder} is no folder to write in")
 
 
 @contextmanager
@@ -319,9 +338,35 @@ def _in_a_spawned_process(rank: int, function: Callable[..., None], args: Tuple[
 # --- Configuration
 
 
+def device_number(cuda_device: Any) -> int:
+    """
+    The GPU that a setting names, by its number or as `cuda:NUMBER`, and -1 for the CPU; by default the first GPU, where
+    there is one.
+
+    # Raises
+
+    `ConfigurationError` if there is no such GPU.
+    """
+    there = torch.cuda.device_count()
+    text = ("0" if there else "cpu") if cuda_device is None else str(cuda_device)
+    named = re.fullmatch(r"cpu|cuda|(?:cuda:)?(-?\d+)", text)
+    if named is None or isinstance(cuda_device, bool):
+        raise ConfigurationError(f"cuda_device is {cuda_device!r}; a GPU's number is needed, -1 for the CPU")
+    number = -1 if text == "cpu" else int(named[1] or 0)
+    if number >= there:
+        has = f"the last one here is {there - 1}" if there else "this machine has none that torch can use"
+        raise ConfigurationError(
+            f"cuda_device is {cuda_device}: there is no such GPU, {has}; leave it out, or say -1 for the CPU"
+        )
+    return max(number, -1)
+
+
 def _environment(name: str, default: Any) -> Any:
     return os.environ.get(name, default)
 
+
+OVERRIDES = "-o/--overrides"
+"""What jsonnet calls the text that overrides settings, in its messages."""
 
 # One-letter parameter names: the binding of jsonnet 0.22 mixes up longer ones.
 NATIVE_CALLBACKS = {"env": (("n", "d"), _environment)}
@@ -329,6 +374,24 @@ NATIVE_CALLBACKS = {"env": (("n", "d"), _environment)}
 
 
 # --- Messages
+
+
+def log_level() -> int:
+    """
+    What is logged to the terminal: warnings, or what ALLENNLP_LOG_LEVEL says.
+
+    # Raises
+
+    `ConfigurationError` if that is no level.
+    """
+    if os.environ.get("ALLENNLP_DEBUG"):
+        return logging.DEBUG
+    name = os.environ.get("ALLENNLP_LOG_LEVEL", "WARNING")
+    levels = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
+    if name.upper() not in levels:
+        raise ConfigurationError(f"ALLENNLP_LOG_LEVEL is {name!r}; {nearest(name.upper(), levels)}")
+    return logging.getLevelName(name.upper())
+
 
 _PARAMS = os.path.join("allennlp", "common", "params.py")
 _FROM_PARAMS = os.path.join("allennlp", "common", "from_params.py")
@@ -344,6 +407,8 @@ def users_mistake(error: BaseException) -> Optional[str]:
         return _jsonnet_message(text)
     if isinstance(error, json.JSONDecodeError):
         return f"not valid JSON: {text}"
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     if isinstance(error, _MISTAKES):
         return text
     if isinstance(error, ValueError) and text == "nan loss encountered":
@@ -361,6 +426,7 @@ def users_mistake(error: BaseException) -> Optional[str]:
 def run(main: Callable[[], None]) -> None:
     """Runs a command: a user's mistake is one message on stderr and exit status 1, an interruption exit status 130."""
     try:
+        logging.basicConfig(format="%(asctime)s - %(levelname)s - %(name)s - %(message)s", level=log_level())
         main()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -383,7 +449,7 @@ def _is_sigterm(error: BaseException) -> bool:
 def _jsonnet_message(text: str) -> str:
     undefined = re.search(r"undefined external variable: (\w+)", text)
     if undefined is None:
-        return text
+        return f"{text.strip()}\n{EXAMPLE}" if OVERRIDES in text else text
     place = re.search(r"^\s*(\S+):\d+:", text, re.MULTILINE)
     where = f"{place.group(1)}: " if place else ""
     variable = undefined.group(1)
@@ -406,11 +472,12 @@ def _mistake_in_another_process(text: str) -> Optional[str]:
     return re.sub(r"\n {2}", "\n", ending.group(2) or ending.group(1)).strip()
 
 
-def _missing_package(error: ModuleNotFoundError) -> Optional[str]:
-    """Asked for by its name (`--include-package`), and not by a line of code."""
+def _missing_package(error: ModuleNotFoundError) -> str:
+    """Asked for by its name (`--include-package`), or by a line of code."""
     files = [file for file in _files(error) if not file.startswith("<frozen")]
-    by_name = bool(files) and files[-1] == importlib.__file__
-    return f"there is no package or module {error.name}, in this folder or installed" if by_name else None
+    if files and files[-1] == importlib.__file__:
+        return f"there is no package or module {error.name}, in this folder or installed"
+    return f"this needs the package {error.name}, which is not installed"
 
 
 def _refused_by_a_constructor(error: BaseException) -> bool:

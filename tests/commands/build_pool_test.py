@@ -253,7 +253,7 @@ def test_truncated_files(fails: Any, build: Any, tmp_path: Path) -> None:
         ),
         (
             {"sources": [{"type": "hearsay"}]},
-            "hearsay not in acceptable choices for sources.0.type: ['datasets'",
+            '"sources.0.type" is "hearsay", which is not there; there are: datasets',
         ),
         ({"surplus": 1}, "surplus"),
     ],

@@ -106,3 +106,55 @@ def test_as_many_outputs_as_inputs(evaluator: Any, allennlp: Any, tmp_path: Path
     assert result.status == 0 and json.loads((tmp_path / "one").read_text()) != json.loads(
         (tmp_path / "two").read_text()
     )
+
+
+@pytest.fixture
+def archive(train_config: Any, allennlp: Any, tmp_path: Path) -> Path:
+    """Of an untrained model."""
+    loader = {"validation_data_loader": {"batch_size": 5}}
+    config = train_config({"model.fake_training": True, "trainer.num_epochs": 1, **loader})
+    assert allennlp("train", config, "-s", tmp_path / "run").status == 0
+    return tmp_path / "run" / "model.tar.gz"
+
+
+def test_it_ends_with_its_metrics(archive: Path, allennlp: Any, tmp_path: Path) -> None:
+    result = allennlp("evaluate", archive, tmp_path / "rows.jsonl", "--output-file", tmp_path / "metrics.json")
+    assert result.status == 0, result.stderr
+    assert json.loads(result.stdout) == json.loads((tmp_path / "metrics.json").read_text())
+    assert "5/5" in result.stderr  # How many batches there are is known.
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--cuda-device", "7"], "cuda_device is 7: there is no such GPU"),
+        (["--cuda-device", "cuda:7"], "cuda_device is cuda:7: there is no such GPU"),
+        (["--cuda-device", "first"], "cuda_device is 'first'; a GPU's number is needed"),
+        (["--output-file", "nowhere/metrics.json"], "nowhere/metrics.json: cannot be written"),
+        (["--predictions-output-file", "nowhere/rows.jsonl"], "nowhere/rows.jsonl: cannot be written"),
+        (["-o", '{"trainer.num_epochs": 1}'], "-o: evaluate does not use 'trainer.num_epochs'; of this archive"),
+        (["-o", '{"data_loader.batch_size": 1}'], "-o: evaluate does not use 'data_loader.batch_size'"),
+        (["-o", '{"model.los": "sum"}'], '"model.los" is no setting of Seq2Seq; did you mean "loss"?'),
+        (["-o", '{"validation_data_loader.batch_sise": 1}'], 'did you mean "batch_size"?'),
+        (["-o", '{"evaluation": {"batch_serialiser": "rows"}}'], 'did you mean "batch_serializer"?'),
+        (["-o", '{"evaluation": {"cuda_device": 0}}'], "evaluation.cuda_device: the command says it, as --cuda-device"),
+        (["-o", "batch_size=1"], "write it as in -o '{"),
+    ],
+)
+def test_what_does_not_act_is_refused(
+    arguments: List[str], message: str, archive: Path, allennlp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = allennlp("evaluate", archive, "rows.jsonl", *arguments)
+    assert result.status == 1 and "Traceback" not in result.stderr
+    assert message in result.stderr and result.stdout == ""
+
+
+def test_predictions_take_no_settings_of_an_evaluation(archive: Path, allennlp: Any, tmp_path: Path) -> None:
+    for arguments, message in (
+        (["-o", '{"validation_data_loader.batch_size": 1}'], "-o: predict does not use 'validation_data_loader"),
+        (["--cuda-device", "7"], "cuda_device is 7: there is no such GPU"),
+        (["--output-file", tmp_path / "nowhere" / "rows.jsonl"], "rows.jsonl: cannot be written"),
+    ):
+        result = allennlp("predict", archive, tmp_path / "rows.jsonl", *arguments)
+        assert result.status == 1 and message in result.stderr

@@ -90,7 +90,7 @@ def test_overrides_and_query_size(config: Any, allennlp: Any, tmp_path: Path) ->
         ({"pool": {"path": "/nowhere.jsonl"}}, "/nowhere.jsonl: no such file"),
         (
             {"retriever": {"type": "psychic"}},
-            "psychic not in acceptable choices for retriever.type: ['bm25'",
+            '"retriever.type" is "psychic", which is not there; there are: balanced_random, bm25',
         ),
         ({"queries": {"path": "/nowhere.jsonl", "reader": READER}}, "/nowhere.jsonl: no such file"),
         ({"surplus": 1}, "surplus"),
@@ -135,6 +135,8 @@ def test_flags_instead_of_a_configuration(config: Any, allennlp: Any, tmp_path: 
     for flags, message in (
         (["--retriever", "bm25", "--neighbours", 0], "neighbours is 0"),
         (["--retriever", "bm25", "--encoder", "x"], "--encoder is for exact and faiss, not bm25"),
+        ([], "retrieve: the retriever exact needs --encoder MODEL (--retriever bm25 needs none)"),
+        (["--encoder", "models/none"], "model_name models/none: no such folder"),
     ):
         result = allennlp("retrieve", *files, *flags, "-s", tmp_path / "other")
         assert result.status == 1 and message in result.stderr

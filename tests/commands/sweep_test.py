@@ -176,14 +176,15 @@ def test_what_fails_does_not_stop_the_others(sweep_config: Any, allennlp: Any, t
     }
     for arm in ("all", "random"):
         (tmp_path / f"{arm}.jsonl").symlink_to(tmp_path / "rows.jsonl")
+    (tmp_path / "none.jsonl").touch()
     config = sweep_config(changes, {"trainer.callbacks": ["tests_fail"]})
     result = allennlp("sweep", config, "-s", folder)
     assert result.status == 1 and "Traceback" not in result.stderr
     assert "5 of 13 steps finished" in result.stdout
     message = result.stderr[result.stderr.index("error: ") :]
     assert "4 steps failed, 4 that need them were left out:" in message
-    assert f"model/ARM=none,LEARNING_RATE=0.01,SEED=1: {tmp_path}/none.jsonl: no such file" in message
-    assert "model/ARM=all,LEARNING_RATE=3,SEED=1: ZeroDivisionError: too much" in message
+    assert f"model/ARM=none,LEARNING_RATE=0.01,SEED=1 and 1 more: {tmp_path}/none.jsonl: the file is empty" in message
+    assert "model/ARM=all,LEARNING_RATE=3,SEED=1 and 1 more: ZeroDivisionError: too much" in message
     log = folder / "model" / "ARM=all,LEARNING_RATE=3,SEED=1.log"
     assert "Traceback" in log.read_text() and str(log) in message
     runs = _table(folder / "runs.csv")
@@ -196,7 +197,7 @@ def test_what_fails_does_not_stop_the_others(sweep_config: Any, allennlp: Any, t
     ]
     assert results[1]["test.accuracy_mean"] == "" and results[0]["test.accuracy_std"] == ""
 
-    (tmp_path / "none.jsonl").symlink_to(tmp_path / "rows.jsonl")
+    (tmp_path / "none.jsonl").write_bytes((tmp_path / "rows.jsonl").read_bytes())
     before = _times(folder)
     assert "7 of 13 steps finished" in allennlp("sweep", config, "-s", folder).stdout
     assert before.items() <= _times(folder).items()
@@ -243,9 +244,14 @@ def test_a_checkpoint_of_other_settings(sweep_config: Any, allennlp: Any, tmp_pa
     "changes, message",
     [
         ({"colour": "red"}, "colour"),
-        ({"steps.model.command": "trane"}, "'trane' is none of train, evaluate, "),
+        ({"steps.model.command": "trane"}, "'trane' is not there; did you mean \"train\"?"),
         ({"steps.model.config": "nowhere.jsonnet"}, "model/ARM=all,SEED=1: "),
         ({"steps.model.overrides": {"trainer.x.y": 1}}, "model/ARM=all,SEED=1: "),
+        (
+            {"steps.model.overrides": {"trainer.num_epoch": 1}},
+            'model/ARM=all,SEED=1: "trainer.num_epoch" is no setting',
+        ),
+        ({"steps.test.input": "nowhere.jsonl"}, "nowhere.jsonl: no such file (test/ARM=all,SEED=1)"),
         ({"axes.SEED": ["one"]}, "model/ARM=all,SEED=one: "),
         ({"axes.SEED": None, "repeat": []}, "steps.rows.axes: 'SEED' is no axis"),
         ({"development": "model.acuracy"}, "model.acuracy: model has no number acuracy in metrics.json; there are: "),

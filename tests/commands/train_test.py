@@ -227,3 +227,34 @@ def test_force_keeps_the_old_run_when_the_new_one_is_wrong(train_config: Any, al
     assert sorted(path.name for path in folder.iterdir()) == before
     assert allennlp("train", train_config({"trainer.num_epochs": 1}), "-s", folder, "--force").status == 0
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".run")] == []
+
+
+def test_what_a_training_says(
+    train_config: Any, allennlp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ALLENNLP_LOG_LEVEL", raising=False)
+    config = train_config(
+        {"trainer.num_epochs": 1, "trainer.patience": 1, "trainer.num_gradient_accumulation_steps": 4}
+    )
+    result = allennlp("train", config, "-s", tmp_path / "run")
+    assert result.status == 0, result.stderr
+    assert json.loads(result.stdout) == json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert "INFO" in (tmp_path / "run" / "out.log").read_text()
+    assert "6/6" in result.stderr and "2/2" not in result.stderr  # Batches, not steps of four.
+    monkeypatch.setenv("ALLENNLP_LOG_LEVEL", "INFO")
+    assert "- INFO -" in allennlp("train", config, "-s", tmp_path / "again").stdout
+
+
+def test_a_directory_that_is_taken_says_what_can_be_done(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine").touch()
+    result = allennlp("train", train_config(), "-s", tmp_path / "run")
+    assert result.status == 1 and "--recover goes on with it, --force replaces it; or name another" in result.stderr
+    (tmp_path / "file").touch()
+    result = allennlp("train", train_config(), "-s", tmp_path / "file" / "run")
+    assert result.status == 1 and "error: " in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_command_that_is_not_there(allennlp: Any) -> None:
+    result = allennlp("evalute", "x")
+    assert result.status == 2 and "'evalute' is not there; did you mean \"evaluate\"?" in result.stderr

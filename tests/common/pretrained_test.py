@@ -1,14 +1,25 @@
 import shutil
+import socket
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForSequenceClassification, RobertaConfig
 
-from attribution.common.pretrained import is_head, is_pooler, learned_positions, load_pretrained, model_identity
+from attribution.common import pretrained
+from attribution.common.pretrained import (
+    check_there,
+    is_head,
+    is_pooler,
+    learned_positions,
+    load_pretrained,
+    model_identity,
+)
+from attribution.data.prompt_tokenizer import load_tokenizer
 from tests.architectures import tiny_config
 from tests.encoders.architectures import OF_TYPE, text_types
 
@@ -27,6 +38,35 @@ def test_a_folder_is_its_files(tiny_model: Callable[[str], str], tmp_path: Path)
 def test_no_such_model() -> None:
     with pytest.raises(ConfigurationError, match="model_name /nowhere/at/all: no such folder"):
         model_identity("/nowhere/at/all")
+
+
+@pytest.mark.parametrize("name", ["models/t5", "./t5", "models/t5/", "a/b/c", "a b"])
+def test_a_name_that_looks_like_a_path_is_not_looked_for_on_the_hub(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    monkeypatch.setattr(socket, "getaddrinfo", _not_asked)
+    for look in (check_there, load_tokenizer, lambda name: load_pretrained(AutoModel, name)):
+        with pytest.raises(ConfigurationError, match=f"model_name {name}: no such folder$"):
+            look(name)
+
+
+def _not_asked(*_: Any) -> None:
+    raise AssertionError("the hub was looked for")
+
+
+def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network(*_: Any) -> None:
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(pretrained, "getproxies", dict)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    with pytest.raises(ConfigurationError, match="some/model: no such folder, and the hub cannot be reached"):
+        check_there("some/model")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: ["there"])
+    check_there("some/model")
 
 
 @pytest.mark.parametrize("name, limit", [("bert", 64), ("bart", 64), ("gpt2", 64), ("t5", None), ("llama", None)])

@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -137,6 +138,40 @@ def test_before_a_run_has_ended(sweep: Path) -> None:
     blocks = list(SweepSection(sweep, baseline="ARM=none").blocks())
     assert "test.accuracy: there is no number yet." in blocks
     assert [block.title for block in blocks if isinstance(block, (Table, Plot))] == ["All results"]
+
+
+def _untrained(sweep: Path, test: float) -> None:
+    """The arm `none` has no development score, and the same test score at each learning rate; empty ones for nan."""
+    text = "" if math.isnan(test) else str(test)
+    for name, header in (("runs.csv", None), ("results.csv", "none")):
+        first, *lines = (sweep / name).read_text().splitlines()
+        for number, line in enumerate(lines):
+            cells = line.split(",")
+            if cells[1] == "none" and header is None:
+                lines[number] = ",".join([*cells[:4], "", text])
+            elif cells[1] == "none":
+                lines[number] = ",".join([*cells[:2], "", "2" if text else "0", "", "", text, "0.0" if text else ""])
+        (sweep / name).write_text("\n".join([first, *lines]) + "\n")
+
+
+def test_a_baseline_without_training(sweep: Path) -> None:
+    _untrained(sweep, 0.4)
+    over = _tables(sweep, baseline="ARM=none")["test.accuracy: over ARM=none"]
+    assert _texts(over)[1][2] == "3" and _texts(over)[1][10] == "6"
+    assert over.rows[0][7].value == pytest.approx((0.62 + 0.15 + 0.72) / 3 - 0.4)  # type: ignore[union-attr]
+
+
+def test_a_baseline_without_numbers(sweep: Path) -> None:
+    _untrained(sweep, float("nan"))
+    with pytest.raises(ConfigurationError, match="nothing in .* can be compared with ARM=none: no row has a number th"):
+        list(SweepSection(sweep, baseline="ARM=none").blocks())
+    settings = json.loads((sweep / "sweep.json").read_text())
+    settings["metrics"] = ["model.best_validation_accuracy", "test.accuracy"]
+    (sweep / "sweep.json").write_text(json.dumps(settings))
+    _untrained(sweep, 0.4)
+    blocks = list(SweepSection(sweep, baseline="ARM=none").blocks())
+    said = "model.best_validation_accuracy: no row has a number at ARM=none and elsewhere to compare."
+    assert said in blocks and "test.accuracy: over ARM=none" in [getattr(block, "title", "") for block in blocks]
 
 
 @pytest.mark.parametrize(

@@ -44,14 +44,14 @@ def sweep_config(train_config: Callable[..., str], tmp_path: Path) -> Callable[.
             "steps": {
                 "rows": {
                     "command": "retrieve",
-                    "config": "rows.jsonnet",
+                    "config": str(tmp_path / "rows.jsonnet"),
                     "axes": ["SEED"],
                     "only": {"ARM": ["random"]},
                     "environment": {"POOL": rows},
                 },
                 "model": {
                     "command": "train",
-                    "config": "train.jsonnet",
+                    "config": str(tmp_path / "train.jsonnet"),
                     "environment": {"TRAIN_DATA_PATH": "{rows}/retrieved.jsonl"},
                 },
                 "test": {"command": "evaluate", "archive": "{model}/model.tar.gz", "input": rows},

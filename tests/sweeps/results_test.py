@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional
 import pytest
 from allennlp.common import Params
 
-from attribution.sweeps.results import Measured, Results, Values, summary_table
+from attribution.sweeps.results import Measured, Results, Values, summary_table, undecided
 from attribution.sweeps.run import Run
 from attribution.sweeps.sweep import PlannedPoint, Sweep
 
@@ -89,6 +89,23 @@ def test_a_loss_that_is_no_number_is_never_the_best() -> None:
     assert _dictionaries(summary_table(_sweep(), measured))[0]["LR"] == "0.0005"
     [row] = _dictionaries(summary_table(_sweep(), measured[:1]))
     assert (row["LR"], row["n"], row["model.dev_mean"]) == ("", "0", "")
+
+
+def test_an_arm_without_training_keeps_its_scores() -> None:
+    """Nothing was trained, so there is no development score, and it is the same at each learning rate."""
+    untrained = [
+        _measured("boolq", rate, seed, None, 0.3 + seed / 1000) for rate in (0.001, 0.0005) for seed in (13, 42)
+    ]
+    boolq, anli = _dictionaries(summary_table(_sweep(), [*untrained, *MEASURED[4:]]))
+    assert (boolq["LR"], boolq["n"], boolq["model.dev_mean"]) == ("", "2", "")
+    assert float(boolq["test.accuracy_mean"]) == pytest.approx(0.3275)
+    assert anli["LR"] == "0.001" and undecided(_sweep(), [*untrained, *MEASURED[4:]]) == []
+
+
+def test_where_nothing_says_which_is_the_best() -> None:
+    measured = [_measured("boolq", 0.001, 13, None, 0.1), _measured("boolq", 0.0005, 13, None, 0.2), *MEASURED[4:]]
+    boolq, _ = _dictionaries(summary_table(_sweep(), measured))
+    assert (boolq["LR"], boolq["n"]) == ("", "0") and undecided(_sweep(), measured) == ["TASK=boolq"]
 
 
 def test_tables_and_complaints(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_where_a_step_is_made() -> None:
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"command": "predict", "config": "x"}, "'predict' is none of train, evaluate, build-gym, build-pool, "),
+        ({"command": "predict", "config": "x"}, "'predict' is not there; there are: build-gym, build-pool, "),
         ({"command": "train"}, "config: train needs one"),
         ({**EVALUATE, "config": "x"}, "config: evaluate takes none"),
         ({"command": "evaluate", "archive": "x"}, "input: evaluate needs one"),

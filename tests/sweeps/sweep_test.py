@@ -14,7 +14,8 @@ READ += "rows: std.native('env')('ROWS', 'default'), lr: 1 }"
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Callable[..., List[PlannedPoint]]:
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., List[PlannedPoint]]:
+    monkeypatch.chdir(tmp_path)  # Which all paths are relative to.
     (tmp_path / "read.jsonnet").write_text(READ)
     (tmp_path / "bm25.jsonnet").write_text(READ)
 
@@ -34,7 +35,7 @@ def plan(tmp_path: Path) -> Callable[..., List[PlannedPoint]]:
         }
         steps = {**settings["steps"], **changes.pop("steps", {})}
         sweep = Sweep.from_params(Params(json.loads(json.dumps({**settings, **changes, "steps": steps}))))
-        return sweep.plan(Path("/out"), tmp_path)
+        return sweep.plan(Path("/out"))
 
     return make
 
@@ -125,7 +126,7 @@ TRAIN = {"command": "train", "config": "read.jsonnet"}
         ({"metrics": ["model"]}, "'model', in development or metrics, is not STEP.METRIC of a step"),
         ({"development": "nothing.accuracy"}, "'nothing.accuracy', in development or metrics"),
         ({"steps": {"model": {**TRAIN, "config": "nowhere.jsonnet"}}}, "model/ARM=none,SEED=1: .*nowhere.jsonnet"),
-        ({"steps": {"model": {**TRAIN, "overrides": {"lr.x": 1}}}}, "model/ARM=none,SEED=1: overrides for 'lr"),
+        ({"steps": {"model": {**TRAIN, "overrides": {"lr.x": 1}}}}, 'model/ARM=none,SEED=1: -o: "lr" is 1, which has'),
     ],
 )
 def test_sweeps_that_cannot_be(changes: Any, message: str, plan: Any) -> None:

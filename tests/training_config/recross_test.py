@@ -292,7 +292,7 @@ def rounds(variables: Any, tmp_path: Path) -> Callable[..., Dict[str, Dict[str, 
         variables(**{"TARGETS": "cb wic", "ROUNDS": 2, "RERANKER": "roberta", **places, **changes})
         sweep = Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet"))
         assert sweep.repeat == ["ROUND"] and sweep.columns == ["test.soft_exact_match", "test.exact_match"]
-        points = sweep.plan(Path("runs"), CONFIGS)
+        points = sweep.plan(Path("runs"))
         axes = ("TARGET", "ARM", "ROUND")
         return {" ".join(str(planned.point[axis]) for axis in axes): planned.runs for planned in points}
 
@@ -369,4 +369,4 @@ def test_a_reranked_arm_needs_a_reranker(rounds: Any, monkeypatch: pytest.Monkey
     rounds(ARMS="bm25_rerank")
     monkeypatch.delenv("RERANKER")
     with pytest.raises(ConfigurationError, match="rows/ARM=bm25_rerank,ROUND=0,TARGET=cb.*RERANKER"):
-        Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet")).plan(Path("runs"), CONFIGS)
+        Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet")).plan(Path("runs"))

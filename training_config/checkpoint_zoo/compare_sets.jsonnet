@@ -17,10 +17,10 @@ local metric = std.lstripChars((import 'probe_tasks.libsonnet').settings(env.req
     ROUND: std.range(0, env.integer('ROUNDS', 10) - 1),
   },
   steps: {
-    chosen: { command: 'select', config: 'select.jsonnet' },
+    chosen: { command: 'select', config: env.beside(std.thisFile, 'select.jsonnet') },
     probe: {
       command: 'train',
-      config: 'probe.jsonnet',
+      config: env.beside(std.thisFile, 'probe.jsonnet'),
       environment: { SELECTED: '{chosen}/selected.json', SEED: '{ROUND}' },
     },
   },

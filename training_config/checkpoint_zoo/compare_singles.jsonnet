@@ -15,7 +15,7 @@ local metric = std.lstripChars((import 'probe_tasks.libsonnet').settings(env.req
   steps: {
     probe: {
       command: 'train',
-      config: 'probe.jsonnet',
+      config: env.beside(std.thisFile, 'probe.jsonnet'),
       environment: { FEATURES: std.strReplace(env.required('FEATURES'), '*', '{CHECKPOINT}'), SELECTED: '' },
     },
   },

@@ -16,7 +16,7 @@
 // LEARNING_RATE         of Adam (1e-3)
 // BATCH_SIZE            sentences (64)
 // SEED                  (0)
-// CUDA_DEVICE           (-1)
+// CUDA_DEVICE           (a GPU where there is one)
 local env = import '../common/env.libsonnet';
 local task = env.required('TASK');
 local test = env.optional('TEST_DATA_PATH', '');
@@ -55,7 +55,7 @@ local reader = { type: task } + settings.reader;
     num_epochs: env.integer('EPOCHS', 40),
     optimizer: { type: 'adam', lr: std.parseJson(env.optional('LEARNING_RATE', '1e-3')) },
     validation_metric: settings.best,
-    cuda_device: env.integer('CUDA_DEVICE', -1),
+    cuda_device: env.cuda_device(),
     enable_default_callbacks: false,
   },
   local seed = env.integer('SEED', 0),

@@ -4,5 +4,5 @@
 local env = import '../common/env.libsonnet';
 {
   axes: { MAX_ROWS: std.map(std.parseInt, std.split(env.required('SIZES'), ' ')) },
-  steps: { kappa: { command: 'similarity', config: 'similarity.jsonnet' } },
+  steps: { kappa: { command: 'similarity', config: env.beside(std.thisFile, 'similarity.jsonnet') } },
 }

@@ -8,6 +8,12 @@
     local digits = std.lstripChars(text, '-');
     local is_number = digits != '' && std.all([std.member('0123456789', digit) for digit in std.stringChars(digits)]);
     if is_number then std.parseInt(text) else error name + ' is "' + text + '"; a whole number is needed',
+  // For `cuda_device`: -1 is the CPU; by default a GPU where there is one.
+  cuda_device():: if self.optional('CUDA_DEVICE', '') == '' then null else self.integer('CUDA_DEVICE', -1),
+  // The path of a file that lies beside another one, such as std.thisFile.
+  beside(file, name)::
+    local parts = std.split(file, '/');
+    std.join('/', parts[0:std.length(parts) - 1] + [name]),
   number(name, default)::
     local text = std.asciiLower(std.native('env')(name, std.toString(default)));
     local all_of(characters, part) =

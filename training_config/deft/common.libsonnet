@@ -2,7 +2,7 @@
 local env = import '../common/env.libsonnet';
 {
   epochs:: env.integer('EPOCHS', 5),
-  cuda_device:: env.integer('CUDA_DEVICE', -1),
+  cuda_device:: env.cuda_device(),
   model_name:: env.optional('MODEL_NAME', 'google/t5-xl-lm-adapt'),
 
   vocabulary: { type: 'empty' },

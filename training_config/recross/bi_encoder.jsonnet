@@ -9,7 +9,7 @@
 // NEGATIVES             of each tuple (8)
 // LEARNING_RATE         (3e-3), a tenth of it from the middle on
 // TEMPERATURE           (0.05)
-// CUDA_DEVICE, SEED     (-1, 42)
+// CUDA_DEVICE, SEED     (a GPU where there is one, 42)
 local env = import '../common/env.libsonnet';
 local number = env.number;
 local validation = env.optional('VALIDATION_DATA_PATH', '');
@@ -40,7 +40,7 @@ local seed = env.integer('SEED', 42);
     optimizer: { type: 'adam', lr: number('LEARNING_RATE', '3e-3') },
     learning_rate_scheduler: { type: 'step', step_size: std.max(1, std.floor(epochs / 2)) },
     [if validation != '' then 'validation_metric']: '+precision',
-    cuda_device: env.integer('CUDA_DEVICE', -1),
+    cuda_device: env.cuda_device(),
     enable_default_callbacks: false,
   },
 }

@@ -10,7 +10,7 @@
 // GENERATE         true: answers are written; false: the most likely of a row's options (true)
 // NUM_BEAMS        (4)
 // MAX_QUERY_LENGTH of prompts, in tokens (512; few_shot and two_stage 386)
-// EVALUATION_BATCH_SIZE, CUDA_DEVICE, SEED  (8, -1, 42)
+// EVALUATION_BATCH_SIZE, CUDA_DEVICE, SEED  (8, a GPU where there is one, 42)
 local env = import '../common/env.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local number = env.number;
@@ -57,5 +57,5 @@ local seed = env.integer('SEED', 42) + env.integer('ROUND', 0);
   } else {},
   validation_data_loader: { batch_size: env.integer('EVALUATION_BATCH_SIZE', 8) },
   evaluation: { batch_serializer: { type: 'rows' } },
-  trainer: { cuda_device: env.integer('CUDA_DEVICE', -1), enable_default_callbacks: false },
+  trainer: { cuda_device: env.cuda_device(), enable_default_callbacks: false },
 }

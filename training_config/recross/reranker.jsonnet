@@ -10,7 +10,7 @@
 // BATCH_SIZE            64
 // MAX_LENGTH            tokens of a pair (512)
 // LOWER_CASE            true, as published, or false
-// CUDA_DEVICE           (-1)
+// CUDA_DEVICE           (a GPU where there is one)
 local env = import '../common/env.libsonnet';
 local validation = env.optional('VALIDATION_DATA_PATH', '');
 local weights = env.optional('WEIGHTS_NAME', '');
@@ -34,7 +34,7 @@ local max_length = env.integer('MAX_LENGTH', 512);
     learning_rate_scheduler: { type: 'linear_with_warmup', warmup_steps: env.integer('WARMUP_STEPS', 100) },
     grad_norm: 1.0,
     validation_metric: '+auc',
-    cuda_device: env.integer('CUDA_DEVICE', -1),
+    cuda_device: env.cuda_device(),
     enable_default_callbacks: false,
   },
 }

@@ -33,12 +33,12 @@ local encoders = std.filter(
 );
 local rows(path, settings) = {
   command: 'build-pool',
-  config: 'target.jsonnet',
+  config: env.beside(std.thisFile, 'target.jsonnet'),
   environment: { TARGET_PATH: env.required(path) } + settings,
 };
 local training = {
   command: 'train',
-  config: 'generalise.jsonnet',
+  config: env.beside(std.thisFile, 'generalise.jsonnet'),
   environment: { RETRIEVED_PATH: '{rows}/retrieved.jsonl', FEW_SHOT_PATH: '{queries}/pool.jsonl' },
 };
 {
@@ -53,7 +53,7 @@ local training = {
   } + {
     ['vectors_' + name]: {
       command: 'embed',
-      config: 'embed.jsonnet',
+      config: env.beside(std.thisFile, 'embed.jsonnet'),
       axes: [],
       only: { ARM: [arm for arm in arms if found_by(arm) == name] },
       environment: { ARM: name },
@@ -62,7 +62,7 @@ local training = {
   } + {
     rows: {
       command: 'retrieve',
-      config: 'retrieve.jsonnet',
+      config: env.beside(std.thisFile, 'retrieve.jsonnet'),
       only: { ARM: retrieved },
       environment: {
         QUERY_PATH: '{queries}/pool.jsonl',

@@ -21,7 +21,7 @@
 // EVERY          updates between evaluations
 // BATCH_SIZE, ACCUMULATION (16, 2)
 // LR             of experts and shared weights (0.00001); ROUTER_LR, TASK_LR
-// CUDA_DEVICE    (-1)
+// CUDA_DEVICE    (a GPU where there is one)
 local env = import '../common/env.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local model_name = env.optional('MODEL_NAME', 'facebook/bart-base');
@@ -85,7 +85,7 @@ local seeds = env.optional('SEEDS', '');
     },
     learning_rate_scheduler: { type: 'linear_with_warmup', warmup_steps: std.floor(0.06 * $.updates) },
     grad_norm: 0.1,
-    cuda_device: env.integer('CUDA_DEVICE', -1),
+    cuda_device: env.cuda_device(),
     callbacks: ['update_routing', 'tensorboard'],
     enable_default_callbacks: false,
     checkpointer: { keep_most_recent_by_count: 1 },

@@ -28,13 +28,13 @@ local writes = metric == 'fewshot_gym';
   steps: {
     squeezed: {
       command: 'squeeze',
-      config: 'squeeze.jsonnet',
+      config: env.beside(std.thisFile, 'squeeze.jsonnet'),
       axes: ['TASK', 'INIT'],
       environment: { ARCHIVE: archive, SELECTOR: '{INIT}' },
     },
     tuned: {
       command: 'train',
-      config: 'tune.jsonnet',
+      config: env.beside(std.thisFile, 'tune.jsonnet'),
       environment: { SQUEEZED: '{squeezed}' },
     },
     test: {

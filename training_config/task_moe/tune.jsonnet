@@ -13,7 +13,7 @@
 // TASK_METRICS   a JSON of tasks and metrics (data/few_shot_gym.json)
 // UPDATES        (1000);  VALIDATE_EVERY  so many updates, a divisor of UPDATES (100)
 // LEARNING_RATE, BATCH_SIZE  published are the best of 0.00001, 0.00002, 0.00005 and of 2, 4, 8 (0.00002 and 8)
-// SEED, CUDA_DEVICE (42, -1)
+// SEED, CUDA_DEVICE (42, a GPU where there is one)
 local env = import '../common/env.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local small = std.member(['lora', 'adapter'], env.optional('EXPERT', 'layer'));
@@ -69,7 +69,7 @@ assert every > 0 && updates % every == 0 : 'UPDATES is %d; VALIDATE_EVERY, %d, m
     },
     learning_rate_scheduler: { type: 'linear_with_warmup', warmup_steps: std.floor(0.1 * updates) },
     grad_norm: 0.1,
-    cuda_device: env.integer('CUDA_DEVICE', -1),
+    cuda_device: env.cuda_device(),
     enable_default_callbacks: false,
     checkpointer: { keep_most_recent_by_count: 1 },
   },

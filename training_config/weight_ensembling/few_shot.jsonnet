@@ -26,7 +26,7 @@ local seeds = env.optional('SEEDS', shot_seeds[0]);
   steps: {
     similarity: {
       command: 'similarity',
-      config: 'similarity.jsonnet',
+      config: env.beside(std.thisFile, 'similarity.jsonnet'),
       axes: ['INIT'],
       only: { INIT: measured },
       environment: {
@@ -39,7 +39,7 @@ local seeds = env.optional('SEEDS', shot_seeds[0]);
     },
     merged: {
       command: 'ensemble',
-      config: 'ensemble.jsonnet',
+      config: env.beside(std.thisFile, 'ensemble.jsonnet'),
       axes: ['INIT'],
       only: { INIT: merged },
       environment: {
@@ -52,7 +52,7 @@ local seeds = env.optional('SEEDS', shot_seeds[0]);
     },
     tuned: {
       command: 'train',
-      config: 'tune.jsonnet',
+      config: env.beside(std.thisFile, 'tune.jsonnet'),
       environment: { DELTA_WEIGHTS: '{merged}/{TASK}' },
     },
     test: {

@@ -13,17 +13,17 @@ local rows = env.required('ROWS') + '/{TASK}/train.jsonl';
   steps: {
     delta: {
       command: 'train',
-      config: 'tune.jsonnet',
+      config: env.beside(std.thisFile, 'tune.jsonnet'),
       environment: { GYM: '', TRAIN_DATA_PATH: rows },
     },
     [if given('POOL_PATH') then 'rows']: {
       command: 'retrieve',
-      config: '../deft/retrieve.jsonnet',
+      config: env.beside(std.thisFile, '../deft/retrieve.jsonnet'),
       environment: { QUERY_PATH: rows },
     },
     [if given('PROBE_PATH') then 'vectors']: {
       command: 'embed',
-      config: '../deft/embed.jsonnet',
+      config: env.beside(std.thisFile, '../deft/embed.jsonnet'),
       environment: { POOL_PATH: env.required('PROBE_PATH'), ENCODER_NAME: env.required('MODEL_NAME') },
       overrides: { 'encoder.delta': '{delta}' },
     },

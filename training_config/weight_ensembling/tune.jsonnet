@@ -24,7 +24,7 @@
 // LEARNING_RATE     (5e-4);  SCHEDULE  constant, as published, or linear, down to 0 (constant)
 // WARMUP            updates (0; the published one is never applied)
 // BATCH_SIZE        rows an update (8); above 16, a multiple of it: that many at a time
-// SEED, CUDA_DEVICE (42, -1)
+// SEED, CUDA_DEVICE (42, a GPU where there is one)
 //
 // The test rows of a gym: allennlp evaluate DIR/model.tar.gz GYM -o '{"validation_dataset_reader.split": "test"}'
 local deltas = import '../common/deltas.libsonnet';
@@ -143,6 +143,6 @@ assert metric != 'fewshot_gym' || given('TASK_METRICS') || std.objectHas(gym_tas
     callbacks: ['save_delta'] + if env.optional('TIES', 'true') == 'true' then ['ties_improve'] else [],
     checkpointer: { keep_most_recent_by_count: 1 },
     enable_default_callbacks: false,
-    cuda_device: env.integer('CUDA_DEVICE', -1),
+    cuda_device: env.cuda_device(),
   },
 }

@@ -15,7 +15,11 @@ local shared = { TASK: '{TARGET}', DELTA_WEIGHTS: env.required('DELTAS') };
     SOURCE: std.split(env.optional('SOURCES', targets), ' '),
   },
   steps: {
-    untuned: { command: 'train', config: 'tune.jsonnet', environment: shared { UPDATES: '0' } },
+    untuned: {
+      command: 'train',
+      config: env.beside(std.thisFile, 'tune.jsonnet'),
+      environment: shared { UPDATES: '0' },
+    },
     before: {
       command: 'evaluate',
       archive: '{untuned}/model.tar.gz',
@@ -23,7 +27,7 @@ local shared = { TASK: '{TARGET}', DELTA_WEIGHTS: env.required('DELTAS') };
     },
     tuned: {
       command: 'train',
-      config: 'tune.jsonnet',
+      config: env.beside(std.thisFile, 'tune.jsonnet'),
       environment: shared { UPDATES: updates, VALIDATE_EVERY: env.optional('VALIDATE_EVERY', '50') },
     },
   },

@@ -1,5 +1,6 @@
 """What the port adds to AllenNLP, and AllenNLP's own parts that it mends."""
 
+import logging
 import random
 import tarfile
 from pathlib import Path
@@ -11,7 +12,18 @@ import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import TensorCache
-from allennlp.common.port import LazyModule, load_tensors, save_tensors, users_mistake, writing_tar
+from allennlp.common.params import parse_overrides
+from allennlp.common.port import (
+    LazyModule,
+    check_writable,
+    device_number,
+    load_tensors,
+    log_level,
+    run,
+    save_tensors,
+    users_mistake,
+    writing_tar,
+)
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 from allennlp.nn.initializers import PretrainedModelInitializer
 from allennlp.training.checkpointer import Checkpointer
@@ -111,3 +123,59 @@ def test_a_bug_keeps_its_traceback() -> None:
     assert users_mistake(KeyError("x")) is None
     assert users_mistake(ValueError("x")) is None
     assert users_mistake(ConfigurationError("say this")) == "say this"
+
+
+@pytest.mark.parametrize("setting", [-1, "-1", "cpu", torch.device("cpu")])
+def test_the_processor(setting: Any) -> None:
+    assert device_number(setting) == -1
+
+
+@pytest.mark.parametrize("setting", [1, "1", "cuda:1", torch.device("cuda:1")])
+def test_a_gpu_by_each_of_its_names(setting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_number(setting) == 1 and device_number(None) == device_number("cuda") == 0
+    with pytest.raises(ConfigurationError, match="cuda_device is 2: there is no such GPU, the last one here is 1"):
+        device_number(2)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert device_number(None) == -1
+    with pytest.raises(ConfigurationError, match="there is no such GPU, this machine has none"):
+        device_number(setting)
+
+
+@pytest.mark.parametrize("setting", [True, [0, 1], "gpu", "cuda:one"])
+def test_what_names_no_gpu(setting: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a GPU's number is needed"):
+        device_number(setting)
+
+
+def test_what_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ALLENNLP_LOG_LEVEL", raising=False)
+    assert log_level() == logging.WARNING
+    monkeypatch.setenv("ALLENNLP_LOG_LEVEL", "info")
+    assert log_level() == logging.INFO
+    monkeypatch.setenv("ALLENNLP_LOG_LEVEL", "INF")
+    with pytest.raises(ConfigurationError, match="ALLENNLP_LOG_LEVEL is 'INF'; did you mean \"INFO\""):
+        log_level()
+
+
+def test_files_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check_writable(None, "", f"{tmp_path}/one,{tmp_path}/two")
+    for wrong in (f"{tmp_path}/one,{tmp_path}/nowhere/two", f"{tmp_path}/file/two"):
+        with pytest.raises(ConfigurationError, match="two: cannot be written, .* is no folder to write in"):
+            check_writable(wrong)
+
+
+def test_errors_of_the_system_and_of_packages(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as raised:
+        (tmp_path / "nowhere" / "file").touch()
+    assert users_mistake(raised.value) == f"{tmp_path}/nowhere/file: No such file or directory"
+    with pytest.raises(ModuleNotFoundError) as missing:
+        exec("import surely_not_there")
+    assert users_mistake(missing.value) == "this needs the package surely_not_there, which is not installed"
+
+
+def test_what_jsonnet_cannot_read_is_shown_how(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(lambda: parse_overrides("trainer.num_epochs=1"))
+    assert '-o \'{"trainer.num_epochs": 1' in capsys.readouterr().err

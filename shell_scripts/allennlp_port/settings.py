@@ -1,0 +1,223 @@
+"""
+Every setting of a configuration is an argument of what it makes, or is refused with the nearest name.
+`shell_scripts/port_allennlp.py` puts this file into the wheel as `allennlp/common/settings.py`; `FromParams` calls it
+before anything is made.
+"""
+
+import difflib
+import inspect
+import re
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union, get_args, get_origin
+
+from allennlp.common.checks import ConfigurationError
+
+Arguments = Dict[str, Any]
+"""By name the annotation of each."""
+
+_CLOSE = 0.6
+"""The likeness of names that somebody may have mixed up, as difflib has it."""
+
+SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
+
+EXAMPLE = """write it as in -o '{"trainer.num_epochs": 1, "model.delta": {"type": "lora"}}'"""
+
+
+def check_settings(cls: type, constructor: Callable[..., Any], settings: Mapping[str, Any], where: str = "") -> None:
+    """
+    The settings of one object and of all that it consists of.
+
+    # Parameters
+
+    cls : `type`
+    constructor : `Callable`
+        What makes it.
+    settings : `Mapping[str, Any]`
+    where : `str`, optional
+        The place of the settings in the configuration: empty, or `block.block.`.
+
+    # Raises
+
+    `ConfigurationError`, naming the setting and the nearest one, if one is no argument, or if there is no such type.
+    """
+    _check_arguments(cls.__name__, arguments(cls, constructor), settings, where)
+
+
+def check_experiment(settings: Mapping[str, Any]) -> None:
+    """
+    The configuration of a training, with the blocks that other commands, or several processes, take from it.
+
+    # Raises
+
+    `ConfigurationError`, as above.
+    """
+    from allennlp.commands.train import TrainModel
+    from allennlp.evaluation import Evaluator
+    from allennlp.nn.parallel import DdpAccelerator
+
+    distributed = ("cuda_devices", "num_nodes", "primary_address", "primary_port")
+    blocks = {"evaluation": Evaluator, "distributed": Any, "include_in_archive": List[str], **dict.fromkeys(SEEDS, int)}
+    _check_object(TrainModel, settings, "", blocks)
+    known = {**dict.fromkeys(distributed, Any), "ddp_accelerator": DdpAccelerator}
+    _check_arguments("distributed", known, settings.get("distributed") or {}, "distributed.")
+
+
+def check_overrides(overrides: Any) -> Dict[str, Any]:
+    """
+    # Raises
+
+    `ConfigurationError` if what `-o` says is no object of settings.
+    """
+    if not isinstance(overrides, dict):
+        raise ConfigurationError(f"-o is {overrides!r}; {EXAMPLE}")
+    return overrides
+
+
+def check_used(overrides: Union[str, Mapping[str, Any]], settings: Mapping[str, Any], command: str, *more: str) -> None:
+    """
+    # Parameters
+
+    overrides : `Union[str, Mapping[str, Any]]`
+        What `-o` says.
+    settings : `Mapping[str, Any]`
+        The archive's, with these.
+    more : `str`
+        What the command looks at, beside the model and the reader of what it is to work on.
+
+    # Raises
+
+    `ConfigurationError` if one changes a block that the command does not look at.
+    """
+    from allennlp.common.params import parse_overrides
+
+    both = {block: f"validation_{block}" for block in ("dataset_reader", "data_loader")}
+    used = {both[block] if settings.get(both.get(block, "")) else block for block in ("model", "dataset_reader", *more)}
+    for key in parse_overrides(overrides) if isinstance(overrides, str) else overrides:
+        if key.split(".")[0] not in used:
+            raise ConfigurationError(
+                f"-o: {command} does not use {key!r}; of this archive it uses {', '.join(sorted(used))}"
+            )
+
+
+def check_parameter_groups(optimizer: Any) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if a group of an optimizer's parameters has a setting that the optimizer does not know: torch
+    keeps it there, and does nothing.
+    """
+    for number, group in enumerate(optimizer.param_groups):
+        for key in group.keys() - optimizer.defaults.keys() - {"params", "requires_grad"}:
+            where = f"trainer.optimizer.parameter_groups.{number}.1.{key}"
+            name = type(optimizer).__name__
+            raise ConfigurationError(f'"{where}" is no setting of {name}; {nearest(key, optimizer.defaults)}')
+
+
+def check_patterns(setting: str, patterns: Iterable[str], names: List[str]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if one fits none of the names.
+    """
+    for pattern in patterns:
+        if not any(re.search(pattern, name) for name in names):
+            raise ConfigurationError(f"{setting}: {pattern!r} fits no parameter of the model, such as {names[0]!r}")
+
+
+def arguments(cls: type, constructor: Callable[..., Any]) -> Arguments:
+    """What a constructor takes; where that has `**kwargs`, they are those of the class above."""
+    from allennlp.common.from_params import infer_params
+
+    taken = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = infer_params(cls, constructor).items()
+    return {name: one.annotation for name, one in parameters if name != "self" and one.kind in taken}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message that refuses a name: what may have been meant, or else what there is."""
+    known = sorted(known)
+    likeness = {other: difflib.SequenceMatcher(None, name, other).ratio() for other in known}
+    best = max(likeness.values(), default=0.0)
+    close = [f'"{other}"' for other in known if likeness[other] == best]
+    return f"did you mean {' or '.join(close)}?" if best >= _CLOSE else f"there are: {', '.join(known) or 'none'}"
+
+
+def _check_arguments(name: str, known: Arguments, settings: Mapping[str, Any], where: str) -> None:
+    for key, value in settings.items():
+        if key not in known:
+            raise ConfigurationError(f'"{where}{key}" is no setting of {name}; {nearest(key, known)}')
+        _check(known[key], value, f"{where}{key}")
+
+
+def _check(annotation: Any, value: Any, where: str) -> None:
+    """The setting at `where`; one of another kind than its annotation's is left to the constructor."""
+    from allennlp.common.lazy import Lazy
+
+    kind, parts = get_origin(annotation) or annotation, [part for part in get_args(annotation) if part is not ...]
+    if kind is Lazy:
+        _check(parts[0], value, where)
+    elif kind is Union:
+        _check_one_of([part for part in parts if part is not type(None)], value, where)
+    elif hasattr(kind, "from_params"):
+        _check_object(kind, value, f"{where}.")
+    elif isinstance(value, dict) and len(parts) == 2:
+        for key, part in value.items():
+            _check(parts[1], part, f"{where}.{key}")
+    elif isinstance(value, list) and parts:
+        for number, part in enumerate(value):
+            _check(parts[number if number < len(parts) else 0], part, f"{where}.{number}")
+
+
+def _check_one_of(annotations: List[Any], value: Any, where: str) -> None:
+    for annotation in annotations[:-1]:
+        try:
+            return _check(annotation, value, where)
+        except ConfigurationError:
+            pass
+    _check(annotations[-1], value, where)
+
+
+def _check_object(cls: Any, value: Any, where: str, more: Optional[Arguments] = None) -> None:
+    """`more` are arguments that somebody else takes out before the object is made."""
+    value = {"type": value} if isinstance(value, str) else value
+    if not isinstance(value, dict) or "_pretrained" in value:
+        return
+    settings = dict(value)
+    made, constructor = _resolve(cls, settings, where)
+    _check_arguments(made.__name__, {**arguments(made, constructor), **(more or {})}, settings, where)
+
+
+def _resolve(cls: Any, settings: Dict[str, Any], where: str) -> Tuple[Any, Callable[..., Any]]:
+    """The class that settings ask for, and its constructor; takes their `type` out."""
+    from allennlp.common import Registrable
+
+    if cls not in Registrable._registry:
+        return cls, cls.__init__
+    choices = cls.list_available()
+    name = settings.pop("type", cls.default_implementation)
+    if name is None:
+        missing = f'"{where}type" is missing; there are: {", ".join(sorted(choices))}'
+        meant = difflib.get_close_matches("type", settings, n=1, cutoff=_CLOSE)
+        raise ConfigurationError(f'"{where}{meant[0]}" is no setting; did you mean "type"?' if meant else missing)
+    check_choice(name, choices, f"{where}type")
+    made, constructor = cls.resolve_class_name(name)
+    return made, getattr(made, constructor) if constructor else made.__init__
+
+
+def check_choice(name: Any, choices: List[str], where: str, class_names: bool = True) -> None:
+    """
+    # Parameters
+
+    class_names : `bool`, optional (default = `True`)
+        Whether a name with dots in it may be that of any class.
+
+    # Raises
+
+    `ConfigurationError` if there is no such choice.
+    """
+    if not isinstance(name, str):
+        raise ConfigurationError(f'"{where}" is {name!r}; a name is needed')
+    if name not in choices and not (class_names and "." in name):
+        raise ConfigurationError(
+            f'"{where}" is "{name}", which is not there; {nearest(name, choices)} (A type of your own is known '
+            "with --include-package MODULE, or as MODULE.CLASS.)"
+        )

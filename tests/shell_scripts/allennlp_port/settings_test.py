@@ -1,0 +1,222 @@
+"""Every setting is an argument of what it makes, or is refused with the nearest name."""
+
+import inspect
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+import pytest
+from allennlp.commands.subcommand import Subcommand
+from allennlp.commands.train import TrainModel
+from allennlp.common import FromParams, Lazy, Params, Registrable
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.params import parse_overrides, with_overrides
+from allennlp.common.settings import arguments, check_experiment, check_settings, check_used, nearest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import attribution
+from attribution.commands import ArtefactCommand
+from attribution.encoders import Encoder
+from attribution.modules.delta import DeltaModule
+from attribution.sweeps import Sweep
+
+assert attribution
+
+
+def _constructors() -> Iterator[Tuple[str, type, Callable[..., Any]]]:
+    """All that a configuration can name, and what it makes without a name."""
+    for base, names in Registrable._registry.items():
+        for name, (cls, constructor) in names.items():
+            if base is not Subcommand:
+                yield f"{base.__name__}-{name}", cls, getattr(cls, constructor) if constructor else cls.__init__
+    commands: List[Any] = [Subcommand.by_name(name) for name in Subcommand.list_available()]
+    jobs = {command.job for command in commands if issubclass(command, ArtefactCommand)}
+    for job in sorted([*jobs, Sweep], key=lambda job: job.__name__):
+        yield job.__name__, job, job.__init__
+
+
+CONSTRUCTORS = list(_constructors())
+ARGUMENTS = [
+    pytest.param(cls, constructor, id=name) for name, cls, constructor in CONSTRUCTORS if arguments(cls, constructor)
+]
+
+
+def _misspelt(name: str) -> List[str]:
+    """A letter that is missing, there twice, another one, or in its neighbour's place; not at all places."""
+    places = sorted({0, len(name) // 2, len(name) - 1})
+    missing = [name[:place] + name[place + 1 :] for place in places]
+    doubled = [name[:place] + name[place] + name[place:] for place in places]
+    another = [name[:place] + ("x" if name[place] != "x" else "y") + name[place + 1 :] for place in places]
+    swapped = [
+        name[:place] + name[place + 1] + name[place] + name[place + 2 :] for place in places if place + 1 < len(name)
+    ]
+    return [wrong for wrong in (*missing, *doubled, *another, *swapped) if wrong != name]
+
+
+def test_there_are_many() -> None:
+    assert len(ARGUMENTS) > 250 and {DeltaModule, Encoder} <= Registrable._registry.keys()
+
+
+@pytest.mark.parametrize("cls, constructor", ARGUMENTS)
+def test_every_argument_misspelt_is_refused_with_the_right_name(cls: type, constructor: Callable[..., Any]) -> None:
+    known = arguments(cls, constructor)
+    for name in known:
+        for wrong in {*_misspelt(name)} - {*known, "type"}:
+            with pytest.raises(ConfigurationError) as refused:
+                check_settings(cls, constructor, {wrong: 1}, "block.")
+            message = str(refused.value)
+            assert message.startswith(f'"block.{wrong}" is no setting of {cls.__name__}; ')
+            offered = message.partition("; ")[2]
+            listed = offered.removeprefix("there are: ").split(", ")
+            as_near = [other for other in known if wrong in _misspelt(other) or wrong in (other + "x", "x" + other)]
+            assert name in listed or any(f'"{other}"' in offered for other in [name, *as_near]), message
+
+
+@pytest.mark.parametrize("cls, constructor", ARGUMENTS)
+def test_an_argument_is_none(cls: type, constructor: Callable[..., Any]) -> None:
+    check_settings(cls, constructor, dict.fromkeys(arguments(cls, constructor)))
+
+
+EXPERIMENT: Dict[str, Any] = {
+    "dataset_reader": {"type": "p3_jsonl", "model_name": "m"},
+    "train_data_path": "rows.jsonl",
+    "model": {"type": "seq2seq", "model_name": "m", "delta": {"type": "lora"}, "metrics": ["squad", {"type": "bleu"}]},
+    "data_loader": {"batch_size": 4},
+    "trainer": {
+        "num_epochs": 2,
+        "optimizer": {"type": "adam", "lr": 0.1},
+        "learning_rate_scheduler": {"type": "slanted_triangular"},
+        "callbacks": ["save_delta", {"type": "tensorboard"}],
+        "checkpointer": {"keep_most_recent_by_count": 1},
+    },
+    "evaluation": {"batch_serializer": {"type": "rows"}},
+    "distributed": {"cuda_devices": [0, 1], "ddp_accelerator": {"type": "torch"}},
+    "random_seed": 1,
+}
+
+
+def _blocks(settings: Dict[str, Any], where: str = "") -> Iterator[Tuple[Dict[str, Any], str]]:
+    """All objects in it, with their places."""
+    yield settings, where
+    for key, value in settings.items():
+        for place, part in [(key, value)] if not isinstance(value, list) else enumerate(value):
+            place = place if place is key else f"{key}.{place}"
+            if isinstance(part, dict):
+                yield from _blocks(part, f"{where}{place}.")
+
+
+@given(st.data())
+def test_an_unknown_key_of_any_block_of_a_training_is_refused(data: Any) -> None:
+    settings = Params(EXPERIMENT).duplicate().as_dict(quiet=True)
+    check_experiment(settings)
+    block, where = data.draw(st.sampled_from(list(_blocks(settings))))
+    key = data.draw(st.sampled_from(sorted(block)))
+    wrong = data.draw(st.sampled_from(_misspelt(key)))
+    block[wrong] = block.pop(key)
+    with pytest.raises(ConfigurationError) as refused:
+        check_experiment(settings)
+    assert f'"{where}{wrong}" is no setting' in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"trainer.num_epoch": 2}, '"trainer.num_epoch" is no setting of GradientDescentTrainer; did you mean "num_ep'),
+        ({"trainer.run_sanity_checks": False}, 'did you mean "run_confidence_checks"?'),
+        ({"evaluation": {"nonsense": 1}}, '"evaluation.nonsense" is no setting of SimpleEvaluator; there are: batch_s'),
+        ({"trainer.callbacks": [{"type": "save_delta", "foldr": "x"}]}, '"trainer.callbacks.0.foldr" is no setting'),
+        ({"model.delta": "lara"}, '"model.delta.type" is "lara", which is not there; did you mean "lora"?'),
+        ({"model.delta": {"typ": "lora"}}, '"model.delta.typ" is no setting; did you mean "type"?'),
+        ({"model.delta": {"r": 1}}, '"model.delta.type" is missing; there are: bias, folder'),
+        ({"model.metrics": [{"type": 1}]}, '"model.metrics.0.type" is 1; a name is needed'),
+        ({"random_sed": 1}, 'did you mean "random_seed"?'),
+    ],
+)
+def test_what_it_says(changes: Dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        check_experiment(with_overrides(EXPERIMENT, changes))
+    assert message in str(refused.value)
+
+
+class Part(FromParams):
+    def __init__(self, size: int = 1) -> None:
+        self.size = size
+
+
+class Above(FromParams):
+    def __init__(self, above: int = 0) -> None:
+        self.above = above
+
+
+class Whole(Above):
+    def __init__(
+        self,
+        lazy: Optional[Lazy[Part]] = None,
+        several: Optional[List[Part]] = None,
+        named: Optional[Dict[str, Part]] = None,
+        pair: Optional[Tuple[str, Part]] = None,
+        free: Optional[Dict[str, Any]] = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.free = free
+
+
+@pytest.mark.parametrize(
+    "settings, place",
+    [
+        ({"lazy": {"sise": 1}}, "lazy.sise"),
+        ({"several": [{"size": 1}, {"sise": 1}]}, "several.1.sise"),
+        ({"named": {"a": {"sise": 1}}}, "named.a.sise"),
+        ({"pair": ["x", {"sise": 1}]}, "pair.1.sise"),
+        ({"abov": 1}, "abov"),
+        ({"kwargs": 1}, "kwargs"),
+    ],
+)
+def test_parts_of_every_kind_are_looked_at_before_any_is_made(settings: Dict[str, Any], place: str) -> None:
+    with pytest.raises(ConfigurationError, match=f'"{place}" is no setting of'):
+        Whole.from_params(Params(settings))
+
+
+def test_what_is_free_stays_free() -> None:
+    made = Whole.from_params(Params({"above": 2, "free": {"anything": {"goes": 1}}}))
+    assert (made.above, made.free) == (2, {"anything": {"goes": 1}})
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ("a.b=1", ""),
+        ("5", '-o is 5; write it as in -o \'{"trainer.num_epochs": 1'),
+        (
+            '{"traner.num_epochs": 1}',
+            '-o: "traner.num_epochs" changes "traner", which is not there; did you mean "trai',
+        ),
+        ('{"trainer.num_epochs.x": 1}', "-o: \"trainer.num_epochs\" is 2, which has no 'x' in it"),
+        ('{"trainer.callbacks.7.type": "x"}', 'changes "trainer.callbacks.7", which is not there; there are: 0, 1'),
+    ],
+)
+def test_overrides_that_change_nothing(overrides: str, message: str) -> None:
+    with pytest.raises((ConfigurationError, RuntimeError)) as refused:
+        with_overrides(EXPERIMENT, parse_overrides(overrides))
+    assert message in str(refused.value)
+
+
+def test_overrides_of_what_is_not_used() -> None:
+    archive = {**EXPERIMENT, "validation_data_loader": {"batch_size": 8}}
+    check_used('{"model.loss": "sum", "dataset_reader.max_query_length": 3}', EXPERIMENT, "predict")
+    check_used({"validation_data_loader.batch_size": 3}, archive, "evaluate", "data_loader")
+    for key in ("trainer.num_epochs", "data_loader.batch_size"):
+        with pytest.raises(
+            ConfigurationError, match=f"evaluate does not use '{key}'; .* uses .*validation_data_loader"
+        ):
+            check_used({key: 1}, archive, "evaluate", "data_loader")
+
+
+def test_the_nearest_name() -> None:
+    assert nearest("num_epoch", ["num_epochs", "num_steps"]) == 'did you mean "num_epochs"?'
+    assert nearest("q", ["b", "a"]) == "there are: a, b" and nearest("q", []) == "there are: none"
+
+
+def test_a_training_is_described_by_its_constructor() -> None:
+    assert {"model", "trainer"} < arguments(TrainModel, TrainModel.from_partial_objects).keys()
+    assert not inspect.signature(Part.__init__).parameters.keys() - {"self", *arguments(Part, Part.__init__)}
