@@ -15,7 +15,7 @@ def _target(template: str, choices: str = "bad ||| good", **fields: Any) -> Opti
     return None if prompt is None else prompt.target
 
 
-@pytest.mark.parametrize("label", [-1, -2, 2, 5, 1.0, "1", "-1", "good", "", None, NAN, [1], {"a": 1}])
+@pytest.mark.parametrize("label", [-1, -2, 2, 5, 1.0, "1", "-1", "good", "", NAN, [1], {"a": 1}])
 @pytest.mark.parametrize(
     "template",
     [
@@ -45,6 +45,8 @@ def test_a_place_that_a_field_gives_is_there(template: str, label: Any) -> None:
     ) as error:
         _target(template, label=label, **fields)
     assert "; the places are 0 to 1" in str(error.value)
+    with pytest.raises(RowError, match=r"raw\.jsonl:3: no field 'label', which `templates: say` uses"):
+        _target(template, label=None, **fields)
     assert _target(template, label=1, **fields)
     assert _target(template, label=False, **fields)
 
@@ -72,13 +74,13 @@ def test_only_its_own_place_is_taken(label: Any, words: Any) -> None:
         ("{{answer_choices[one]}}", "'one' is '1'; the places are 0 to 1; `| int` makes a whole number of it"),
         ("{{{'a': 'A'}[blank]}}", r"`blank` gives no place .* the places are \['a'\]"),
         ("{{answer_choices[{'a': 0}[blank]]}}", "`blank` gives no place"),
-        ("{{nothing[label]}}", "'label' is 0; the places are none in None"),
+        ("{{nothing[label]}}", "no field 'nothing'"),
         ("{{blank[label]}}", "'label' is 0; the places are none"),
         ("{{text[low:3]}}", "'low' is -2; the places are 0 to 5"),
         ("{{text[:low]}}", "'low' is -2; the places are 0 to 5"),
         ("{{text[high:]}}", "'high' is 9; the places are 0 to 5"),
         ("{{text[one:]}}", "'one' is '1'; the places are 0 to 5"),
-        ("{{text[nothing:]}}", "'nothing' is None; the places are 0 to 5"),
+        ("{{text[nothing:]}}", "no field 'nothing'"),
         ("{{answer_choices.pop(low)}}", "'low' is -2; the places are those from 0 on"),
     ],
 )
