@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.safetensors_file import SafetensorsReader, TensorType
 from attribution.modules.delta.delta_folder import CONFIG, PICKLE, WEIGHTS, read_delta, read_delta_config, write_delta
-from attribution.modules.delta.delta_kind import DeltaKind, base_difference, delta_kind, settings_difference
+from attribution.modules.delta.delta_kind import Base, DeltaKind, base_difference, delta_kind, settings_difference
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,10 @@ class DeltaLayout:
     def kind(self) -> DeltaKind:
         shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
         return delta_kind(self.config, shapes, self.path)
+
+    @property
+    def base(self) -> Base:
+        return Base.of(self.config, self.metadata.get("base_fingerprint"))
 
 
 class DeltaFolder:
@@ -105,7 +109,7 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
         difference = (
             settings_difference(first.layout.kind, other.layout.kind)
             or _tensor_difference(first.layout.tensors, other.layout.tensors)
-            or base_difference(_base(first.layout), _base(other.layout))
+            or base_difference(first.layout.base, other.layout.base)
         )
         if difference:
             raise ConfigurationError(
@@ -114,10 +118,6 @@ def common_layout(deltas: Sequence[DeltaFolder]) -> DeltaLayout:
             )
     metadata = set.intersection(*(set(delta.layout.metadata.items()) for delta in deltas))
     return DeltaLayout(first.layout.config, first.layout.tensors, dict(metadata), first.path)
-
-
-def _base(layout: DeltaLayout) -> Tuple[Optional[str], Any]:
-    return layout.metadata.get("base_fingerprint"), layout.config.get("base_model_name_or_path")
 
 
 def _tensor_difference(one: Mapping[str, TensorType], other: Mapping[str, TensorType]) -> str:

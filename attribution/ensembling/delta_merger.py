@@ -68,8 +68,25 @@ class DeltaMerger(Registrable):
             As many. Shape of each: (targets, ...)
         """
 
-    def __call__(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
-        """As `merge`. Where one source has all the weight it is that source, with zeros in place of more rank."""
+    def __call__(
+        self, names: Sequence[str], tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout
+    ) -> List[torch.Tensor]:
+        """
+        As `merge`, of the tensors of these names. Where one source has all the weight it is that source, with zeros in
+        place of more rank; a copy of the base model's weights is merged with no other.
+
+        # Raises
+
+        `ConfigurationError` if copies differ.
+        """
+        if names[0] in layout.kind.copies:
+            [copies] = tensors
+            if not bool((copies == copies[0]).all()):
+                raise ConfigurationError(
+                    f"{layout.path}: {names[0]} is the base model's, and not the same in all deltas: they were "
+                    "tuned on different ones"
+                )
+            return [copies[:1].repeat(len(weights), *[1] * (copies.dim() - 1))]
         merged = self.merge(tensors, weights, layout)
         alone = ((weights != 0).sum(1) == 1) & (weights == 1).any(1)
         for target in alone.nonzero().flatten().tolist():
@@ -135,16 +152,25 @@ def check_averages(layout: DeltaLayout, weights: np.ndarray) -> None:
     `ConfigurationError` if the mean of such deltas' parameters is no merge of them; or if weights do not sum to 1 and
     the deltas hold weights of the base model, which their sum would scale. Shape of the weights: (targets, sources)
     """
+    check_method(layout)
     kind = layout.kind
-    if not kind.averages:
-        raise ConfigurationError(
-            f"{layout.path}: deltas of the method {kind.method} are not merged: the mean of their parameters is not "
-            "that of what they do to the model"
-        )
     if kind.absolute and not np.allclose(weights.sum(1), 1):
         raise ConfigurationError(
             f"{layout.path}: deltas of the method {kind.method} hold weights of the base model "
             f"({min(kind.absolute)}): the sources' weights must sum to 1, as those of every weighting but learned do"
+        )
+
+
+def check_method(layout: DeltaLayout) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if no merger takes deltas of the method.
+    """
+    if not layout.kind.averages:
+        raise ConfigurationError(
+            f"{layout.path}: deltas of the method {layout.kind.method} are not merged: the mean of their parameters is "
+            "not that of what they do to the model"
         )
 
 

@@ -47,6 +47,6 @@ class HeldDeltas:
         tensors: Dict[str, torch.Tensor] = {}
         for step in self._merger.steps(self.layout, of_one):
             values = [self._tensors[name] for name in step.names]
-            merged = self._merger(values, torch.tensor(step.weights, dtype=torch.float32), self.layout)
+            merged = self._merger(step.names, values, torch.tensor(step.weights, dtype=torch.float32), self.layout)
             tensors.update((name, value[0].float()) for name, value in zip(step.names, merged))
         return tensors

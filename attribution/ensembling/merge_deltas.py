@@ -133,7 +133,7 @@ class _Merging:
         """The memory of a piece holds a row for each target."""
         tensors = [self._read(name, part.start, number) for number, name in enumerate(part.step.names)]
         weights = torch.tensor(part.step.weights, dtype=tensors[0].dtype)
-        for name, values in zip(part.step.names, self.merger(tensors, weights, self.layout)):
+        for name, values in zip(part.step.names, self.merger(part.step.names, tensors, weights, self.layout)):
             dtype = _DTYPES[self.layout.tensors[name].dtype]
             rows = values.to(dtype).reshape(len(self.writers), -1).view(torch.uint8).numpy()
             yield Piece(name, part.start * dtype.itemsize, rows)

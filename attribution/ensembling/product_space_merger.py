@@ -1,6 +1,5 @@
 """LoRA merged as what it adds to the model."""
 
-import re
 from math import sqrt
 from typing import Callable, List, Optional
 
@@ -9,10 +8,9 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.safetensors_file import TensorType
 from attribution.ensembling.delta_folder import DeltaLayout
-from attribution.ensembling.delta_merger import DeltaMerger, MergeStep, check_averages, weighted_sums
+from attribution.ensembling.delta_merger import DeltaMerger, MergeStep, check_averages, check_method, weighted_sums
 from attribution.ensembling.ensemble_weights import EnsembleWeights
-
-_FACTOR = re.compile(r"\.lora_(A|B)\.weight$|\.lora_embedding_[AB]$")
+from attribution.modules.delta.delta_kind import FACTORS
 
 
 @DeltaMerger.register("product_space")
@@ -80,14 +78,14 @@ def check_products(merger: str, layout: DeltaLayout) -> None:
     `ConfigurationError` if the deltas are not LoRA that adds scale x B A to each of its layers.
     """
     kind = layout.kind
+    check_method(layout)
     if kind.method != "LORA" or kind.other_product:
         method = f"LoRA with `{kind.other_product}`" if kind.other_product else kind.method
         raise ConfigurationError(
             f"{merger}: {layout.path}: it merges products B A of LoRA, and these deltas are {method}; use linear"
         )
-    factors = {*kind.products, *(product.second for product in kind.products.values())}
-    lone = [name for name in layout.tensors if _FACTOR.search(name) and name not in factors]
-    if lone or not factors:
+    lone = [name for name in layout.tensors if any(first in name for first in FACTORS) and name not in kind.products]
+    if lone or not kind.products:
         first = f"{lone[0]} has no matching matrix" if lone else "it has no factors `lora_A` and `lora_B`"
         raise ConfigurationError(f"{merger}: {layout.path}: {first}; use linear")
 

@@ -39,14 +39,17 @@ class TiesMerger(DeltaMerger):
                 "ties: a mean needs weights that are not negative and sum to 1; learned ones are for linear and "
                 "product_space"
             )
+        steps = super().steps(layout, weights)
         kind = layout.kind
         if kind.neutral is None or kind.absolute:
             whose = f"weights of the base model ({min(kind.absolute)})" if kind.absolute else "virtual tokens"
+            if kind.changes_base:
+                whose = "a part of the base model (`init_lora_weights`, `kasa_config`)"
             raise ConfigurationError(
                 f"ties: {layout.path}: deltas of the method {kind.method} hold {whose}, and trimming would make zeros "
                 "of them; use linear"
             )
-        return super().steps(layout, weights)
+        return steps
 
     def merge(self, tensors: List[torch.Tensor], weights: torch.Tensor, layout: DeltaLayout) -> List[torch.Tensor]:
         neutral = layout.kind.neutral or 0.0

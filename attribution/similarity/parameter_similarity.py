@@ -11,7 +11,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.modules.delta import Delta
 from attribution.modules.delta.delta_folder import WEIGHTS
-from attribution.modules.delta.delta_kind import acting, base_difference, kind_of, settings_difference
+from attribution.modules.delta.delta_kind import Base, acting, base_difference, kind_of, settings_difference
 from attribution.similarity.pair_pattern import PairPattern
 from attribution.similarity.parts import GRANULARITIES, part_of
 from attribution.similarity.resident_model import ResidentModel
@@ -99,7 +99,7 @@ def _by_part(
 ) -> Dict[str, List[float]]:
     """The scores of all tensors, in double precision, by the parts that they belong to."""
     _check_alike(one, other, folders)
-    first, second = acting(one), acting(other)
+    first, second = acting(one, folders), acting(other, folders)
     scores: DefaultDict[str, List[float]] = defaultdict(list)
     for name in sorted(first, key=_in_numeric_order):
         scores[part_of(name, granularity)].append(score(first[name].double(), second[name].double()))
@@ -114,7 +114,7 @@ def _check_alike(one: Delta, other: Delta, folders: str) -> None:
     difference = (
         settings_difference(*(kind_of(delta, folders) for delta in (one, other)))
         or _shape_difference(one.tensors, other.tensors)
-        or base_difference(*(_base(delta) for delta in (one, other)))
+        or base_difference(*(Base.of(delta.config, delta.base_fingerprint) for delta in (one, other)))
     )
     if difference:
         raise ConfigurationError(
@@ -128,7 +128,3 @@ def _shape_difference(one: Mapping[str, torch.Tensor], other: Mapping[str, torch
         if shapes[0] != shapes[1]:
             return f"{name} is {shapes[0]} and {shapes[1]}"
     return ""
-
-
-def _base(delta: Delta) -> Tuple[Optional[str], Any]:
-    return delta.base_fingerprint, delta.config.get("base_model_name_or_path")

@@ -105,7 +105,7 @@ def test_prompts_of_which_half_is_read(gym: Path, tiny_model: Callable[[str], st
 @torch.no_grad()
 def _untuned(model: Any, examples: TargetExamples) -> List[Any]:
     tensors = {name: torch.zeros_like(weight) for name, weight in model.tensors().items()}
-    model.put_delta(Delta({"peft_type": "LORA"}, tensors, None))
+    model.put_delta(Delta({"peft_type": "LORA", "r": 2}, tensors, None))
     return [(model.logits(batch), batch.labels) for batch in examples.batches("new")]
 
 

@@ -46,7 +46,8 @@ def write_delta(tmp_path: Path) -> Callable[..., DeltaFolder]:
     """(name, tensors, further configuration) -> a delta; LoRA by default."""
 
     def write(name: str, tensors: Dict[str, torch.Tensor], **config: Any) -> DeltaFolder:
-        return write_delta_folder(tmp_path / "deltas" / name, tensors, **{**LORA, **config})
+        defaults = LORA if config.get("peft_type", "LORA") == "LORA" else {}
+        return write_delta_folder(tmp_path / "deltas" / name, tensors, **{**defaults, **config})
 
     return write
 

@@ -42,18 +42,21 @@ def test_one_base_model_in_two_places(write_delta: Callable[..., DeltaFolder], t
         for name in ("base", "copy", "other")
     )
     assert common_layout([one, copy]).tensors
-    with pytest.raises(ConfigurationError, match="base_model_name_or_path` is '.*/base' and '.*/other'. Deltas of"):
+    with pytest.raises(ConfigurationError, match="base_model_name_or_path` is '.*/base' and '.*/other' .of one model"):
         common_layout([one, other])
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"peft_type": "IA3", "r": None}, "`peft_type` is 'LORA' and 'IA3'"),
+        ({"peft_type": "IA3"}, "`peft_type` is 'LORA' and 'IA3'"),
         ({"lora_alpha": 8}, "`scaling` is 2.0 and 4.0"),
         ({"use_rslora": True}, "`scaling` is 2.0 and 2.82"),
         ({"alpha_pattern": {"block.1.*q": 8}}, "`scaling` is 2.0 and {'"),
-        ({"base_model_name_or_path": "t5-other"}, "`base_model_name_or_path` is 't5-tiny' and 't5-other' (if that is"),
+        (
+            {"base_model_name_or_path": "t5-other"},
+            "`base_model_name_or_path` is 't5-tiny' and 't5-other' (of one",
+        ),
         ({"use_dora": True}, "`use_dora` is None and True"),
         ({"init_lora_weights": "pissa"}, "`init_lora_weights` is None and 'pissa'"),
     ],
@@ -64,6 +67,29 @@ def test_deltas_of_different_kinds(changes: Any, message: str, write_delta: Call
     with pytest.raises(ConfigurationError, match="a and .*c do not go together: ") as error:
         common_layout(deltas)
     assert message in str(error.value)
+
+
+def test_other_models_under_one_name(write_delta: Callable[..., DeltaFolder], tmp_path: Path) -> None:
+    """As of two trainings' `final`; and revisions of one on the hub."""
+    names = [tmp_path / run / "final" for run in ("one", "other")]
+    for number, name in enumerate(names):
+        name.mkdir(parents=True)
+        (name / "model.safetensors").write_text(str(number))
+    deltas = [write_delta(name.parent.name, lora_tensors(1), base_model_name_or_path=str(name)) for name in names]
+    with pytest.raises(ConfigurationError, match="base_model_name_or_path` is '.*one/final' and '.*other/final'"):
+        common_layout(deltas)
+    (names[1] / "model.safetensors").write_text("0")
+    (names[1] / "tokenizer.json").write_text("{}")
+    assert common_layout(deltas)
+    first, main, later = (write_delta(str(name), lora_tensors(1), revision=name) for name in (None, "main", "step9"))
+    assert common_layout([first, main])
+    with pytest.raises(ConfigurationError, match="base_model_name_or_path` is 't5-tiny' and 't5-tiny@step9'"):
+        common_layout([main, later])
+
+
+def test_a_rank_that_the_tensors_do_not_have(write_delta: Callable[..., DeltaFolder]) -> None:
+    with pytest.raises(ConfigurationError, match="s: its settings say that the rank of .* is 8, and its tensors .* 2"):
+        _ = write_delta("s", lora_tensors(1), r=8).layout.kind
 
 
 def test_the_base_model_by_its_weights(write_delta: Callable[..., DeltaFolder]) -> None:

@@ -7,10 +7,11 @@ import pytest
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from attribution.ensembling import DeltaFolder, DeltaMerger, merge_deltas
 from attribution.ensembling.delta_folder import WEIGHTS
+from attribution.modules.delta import delta_from_folder
 from tests.ensembling.conftest import weights_of
 from tests.modules.delta.peft_adapter_test import REFUSED, everywhere, refused_by_name
 from tests.modules.delta.peft_adapters import (
@@ -30,19 +31,8 @@ MERGERS: List[Dict[str, Any]] = [
     {"type": "product_space", "rank": 7},
     {"type": "concatenation"},
 ]
-# Options that hold weights of the base model, or virtual tokens.
-ABSOLUTE = {
-    "all_biases",
-    "dora",
-    "head",
-    "kasa",
-    "lora_only",
-    "modules_to_save",
-    "olora",
-    "pissa",
-    "saved_head",
-    "tied",
-}
+# Options that hold weights of the base model.
+ABSOLUTE = {"all_biases", "dora", "kasa", "lora_only", "modules_to_save", "olora", "pissa", "saved_head", "tied"}
 ABSOLUTE |= {"tokens"}
 NO_PRODUCT = {"bdlora", "dora", "expert_parameters", "kasa"}
 AVERAGED = {
@@ -63,12 +53,10 @@ def refusal(name: str, architecture: str, merger: Dict[str, Any]) -> str:
     """What the message says; empty: it is merged."""
     has_bias = architecture not in ("llama", "t5", "mixtral")
     absolute = name in ABSOLUTE and (has_bias or name not in ("all_biases", "lora_only"))
-    if name == "embedding":
-        absolute = architecture in ("llama", "mixtral")  # PEFT takes these for embeddings, and keeps a copy.
     if name in REFUSED:
         return REFUSED[name]
     if merger["type"] == "ties" and absolute:
-        return "hold weights of the base model .* use linear"
+        return "hold (weights|a part) of the base model .* use linear"
     if merger["type"] in ("product_space", "concatenation"):
         if name in NO_PRODUCT:
             return "merges products B A of LoRA, and these deltas are LoRA with `.*use linear"
@@ -163,6 +151,26 @@ def test_weights_that_do_not_sum_to_one(tmp_path: Path) -> None:
 
 def assert_same(merged: torch.Tensor, wanted: torch.Tensor) -> None:
     torch.testing.assert_close(merged, wanted, atol=1e-5 * max(1.0, wanted.abs().max().item()), rtol=0)
+
+
+@pytest.mark.parametrize("merger", MERGERS, ids=lambda merger: "-".join(map(str, merger.values())))
+def test_copies_of_embeddings_stay_as_they_are(merger: Dict[str, Any], tmp_path: Path) -> None:
+    """Five fifths of a weight are not quite the weight; and PEFT puts the copy over the model's own."""
+    for seed in range(5):
+        config = peft_config("llama", "LORA", target_modules=["embed_tokens", "q_proj"])
+        save_adapter("llama", config, tmp_path / str(seed), seed)
+    [copied] = [name for name in load_file(tmp_path / "0" / WEIGHTS) if name.endswith("base_layer.weight")]
+    for folder in _merge(merger, tmp_path, [[0.2] * 5, [0.1, 0.2, 0.3, 0.3, 0.1]]):
+        assert torch.equal(load_file(folder / WEIGHTS)[copied], load_file(tmp_path / "0" / WEIGHTS)[copied])
+        delta = delta_from_folder(folder, check_base_model=False)
+        model = base_model("llama")
+        delta.inject(model)
+        delta.load(model, folder, "base")
+        assert_same(logits(model.eval(), "llama"), logits(peft_model("llama", folder), "llama"))
+    path = tmp_path / "0" / WEIGHTS
+    save_file({**load_file(path), copied: load_file(path)[copied] + 1}, path)
+    with pytest.raises(ConfigurationError, match=f"{copied} is the base model's, and not the same in all deltas"):
+        _merge(merger, tmp_path, [[0.2] * 5])
 
 
 def _check_mix(architecture: str, config: Any, merger: Dict[str, Any], folder: Path) -> None:

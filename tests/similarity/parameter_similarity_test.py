@@ -16,7 +16,7 @@ CONFIG = {"peft_type": "LORA", "r": 1}
 
 def _write(folder: Path, values: Dict[str, List[float]], method: str = "LORA", base: Optional[str] = "b") -> Path:
     tensors = {f"{PREFIX}{name}": torch.tensor(row) for name, row in values.items()}
-    write_delta(folder, {"peft_type": method, "r": 1}, tensors, base)
+    write_delta(folder, {"peft_type": method}, tensors, base)
     return folder
 
 
@@ -88,8 +88,8 @@ def test_what_another_program_wrote_has_no_fingerprint(tmp_path: Path) -> None:
 
 
 def test_a_parameter_outside_of_blocks(tmp_path: Path) -> None:
-    folder = _write(tmp_path / "one", {"encoder.prompt_encoder.weight": [1.0]})
-    with pytest.raises(ConfigurationError, match="prompt_encoder.weight is in no block of the model; use the"):
+    folder = _write(tmp_path / "one", {"encoder.prompt_encoder.A": [1.0]})
+    with pytest.raises(ConfigurationError, match="prompt_encoder.A is in no block of the model; use the"):
         _compare(ParameterCosine("block"), folder, folder)
 
 
@@ -131,6 +131,20 @@ def test_parameters_that_no_model_reads(method: str, tmp_path: Path) -> None:
     assert _compare(ParameterCosine(), tmp_path / "one", tmp_path / "other") == {"model": pytest.approx(1)}
     write_delta(tmp_path / "other", one.config, {name: -values})
     assert _compare(ParameterCosine(), tmp_path / "one", tmp_path / "other") == {"model": pytest.approx(-1)}
+
+
+def test_what_is_not_trained(tmp_path: Path) -> None:
+    """Embeddings that PEFT keeps beside LoRA are the base model's; VeRA keeps matrices that all of them share."""
+    for seed, name in enumerate(("one", "other")):
+        save_adapter("llama", peft_config("llama", "LORA", target_modules=["q_proj"]), tmp_path / name, seed)
+        delta = read_delta(tmp_path / name)
+        copy = {"base_model.model.model.embed_tokens.weight": torch.ones(8, 4)}
+        write_delta(tmp_path / f"{name}_and_copy", delta.config, {**delta.tensors, **copy})
+    plain = _compare(ParameterCosine(), tmp_path / "one", tmp_path / "other")
+    assert _compare(ParameterCosine(), tmp_path / "one_and_copy", tmp_path / "other_and_copy") == plain
+    save_adapter("llama", peft_config("llama", "VERA"), tmp_path / "vera")
+    with pytest.raises(ConfigurationError, match="what VERA trains is not known here, and cannot be compared"):
+        _compare(ParameterCosine(), tmp_path / "vera", tmp_path / "vera")
 
 
 def test_other_base_models(tmp_path: Path) -> None:

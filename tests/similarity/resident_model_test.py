@@ -37,7 +37,7 @@ def test_a_delta_that_is_in_no_folder(save_delta: Any, tiny_model: Callable[[str
     folder = save_delta("a", 1)
     loaded = resident(tiny_model("t5"), folder)
     tensors = {name: torch.full_like(weight, 0.5) for name, weight in loaded.tensors().items()}
-    loaded.put_delta(Delta({"peft_type": "LORA"}, tensors, None))
+    loaded.put_delta(Delta(read_delta(folder).config, tensors, None))
     assert all(torch.equal(weight, tensors[name]) for name, weight in loaded.tensors().items())
     loaded.put(folder)  # Not taken to be there still.
     assert not any(torch.equal(weight, tensors[name]) for name, weight in loaded.tensors().items())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import re
 import warnings
 from math import inf, sqrt
@@ -11,12 +12,14 @@ from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Sequence
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.pretrained import model_identity
+from attribution.common.artefacts import fingerprint
 from attribution.modules.delta.delta_folder import PREFIX, Delta
+
+logger = logging.getLogger(__name__)
 
 # Where a delta was made and how it was trained; and what the names and shapes of its tensors say already.
 _NO_MEANING = {
-    *("auto_mapping", "base_model_name_or_path", "inference_mode", "peft_version", "revision", "task_type"),
+    *("auto_mapping", "base_model_name_or_path", "bias", "inference_mode", "peft_version", "revision", "task_type"),
     *("exclude_modules", "layers_pattern", "layers_to_transform", "modules_to_save", "target_modules"),
     *("fan_in_fan_out", "feedforward_modules", "megatron_core", "qalora_group_size", "runtime_config"),
     *("init_ia3_weights", "init_weights", "corda_config", "eva_config", "loftq_config", "lora_ga_config"),
@@ -32,26 +35,22 @@ _STARTS_OF_BASE = ("olora", "pissa")
 _OTHER_PRODUCTS = ("kasa_config", "target_parameters", "use_bdlora", "use_dora")
 # What else of LoRA is known here. Any other setting is refused unless it is PEFT's default.
 _LORA = {
-    *(
-        "peft_type",
-        "scaling",
-        "bias",
-        "ensure_weight_tying",
-        "init_lora_weights",
-        "lora_bias",
-        "trainable_token_indices",
-    ),
+    *("peft_type", "scaling", "ensure_weight_tying", "init_lora_weights", "lora_bias", "trainable_token_indices"),
     *_OTHER_PRODUCTS,
 }
-_COPY = ".base_layer.weight"
-"""Of embeddings: LoRA in these keeps the base model's, too."""
 _PROMPTS = ("PREFIX_TUNING", "PROMPT_TUNING")
+_WRITER = ("_name_or_path", "transformers_version")
 _OWN_PARTS = r"\.adapter\.|prefix_encoder"
-_FACTORS = {".lora_A.": ".lora_B.", ".lora_embedding_A": ".lora_embedding_B"}
+FACTORS = {".lora_A.": ".lora_B.", ".lora_embedding_A": ".lora_embedding_B"}
 
 # Methods of PEFT whose parameters' mean is the mean of what they do to the model, or is a published way to merge them.
 _ADDITIVE = {"BEFT", "C3A", "FOURIERFT", "LN_TUNING", "TRAINABLE_TOKENS", "WAVEFT"}
-_PUBLISHED = {"IA3", "LORA", "PREFIX_TUNING", "PROMPT_TUNING"}
+_PUBLISHED = {"IA3", "LORA", *_PROMPTS}
+# Those of which all that a folder holds is trained, and which need nothing but their layers: no other arguments of the
+# model, and no state beside it.
+LAYERS_ALONE = {"BEFT", "BOFT", "C3A", "DEFT", "FOURIERFT", "GRALORA", "HIRA", "HRA", "IA3", "LN_TUNING", "LOHA"} | {
+    *("LOKR", "LORA", "MISS", "OFT", "PEANUT", "TRAINABLE_TOKENS", "WAVEFT")
+}
 
 
 class Product(NamedTuple):
@@ -74,18 +73,24 @@ class DeltaKind:
         The value at which a tensor that is not `absolute` changes nothing. None: it has none.
     absolute : `FrozenSet[str]`
         Tensors that stand in the place of weights of the base model, or of a part of them.
+    copies : `FrozenSet[str]`
+        Tensors that are the base model's own embeddings, which PEFT may keep beside a delta.
     products : `Dict[str, Product]`
         Of LoRA that adds scale x B A, by the name of A; otherwise empty.
     averages : `bool`
         Whether the weighted mean of its parameters is a merge of such deltas.
+    loads : `bool`
+        Whether it can be put into a model here; all that it holds, but for copies, is then trained.
     """
 
     method: str
     settings: Dict[str, Any]
     neutral: Optional[float]
     absolute: FrozenSet[str]
+    copies: FrozenSet[str]
     products: Dict[str, Product]
     averages: bool
+    loads: bool
 
     @property
     def changes_base(self) -> bool:
@@ -121,14 +126,16 @@ def delta_kind(config: Mapping[str, Any], shapes: Mapping[str, Sequence[int]], f
     settings = _settings(method, config, filled)
     products: Dict[str, Product] = {}
     if method == "LORA":
+        _check_lora(settings, folder)
         scales = _scales(filled, shapes, folder)
         settings["scaling"] = next(iter(scales.values())) if len(set(scales.values())) == 1 else scales
-        check_lora(settings, folder)
         if not any(name in settings for name in _OTHER_PRODUCTS):
             products = _products(scales, shapes)
-    neutral = None if method in ("PREFIX_TUNING", "PROMPT_TUNING") else float(method == "IA3")
-    kind = DeltaKind(method, settings, neutral, frozenset(), products, method in _ADDITIVE | _PUBLISHED)
-    return dataclasses.replace(kind, absolute=frozenset(shapes) if kind.changes_base else _absolute(method, shapes))
+    neutral = None if method in _PROMPTS else float(method == "IA3")
+    averages, loads = method in _ADDITIVE | _PUBLISHED, method in LAYERS_ALONE or method in _PROMPTS
+    absolute, copies = _of_base(method, config, shapes)
+    kind = DeltaKind(method, settings, neutral, absolute, copies, products, averages, loads)
+    return dataclasses.replace(kind, absolute=frozenset(shapes) - copies) if kind.changes_base else kind
 
 
 def kind_of(delta: Delta, folder: Any) -> DeltaKind:
@@ -136,19 +143,30 @@ def kind_of(delta: Delta, folder: Any) -> DeltaKind:
     return delta_kind(delta.config, {name: tensor.shape for name, tensor in delta.tensors.items()}, folder)
 
 
-def acting(delta: Delta) -> Dict[str, torch.Tensor]:
+def acting(delta: Delta, folder: Any) -> Dict[str, torch.Tensor]:
     """
     The parameters that change the model, by name: of PEFT's prompts for an encoder-decoder the half that is read, of
     its prefixes the layers that are, and none of the embeddings that it copies from the base model.
+
+    # Raises
+
+    `ConfigurationError` if it is of a method that keeps more than it trains.
     """
-    tensors = {name: tensor for name, tensor in delta.tensors.items() if not name.endswith(_COPY)}
-    config = delta.config
+    kind, config = kind_of(delta, folder), delta.config
+    if not kind.loads:
+        raise ConfigurationError(f"{folder}: what {kind.method} trains is not known here, and cannot be compared")
+    tensors = {name: tensor for name, tensor in delta.tensors.items() if name not in kind.copies}
+    if not tensors:
+        raise ConfigurationError(f"{folder}: it holds nothing but weights of its base model")
     if config["peft_type"] not in _PROMPTS or stacks_of(config) == 1:
         return tensors
     if config["peft_type"] == "PROMPT_TUNING":
         return {name: tensor[: config["num_virtual_tokens"]] for name, tensor in tensors.items()}
     layers = config["num_layers"]
-    used = sorted({2 * layer % layers for layer in range(_decoder_layers(config) or layers)})
+    in_decoder = _decoder_layers(config)
+    if in_decoder is None:
+        logger.warning("%s: its base model is not here; its decoder is taken to be as deep as its encoder", folder)
+    used = sorted({2 * layer % layers for layer in range(in_decoder or layers)})
     return {name: tensor.view(len(tensor), layers, -1)[:, used] for name, tensor in tensors.items()}
 
 
@@ -161,28 +179,52 @@ def settings_difference(one: DeltaKind, other: DeltaKind) -> str:
     return ""
 
 
-def base_difference(one: Tuple[Optional[str], Any], other: Tuple[Optional[str], Any]) -> str:
+class Base(NamedTuple):
+    """What is known of the model that a delta was tuned on."""
+
+    fingerprint: Optional[str]
+    """Of its weights; None if another program wrote the delta."""
+    name: str
+    """A hub id or a folder, with its revision if that is another than the first. Empty if the delta has none."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], fingerprint: Optional[str]) -> "Base":
+        """From `adapter_config.json` and the head of the safetensors file."""
+        name, revision = config.get("base_model_name_or_path") or "", config.get("revision") or "main"
+        return cls(fingerprint, name if revision == "main" else f"{name}@{revision}")
+
+
+def base_difference(one: Base, other: Base) -> str:
     """
     How the base models of two deltas, or of a delta and a model, differ; empty if they do not, or nothing says so.
-
-    # Parameters
-
-    one, other : `Tuple[Optional[str], Any]`
-        The fingerprint of the base model's weights, None where it is not known, and its name.
+    Their weights are compared where both are known or both models are here; elsewhere the last parts of their names.
     """
-    if one[0] and other[0]:
-        same = one[0] == other[0]
-        return "" if same else f"different weights (`base_fingerprint` is {one[0][:12]}... and {other[0][:12]}...)"
-    names = [str(name or "") for _, name in (one, other)]
-    if "" in names or Path(names[0]).name == Path(names[1]).name:
+    if one.fingerprint and other.fingerprint:
+        prints = [base.fingerprint[:12] for base in (one, other) if base.fingerprint]
+        same = one.fingerprint == other.fingerprint
+        return "" if same else f"different weights (`base_fingerprint` is {prints[0]}... and {prints[1]}...)"
+    folders = [Path(base.name) for base in (one, other)]
+    if not one.name or not other.name or one.name == other.name:
         return ""
-    difference = f"`base_model_name_or_path` is {names[0]!r} and {names[1]!r}"
-    if not all(Path(name).is_dir() for name in names):
-        return f"{difference} (if that is one model, write one name into both)"
-    return difference if model_identity(names[0]) != model_identity(names[1]) else ""
+    if all(folder.is_dir() for folder in folders):
+        same = folders[0].samefile(folders[1]) or _model_files(folders[0]) == _model_files(folders[1])
+    else:
+        same = folders[0].name == folders[1].name
+    if same:
+        return ""
+    return f"`base_model_name_or_path` is {one.name!r} and {other.name!r} (of one model write one name into both)"
 
 
-def check_lora(settings: Mapping[str, Any], folder: Any) -> None:
+def _model_files(folder: Path) -> Dict[str, Any]:
+    """Of its configuration and weights: not of a tokenizer, or who wrote them."""
+    files = [path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin")]
+    weights = {path.name: fingerprint(path)["sha256"] for path in files}
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {**weights, "config": {name: value for name, value in config.items() if name not in _WRITER}}
+
+
+def _check_lora(settings: Mapping[str, Any], folder: Any) -> None:
     """
     # Raises
 
@@ -207,18 +249,25 @@ def filled_config(config: Mapping[str, Any], folder: Any) -> Any:
     # Returns
 
     `PeftConfig`
-        With PEFT's defaults. Settings that it does not know are not in it.
+        With PEFT's defaults.
 
     # Raises
 
-    `ConfigurationError` if PEFT does not take it.
+    `ConfigurationError` if PEFT does not take it, or does not know a setting.
     """
     known = _config_class(config["peft_type"])
-    names = {field.name for field in dataclasses.fields(known) if field.init}
+    names = {field.name for field in dataclasses.fields(known)}
+    unknown = sorted(name for name, value in config.items() if value and name not in names)
+    if unknown:
+        version = f" ({config['peft_version']})" if config.get("peft_version") else ""
+        raise ConfigurationError(
+            f"{folder}: adapter_config.json: this version of PEFT does not know `{unknown[0]}`; install the one that "
+            f"wrote it{version}, or take it out if it is a note"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return known(**{name: value for name, value in config.items() if name in names})
+            return known(**{name: value for name, value in config.items() if name in names and name != "peft_type"})
         except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(f"{folder}: adapter_config.json: PEFT does not take it ({error})") from error
 
@@ -232,13 +281,13 @@ def _config_class(method: str) -> Any:
 def _own_kind(method: str, config: Mapping[str, Any], shapes: Mapping[str, Any], folder: Any) -> DeltaKind:
     from attribution.modules.delta.delta_module import DeltaModule
 
-    if method.lower() not in DeltaModule.list_available():
+    if not method.isupper() or method.lower() not in DeltaModule.list_available():
         raise ConfigurationError(f"{folder}: a delta of the method {method}, which is not known here")
     settings = {name: value for name, value in config.items() if name != "base_model_name_or_path"}
     whole = method in ("BIAS", "NONE")
     absolute = frozenset(name for name in shapes if whole or not re.search(_OWN_PARTS, name))
     prefix = any("prefix_encoder" in name for name in shapes)
-    return DeltaKind(method, settings, None if prefix else 0.0, absolute, {}, True)
+    return DeltaKind(method, settings, None if prefix else 0.0, absolute, frozenset(), {}, True, True)
 
 
 def _settings(method: str, config: Mapping[str, Any], filled: Any) -> Dict[str, Any]:
@@ -248,7 +297,9 @@ def _settings(method: str, config: Mapping[str, Any], filled: Any) -> Dict[str, 
         del settings["init_lora_weights"]
     if method == "LORA":
         settings = {name: value for name, value in settings.items() if name not in _OF_SCALE}
-        settings["bias"] = settings["bias"] != "none" and settings["bias"]
+        tokens = settings.get("trainable_token_indices")  # Of one layer, whose name is in that of its tensor.
+        if isinstance(tokens, dict) and len(tokens) == 1:
+            [settings["trainable_token_indices"]] = tokens.values()
     # Of a prompt nobody reads what PEFT has for the second stack.
     settings["num_transformer_submodules"] = method == "PREFIX_TUNING" and stacks_of(config)
     meant = {"init_weights"} if method == "MISS" else set()
@@ -283,15 +334,22 @@ def _decoder_layers(config: Mapping[str, Any]) -> Optional[int]:
     return getattr(decoder, "decoder_layers", None) or getattr(decoder, "num_decoder_layers", decoder.num_hidden_layers)
 
 
-def _absolute(method: str, shapes: Mapping[str, Any]) -> FrozenSet[str]:
+def _of_base(
+    method: str, config: Mapping[str, Any], shapes: Mapping[str, Any]
+) -> Tuple[FrozenSet[str], FrozenSet[str]]:
+    """Tensors in the place of the base model's, and copies of its embeddings."""
     from peft.mapping import PEFT_TYPE_TO_PREFIX_MAPPING
 
     if method in _PROMPTS:
-        return frozenset()
+        return frozenset(), frozenset()
     own = PEFT_TYPE_TO_PREFIX_MAPPING.get(method)  # type: ignore[call-overload]
     if not own or method in ("LN_TUNING", "TRAINABLE_TOKENS"):
-        return frozenset(shapes)
-    return frozenset(name for name in shapes if own not in name or "lora_magnitude_vector" in name)
+        return frozenset(shapes), frozenset()
+    others = {name for name in shapes if own not in name}
+    saved = tuple(config.get("modules_to_save") or ())
+    copies = {name for name in others if name.endswith(".weight") and not name.rpartition(".")[0].endswith(saved)}
+    magnitudes = {name for name in shapes if "lora_magnitude_vector" in name}
+    return frozenset(others - copies | magnitudes), frozenset(copies)
 
 
 def _scales(config: Any, shapes: Mapping[str, Any], folder: Any) -> Dict[str, float]:
@@ -299,23 +357,30 @@ def _scales(config: Any, shapes: Mapping[str, Any], folder: Any) -> Dict[str, fl
     from peft.utils.other import get_pattern_key
 
     scales = {}
+    packed = getattr(config, "target_parameters", None) or getattr(config, "use_bdlora", None)
     for layer in {_layer(name) for name in shapes if ".lora_" in name}:
         rank, alpha = (
             (patterns or {}).get(get_pattern_key(list(patterns or {}), layer), default)
             for patterns, default in ((config.rank_pattern, config.r), (config.alpha_pattern, config.lora_alpha))
         )
-        if not all(isinstance(number, (int, float)) and 0 < number < inf for number in (rank, alpha)):
+        if type(rank) is not int or rank < 1 or not isinstance(alpha, (int, float)) or not 0 < abs(alpha) < inf:
             raise ConfigurationError(
-                f"{folder}: the rank of {layer} is {rank!r}, its alpha {alpha!r}; both are above 0"
+                f"{folder}: the rank of {layer} is {rank!r}, its alpha {alpha!r}; a rank from 1 on, and an alpha other "
+                "than 0, are needed"
             )
         scales[layer] = alpha / (sqrt(rank) if config.use_rslora else rank)
+        first = shapes.get(f"{PREFIX}{layer}.lora_A.weight", shapes.get(f"{PREFIX}{layer}.lora_embedding_A", [rank]))
+        if first[0] != rank and not packed:
+            raise ConfigurationError(
+                f"{folder}: its settings say that the rank of {layer} is {rank}, and its tensors that it is {first[0]}"
+            )
     return scales
 
 
 def _products(scales: Mapping[str, float], shapes: Mapping[str, Any]) -> Dict[str, Product]:
     products = {}
     for name, shape in shapes.items():
-        for first, second in _FACTORS.items():
+        for first, second in FACTORS.items():
             partner = name.replace(first, second)
             if first in name and len(shape) == len(shapes.get(partner, ())) == 2:
                 products[name] = Product(partner, scales[_layer(name)])

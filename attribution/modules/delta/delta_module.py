@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from attribution.common.artefacts import first_difference
 from attribution.modules.delta.delta_folder import PREFIX, Delta, base_fingerprint, read_delta, write_delta
-from attribution.modules.delta.delta_kind import DeltaKind, base_difference, delta_kind, kind_of
+from attribution.modules.delta.delta_kind import Base, DeltaKind, base_difference, delta_kind, kind_of
 
 
 class DeltaModule(Registrable):
@@ -32,6 +32,8 @@ class DeltaModule(Registrable):
 
     virtual_tokens = 0
     """Positions that the method takes from the model's."""
+    way_out = " (`type: folder` takes a delta as its own settings say)"
+    """Of messages about a delta that does not fit."""
     left_padding_limit: Optional[int] = None
     """Once it is injected: up to which length a decoder's texts may be padded on the left; None: up to any."""
 
@@ -87,9 +89,7 @@ class DeltaModule(Registrable):
         for one, other in (({"peft_type": there["peft_type"]}, {"peft_type": here["peft_type"]}), (there, here)):
             difference = first_difference(one, other)
             if difference:
-                raise ConfigurationError(
-                    f"{folder}: another delta than the model's: {difference} (`type: folder` takes it as it is)"
-                )
+                raise ConfigurationError(f"{folder}: another delta than the model's: {difference}{self.way_out}")
         if self.check_base_model:
             self._check_base_model(transformer, delta, folder, base_model)
         self.assign(transformer, delta, folder)
@@ -108,6 +108,7 @@ class DeltaModule(Registrable):
         own = self.tensors(transformer)
         check_tensors(
             folder,
+            self.way_out,
             other_shape=[
                 f"{name} {tuple(tensor.shape)} instead of {tuple(own[name].shape)}"
                 for name, tensor in delta.tensors.items()
@@ -122,9 +123,9 @@ class DeltaModule(Registrable):
                 weight.copy_(delta.tensors[name])
 
     def _check_base_model(self, transformer: PreTrainedModel, delta: Delta, folder: Any, base_model: str) -> None:
-        named = delta.config.get("base_model_name_or_path")
-        there = (delta.base_fingerprint, named)
-        if not any(there) or base_difference(there, (self.fingerprint(transformer), base_model)):
+        there = Base.of(delta.config, delta.base_fingerprint)
+        named = there.name
+        if not any(there) or base_difference(there, Base(self.fingerprint(transformer), base_model)):
             weights = ", or other weights of it" if delta.base_fingerprint else ""
             raise ConfigurationError(
                 f"{folder}: tuned on another base model, {named or 'which it does not name'}{weights}; here it is "
@@ -134,6 +135,7 @@ class DeltaModule(Registrable):
 
 def check_tensors(
     folder: Union[str, Path],
+    way_out: str,
     other_shape: Sequence[str] = (),
     missing: Sequence[str] = (),
     unknown: Sequence[str] = (),
@@ -142,7 +144,7 @@ def check_tensors(
     """
     # Raises
 
-    `ConfigurationError`, with the first three, if there is a name among them.
+    `ConfigurationError`, with the first three and the `way_out`, if there is a name among them.
     """
     for problem, names in (
         ("have another shape", other_shape),
@@ -151,7 +153,6 @@ def check_tensors(
         ("have values that are no numbers", infinite),
     ):
         if names:
-            way_out = "" if names is infinite else " (`type: folder` takes a delta as its own settings say)"
             raise ConfigurationError(
                 f"{folder}: {len(names)} of its tensors {problem}, the first: {', '.join(names[:3])}{way_out}"
             )

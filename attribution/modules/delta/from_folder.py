@@ -42,17 +42,21 @@ def delta_from_folder(
                 "into cross-attention, too, which is not done here; tune it without that setting"
             )
     elif method in PEFT_TYPE_TO_CONFIG_MAPPING:
-        return PeftAdapter(str(folder), allow_pickle=allow_pickle, check_base_model=check_base_model)
+        adapter = PeftAdapter(str(folder), allow_pickle=allow_pickle, check_base_model=check_base_model)
+        adapter.way_out = ""
+        return adapter
     else:
         name = method.lower()
         settings = {key: value for key, value in config.items() if key not in ("peft_type", "base_model_name_or_path")}
-    if name not in DeltaModule.list_available():
+    if name not in DeltaModule.list_available() or not method.isupper():
         raise ConfigurationError(f"{folder}: a delta of the method {method}, which is not known here")
     settings.update(type=name, weights=str(folder), allow_pickle=allow_pickle, check_base_model=check_base_model)
     try:
-        return DeltaModule.from_params(Params(settings))
+        delta = DeltaModule.from_params(Params(settings))
     except (ConfigurationError, TypeError) as error:
         raise ConfigurationError(f"{folder}: {error}") from error
+    delta.way_out = ""
+    return delta
 
 
 @DeltaModule.register("folder", constructor="read")

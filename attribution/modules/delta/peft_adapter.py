@@ -1,6 +1,5 @@
 """A PEFT adapter as its folder says it is: PEFT puts it into the model and loads it."""
 
-import dataclasses
 import warnings
 from pathlib import Path
 from typing import Any, Dict, Union
@@ -10,18 +9,12 @@ from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 
 from attribution.modules.delta.delta_folder import PREFIX, Delta, base_fingerprint, read_delta_config
-from attribution.modules.delta.delta_kind import filled_config
+from attribution.modules.delta.delta_kind import LAYERS_ALONE, filled_config, kind_of
 from attribution.modules.delta.delta_module import DeltaModule, check_tensors
 from attribution.modules.delta.peft_delta import task_type
 from attribution.modules.delta.trial import first_line
 
-# PEFT's methods of which everything that a folder holds is trained, and which need nothing but their layers: no other
-# arguments of the model, and no state beside it.
-LOADED = {"BEFT", "BOFT", "C3A", "DEFT", "FOURIERFT", "GRALORA", "HIRA", "HRA", "IA3", "LN_TUNING", "LOHA", "LOKR"} | {
-    *("LORA", "MISS", "OFT", "PEANUT", "TRAINABLE_TOKENS", "WAVEFT")
-}
-
-_ADAPTER = "default"
+_TASKS = (None, "CAUSAL_LM", "SEQ_2_SEQ_LM")
 
 
 class PeftAdapter(DeltaModule):
@@ -43,21 +36,18 @@ class PeftAdapter(DeltaModule):
     def __init__(self, weights: str, **kwargs: Any) -> None:
         super().__init__(weights=weights, **kwargs)
         config = read_delta_config(weights)
-        method = config["peft_type"]
-        if method not in LOADED:
+        method, task = config["peft_type"], config.get("task_type")
+        if method not in LAYERS_ALONE:
             raise ConfigurationError(
                 f"{weights}: a delta of PEFT's method {method} is not loaded here; where PEFT merges it into its base "
                 "model, give that as `model_name`"
             )
+        if task not in _TASKS:
+            raise ConfigurationError(
+                f"{weights}: tuned on a model with another head than one for text (`task_type` is {task})"
+            )
         self.config = filled_config(config, weights)
         self.config.inference_mode = False
-        known = {field.name for field in dataclasses.fields(self.config)}
-        unknown = sorted(name for name, value in config.items() if value and name not in known)
-        if unknown:
-            raise ConfigurationError(
-                f"{weights}: this version of PEFT does not know `{unknown[0]}`, and would leave it out; install the "
-                f"one that wrote the adapter{_version(config)}"
-            )
         self._fingerprint = ""
 
     def inject(self, transformer: PreTrainedModel) -> None:
@@ -90,14 +80,15 @@ class PeftAdapter(DeltaModule):
     def assign(self, transformer: PreTrainedModel, delta: Delta, folder: Union[str, Path]) -> None:
         from peft import set_peft_model_state_dict
 
-        own = self.tensors(transformer)
+        own, copies = self.tensors(transformer), kind_of(delta, folder).copies
         tensors = {
             name: tensor
             for name, tensor in delta.tensors.items()
-            if name in own or not self._is_copy(transformer, name, tensor, folder)
+            if name not in copies or not self._is_copy(transformer, name, tensor, folder)
         }
         check_tensors(
             folder,
+            self.way_out,
             other_shape=[name for name, tensor in tensors.items() if name in own and own[name].shape != tensor.shape],
             infinite=[name for name, tensor in tensors.items() if not tensor.isfinite().all()],
         )
@@ -110,20 +101,20 @@ class PeftAdapter(DeltaModule):
         except (KeyError, RuntimeError) as error:
             raise ConfigurationError(f"{folder}: PEFT does not load it ({first_line(error)})") from error
         trained = {name for name, weight in transformer.named_parameters() if weight.requires_grad}
-        check_tensors(folder, missing=sorted(trained & set(result.missing_keys)), unknown=result.unexpected_keys)
+        check_tensors(
+            folder, self.way_out, missing=sorted(trained & set(result.missing_keys)), unknown=result.unexpected_keys
+        )
 
     def _is_copy(self, transformer: Any, name: str, tensor: torch.Tensor, folder: Union[str, Path]) -> bool:
-        """Of the base model's embeddings, which PEFT keeps beside LoRA in these."""
-        own = dict(transformer.named_parameters()).get(name.removeprefix(PREFIX))
+        """Of the base model's embeddings, whose layer LoRA may have been put around."""
+        weights = dict(transformer.named_parameters())
+        short = name.removeprefix(PREFIX)
+        own = weights.get(short, weights.get(f"{short.removesuffix('.weight')}.base_layer.weight"))
         if own is None:
             return False
         if own.shape != tensor.shape or not torch.equal(own.detach().cpu(), tensor.to(own.dtype)):
             raise ConfigurationError(
-                f"{folder}: its {name} is not the base model's; it was tuned on a model with other embeddings, and "
-                "needs that one as `model_name`"
+                f"{folder}: its {name} is not the base model's; it was tuned on a model with other embeddings, "
+                "which is needed as `model_name`, or saved in another precision"
             )
         return True
-
-
-def _version(config: Dict[str, Any]) -> str:
-    return f" ({config['peft_version']})" if config.get("peft_version") else ""

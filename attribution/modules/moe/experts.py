@@ -10,8 +10,8 @@ from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 
-from attribution.modules.delta.delta_folder import PREFIX, read_delta
-from attribution.modules.delta.delta_kind import kind_of
+from attribution.modules.delta.delta_folder import PREFIX, base_fingerprint, read_delta
+from attribution.modules.delta.delta_kind import Base, base_difference, kind_of
 from attribution.modules.delta.sublayers import (
     ATTENTION_OUTPUT,
     FEED_FORWARD_INPUT,
@@ -258,9 +258,18 @@ class LoraExperts(Bottlenecks):
         delta = read_delta(folder)
         kind = kind_of(delta, folder)
         if kind.changes_base or not kind.products:
+            setting = kind.other_product or ("init_lora_weights" if kind.changes_base else "peft_type")
             raise ConfigurationError(
-                f"experts: lora: {folder} is {kind.method} that does more than to add scale x B A to its layers"
+                f"experts: lora: weights: {folder} is not LoRA that adds scale x B A to its layers: its `{setting}` is "
+                f"{delta.config[setting]!r}; give deltas without that"
             )
+        there = Base.of(delta.config, delta.base_fingerprint)
+        difference = base_difference(there, Base(base_fingerprint(transformer), transformer.name_or_path or ""))
+        if difference:
+            raise ConfigurationError(f"experts: lora: weights: {folder} was tuned on another base model: {difference}")
+        infinite = [name for name, tensor in delta.tensors.items() if not tensor.isfinite().all()]
+        if infinite:
+            raise ConfigurationError(f"experts: lora: weights: {folder}: {infinite[0]} has values that are no numbers")
         own = {
             f"{PREFIX}{name.removesuffix('.expert')}": module
             for name, module in transformer.named_modules()
