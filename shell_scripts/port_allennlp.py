@@ -411,6 +411,78 @@ EDITS = (
         "            if self._distributed and not done_early:\n                logger.warning(\n",
         "            if self._distributed and not done_early and not uneven:\n                logger.warning(\n",
     ),
+    # A loss that the model reports itself is over rows, and not over batches.
+    Edit(
+        "allennlp/training/util.py",
+        '    metrics["loss"] = float(total_loss / num_batches) if num_batches > 0 else 0.0\n',
+        '    metrics.setdefault("loss", float(total_loss / num_batches) if num_batches > 0 else 0.0)\n',
+    ),
+    *(
+        Edit(
+            file,
+            f'\n{indent}{metrics}["loss"] = total_loss / total_weight\n',
+            f'\n{indent}if batch_weight_key or "loss" not in {metrics}:\n'
+            f'{indent}    {metrics}["loss"] = total_loss / total_weight\n',
+        )
+        for file, indent, metrics in (
+            ("allennlp/training/util.py", 16 * " ", "metrics"),
+            ("allennlp/training/util.py", 12 * " ", "final_metrics"),
+            ("allennlp/evaluation/evaluator.py", 20 * " ", "metrics"),
+            ("allennlp/evaluation/evaluator.py", 16 * " ", "final_metrics"),
+        )
+    ),
+    # Any number is better than none.
+    Edit(
+        "allennlp/training/metric_tracker.py",
+        "(self._best_so_far is None) or (combined_score > self._best_so_far)",
+        "(self._best_so_far is None) or (combined_score > self._best_so_far)\n"
+        "        new_best |= math.isnan(self._best_so_far or 0.0) and not math.isnan(combined_score)",
+    ),
+    Edit(
+        "allennlp/training/metric_tracker.py",
+        "from typing import Optional",
+        "import math\nfrom typing import Optional",
+    ),
+    # As many outputs as inputs, and names that follow from those of files.
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "            assert len(output_file_list) == len(evaluation_data_path_list), (\n"
+        '                "The number of `metrics_output_file` paths must be equal to the number "\n'
+        '                "of datasets being evaluated."\n'
+        "            )\n",
+        '            check_outputs("--output-file", output_file_list, evaluation_data_path_list)\n',
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "            assert len(predictions_output_file_list) == len(evaluation_data_path_list), (\n"
+        '                "The number of `predictions_output_file` paths must be equal"\n'
+        '                + "to the number of datasets being evaluated. "\n'
+        "            )\n",
+        '            check_outputs("--predictions-output-file", predictions_output_file_list, '
+        "evaluation_data_path_list)\n",
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "            assert all(isinstance(p, str) for p in evaluation_data_path_list), (\n"
+        '                "When specifying JSON blobs as input, the output files must be explicitly named with "\n'
+        '                "--output-file."\n'
+        "            )\n",
+        "            check_paths(evaluation_data_path_list)\n",
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "            assert all(isinstance(p, str) for p in evaluation_data_path_list), (\n"
+        '                "When specifying JSON blobs as input, the predictions output files must be explicitly named '
+        'with "\n                "--predictions-output-file."\n'
+        "            )\n",
+        "            check_paths(evaluation_data_path_list)\n",
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "from allennlp.common import logging as common_logging\n",
+        "from allennlp.common import logging as common_logging\n"
+        "from allennlp.common.port import check_outputs, check_paths\n",
+    ),
     # Commands.
     Edit("allennlp/__main__.py", '    main(prog="allennlp")\n', '    run_command(lambda: main(prog="allennlp"))\n'),
     Edit(

@@ -25,7 +25,7 @@ _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF
 _PIECE = 1 << 22
 _HELD = 1 << 24
 # So many bytes, at least, are written at once: what begins and ends in the midst of a page takes longer.
-_WRITTEN = 1 << 18
+_WRITTEN = 1 << 17
 _OTHER_FILES = 64
 
 

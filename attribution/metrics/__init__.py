@@ -5,6 +5,7 @@ from attribution.metrics.drop import Drop
 from attribution.metrics.exact_match import ExactMatch, SoftExactMatch, TextAccuracy
 from attribution.metrics.fewshot_gym import FewShotGym
 from attribution.metrics.grouped import Grouped
+from attribution.metrics.mean_loss import MeanLoss
 from attribution.metrics.metric_list import MetricList
 from attribution.metrics.multi_label_f1 import MultiLabelF1
 from attribution.metrics.natural_instructions import NaturalInstructions
@@ -24,6 +25,7 @@ __all__ = [
     "Grouped",
     "LabelF1",
     "Matthews",
+    "MeanLoss",
     "MetricList",
     "MultiLabelF1",
     "NaturalInstructions",

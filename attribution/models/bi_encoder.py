@@ -10,6 +10,7 @@ from allennlp.training.metrics import Average
 from torch.nn.functional import cross_entropy
 
 from attribution.encoders import Encoder
+from attribution.metrics import MeanLoss
 from attribution.modules.two_towers import TwoTowers
 
 
@@ -63,6 +64,7 @@ class BiEncoder(Model):
         self.negatives = negatives
         self.temperature = temperature
         self.towers = TwoTowers(encoder.encode([""]).shape[1], hidden_size, size)
+        self._losses = {True: MeanLoss(), False: MeanLoss()}  # By whether the model is in training.
         self._precision = Average()
 
     def forward(  # type: ignore[override]
@@ -79,6 +81,7 @@ class BiEncoder(Model):
         `loss`, and in evaluation `scores`: of each tuple's candidates, positives first.
         """
         output: Dict[str, Any] = {"loss": self._loss(queries, positives, negatives)}
+        self._losses[self.training]("queries", output["loss"].item() * len(queries), len(queries))
         if not self.training:
             output["scores"] = [self._score(*one) for one in zip(queries, positives, negatives)]
             for scores, right in zip(output["scores"], positives):
@@ -88,7 +91,8 @@ class BiEncoder(Model):
         return output
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        return {} if self.training else {"precision": self._precision.get_metric(reset)}
+        loss = self._losses[self.training].get_metric(reset)
+        return loss if self.training else {"precision": self._precision.get_metric(reset), **loss}
 
     def _loss(self, queries: List[List[str]], positives: List[List[str]], negatives: List[List[str]]) -> torch.Tensor:
         """Of the first of each list in evaluation, of drawn ones in training."""

@@ -11,6 +11,7 @@ from allennlp.models.model import Model
 
 from attribution.data.fields import UNKNOWN_LABEL
 from attribution.encoders import StoredWords, TransformerEncoder
+from attribution.metrics.mean_loss import MeanLoss
 from attribution.metrics.word_labels import WordMetric
 
 _NAMESPACE = "labels"
@@ -60,6 +61,7 @@ class LinearTokenProbe(Model):
         super().__init__(vocab, **kwargs)
         if bool(checkpoints) == bool(features):
             raise ConfigurationError("checkpoints, or else features, are needed")
+        self._losses = {True: MeanLoss(), False: MeanLoss()}  # By whether the model is in training.
         self._metric = metric or WordMetric.by_name("accuracy")()
         classes = vocab.get_vocab_size(_NAMESPACE)
         if classes == 0 and not self._metric.numbers:
@@ -120,8 +122,9 @@ class LinearTokenProbe(Model):
         return output
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        """With `reset` only: AllenNLP asks after every batch, and these are of all sentences."""
-        return self._metric.get_metric(reset) if reset and not self.training else {}
+        """With `reset` only, but for the loss: AllenNLP asks after every batch, and these are of all sentences."""
+        loss = self._losses[self.training].get_metric(reset)
+        return {**self._metric.get_metric(reset), **loss} if reset and not self.training else loss
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Shapes: (labelled words, classes), (labelled words,)"""
@@ -129,9 +132,13 @@ class LinearTokenProbe(Model):
             problem = "classes; pearson is for numbers" if self._metric.numbers else "numbers; use pearson"
             raise ConfigurationError(f"metric: the task's labels are {problem}")
         if self._metric.numbers:
-            return F.mse_loss(logits.squeeze(-1), labels, reduction="sum") / max(len(labels), 1)
-        known = (labels != UNKNOWN_LABEL).sum().clamp(min=1)
-        return F.cross_entropy(logits, labels, ignore_index=UNKNOWN_LABEL, reduction="sum") / known
+            known = len(labels)
+            total = F.mse_loss(logits.squeeze(-1), labels, reduction="sum")
+        else:
+            known = int((labels != UNKNOWN_LABEL).sum())
+            total = F.cross_entropy(logits, labels, ignore_index=UNKNOWN_LABEL, reduction="sum")
+        self._losses[self.training]("words", total.item(), known)
+        return total / max(known, 1)
 
     def _ranked(self, logits: torch.Tensor, lengths: List[int]) -> List[Any]:
         """Of each sentence, for each word a number, or its best classes, best first."""

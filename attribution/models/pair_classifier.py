@@ -20,6 +20,7 @@ from attribution.common.pretrained import (
 from attribution.data.fields import TokenIds
 from attribution.encoders.batch_mates import BatchMates, batch_mates
 from attribution.encoders.batched import batches_of_similar_length
+from attribution.metrics.mean_loss import MeanLoss
 from attribution.metrics.pair_classification import PairClassification
 from attribution.models.pretrained import load_weights
 
@@ -66,6 +67,7 @@ class PairClassifier(Model):
         self._mates = classifier_mates(model_name, self.transformer)
         if weights_file is not None:
             load_weights(self, weights_file, "weights_file")
+        self._losses = {True: MeanLoss(), False: MeanLoss()}  # By whether the model is in training.
         self._metric = PairClassification()
 
     def forward(  # type: ignore[override]
@@ -99,6 +101,7 @@ class PairClassifier(Model):
         if label is not None:
             # The cross-entropy of two logits, too: their softmax is the sigmoid of the difference.
             output["loss"] = F.binary_cross_entropy_with_logits(margin, label.float())
+            self._losses[self.training]("pairs", output["loss"].item() * len(label), len(label))
             if not self.training:
                 self._metric(margin.tolist(), label.tolist())
         if row is not None:
@@ -106,8 +109,9 @@ class PairClassifier(Model):
         return output
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        """With `reset` only: AllenNLP asks after every batch, and these are of all pairs."""
-        return self._metric.get_metric(reset) if reset and not self.training else {}
+        """With `reset` only, but for the loss: AllenNLP asks after every batch, and these are of all pairs."""
+        loss = self._losses[self.training].get_metric(reset)
+        return {**self._metric.get_metric(reset), **loss} if reset and not self.training else loss
 
     @classmethod
     def _load(cls, config: Params, *args: Any, **kwargs: Any) -> Model:

@@ -19,7 +19,7 @@ from attribution.common.pretrained import learned_positions
 from attribution.common.steady import forget_history
 from attribution.data.fields import TokenIds, pad_token_ids
 from attribution.data.prompt_tokenizer import PromptTokenizer
-from attribution.metrics import MetricList, RankClassification
+from attribution.metrics import MeanLoss, MetricList, RankClassification
 from attribution.models.option_losses import length_normalized_loss, unlikelihood_loss
 from attribution.models.pretrained import enable_checkpointing, load_transformer, load_weights, untie
 from attribution.models.reading import ReadPrompts, check_generates, choose_reading, option_log_probs
@@ -59,7 +59,8 @@ class PromptedModel(Model):
         Train this instead of all weights. Checkpoints and archives then hold what is trained and nothing else. Its
         `weights`, the folder of a delta, is what it starts from.
     loss : `str`, optional (default = `"mean"`)
-        `mean` over the batch's target tokens, as published, or their `sum`.
+        `mean` over the batch's target tokens, as published, or their `sum`. What is reported is the mean over those of
+        all rows, or over rows: the same for any batch size and number of processes.
     label_smoothing : `float`, optional (default = `0.0`)
         Share of the probability spread evenly over the vocabulary, in training.
     unlikelihood_weight, length_normalized_weight : `float`, optional (default = `0.0`)
@@ -177,6 +178,7 @@ class PromptedModel(Model):
                 f"option_score: the tokenizer of {model_name} writes languages, and nothing says which the prompt that "
                 "says nothing is in; use `sum` or `mean`"
             )
+        self._losses = {True: MeanLoss(), False: MeanLoss()}  # By whether the model is in training.
         self._metric = RankClassification(relevant_label_index)
         self._text_metrics = MetricList(metrics or [])
 
@@ -219,8 +221,13 @@ class PromptedModel(Model):
                     raise ConfigurationError("training needs labelled rows: there is no correct_answer_index")
                 if self.unlikelihood_weight or self.length_normalized_weight:
                     return {"loss": self._loss_of_options(prompt_and_input, answer_options, gold)}
-                return {"loss": self.training_loss(prompt_and_input, _take(answer_options, gold))}
+                targets = _take(answer_options, gold)
+                loss = self.training_loss(prompt_and_input, targets)
+                self._report_right_options(loss, targets["mask"])
+                return {"loss": loss}
             output = self._rank(prompt_and_input, answer_options, gold)
+            if gold is not None:
+                self._report_right_options(output["loss"], answer_options["mask"][gold])
             if self.generation is not None:
                 output["generated"] = self._generate(prompt_and_input).tolist()
         if correct_answer_index is not None:
@@ -255,10 +262,14 @@ class PromptedModel(Model):
         return PromptTokenizer(self.model_name)
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        """Those of texts are there with `reset` only: AllenNLP asks for the others after every batch."""
+        """
+        Those of texts are there with `reset` only: AllenNLP asks for the others after every batch. `loss` is a mean
+        over all target tokens since the last reset or, where it is set to `sum`, over rows.
+        """
+        loss = self._losses[self.training].get_metric(reset)
         if self.training:
-            return {}
-        values = self._metric.get_metric(reset)
+            return loss
+        values = {**self._metric.get_metric(reset), **loss}
         return {**values, **self._text_metrics.get_metric(reset)} if reset else values
 
     def read(self, prompts: TokenIds, options: TokenIds) -> ReadPrompts:
@@ -343,12 +354,29 @@ class PromptedModel(Model):
         num_options, mask = options["num_options"], options["mask"]
         # Shape: (options, length)
         log_probs = option_log_probs(self.read(prompts, options), options, num_options, self.max_scored_tokens)
-        loss = self._loss_of_right_options(log_probs, mask, gold)
+        scale = 0.0 if self.fake_training else 1.0
+        loss = scale * self._loss_of_right_options(log_probs, mask, gold)
+        self._report_right_options(loss, mask[gold])
         if self.unlikelihood_weight:
-            loss = loss + self.unlikelihood_weight * unlikelihood_loss(log_probs, mask, gold)
+            part = scale * self.unlikelihood_weight * unlikelihood_loss(log_probs, mask, gold)
+            self.report_loss("unlikelihood", part, int(mask.sum() - mask[gold].sum()))
+            loss = loss + part
         if self.length_normalized_weight:
-            loss = loss + self.length_normalized_weight * length_normalized_loss(log_probs, mask, num_options, gold)
-        return loss * 0.0 if self.fake_training else loss
+            weight = scale * self.length_normalized_weight
+            part = weight * length_normalized_loss(log_probs, mask, num_options, gold)
+            self.report_loss("length_normalized", part, len(gold))
+            loss = loss + part
+        return loss
+
+    def report_loss(self, part: str, mean: torch.Tensor, count: int) -> None:
+        """The `loss` among the metrics is over so many things more."""
+        self._losses[self.training](part, mean.item() * count, count)
+
+    def _report_right_options(self, loss: torch.Tensor, mask: torch.Tensor) -> None:
+        if self.loss_reduction == "mean":
+            self.report_loss("right", loss, int(mask.sum()))
+        else:
+            self.report_loss("right", loss / len(mask), len(mask))
 
     def _loss_of_right_options(self, log_probs: torch.Tensor, mask: torch.Tensor, gold: torch.Tensor) -> torch.Tensor:
         total = -log_probs[gold].sum()

@@ -123,8 +123,9 @@ class TaskMoESeq2Seq(Seq2Seq):
         )
         output = super().forward(prompt_and_input, answer_options, correct_answer_index, row, metadata, task, details)
         if self.training and self.expert_regularisation:
-            distance = expert_distance(self.transformer, self.experts.count)
-            output["loss"] = output["loss"] + self.expert_regularisation * distance
+            distance = self.expert_regularisation * expert_distance(self.transformer, self.experts.count)
+            self.report_loss("expert_regularisation", distance, count)
+            output["loss"] = output["loss"] + distance
         return output
 
     def set_routes(self, tasks: Sequence[str], examples: Optional[Sequence[str]] = None) -> None:

@@ -19,7 +19,7 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy
 import torch
@@ -197,6 +197,28 @@ def json_lines(predictor: Any, lines: Iterable[str], name: str) -> Iterator[Dict
         raise ConfigurationError(f"{name}: cut short after line {number} ({error})") from error
     if not number:
         raise ConfigurationError(f"{name}: has no lines")
+
+
+def check_outputs(option: str, outputs: Sequence[Any], inputs: Sequence[Any]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if there is not an output for each input of `evaluate`.
+    """
+    if len(outputs) != len(inputs):
+        raise ConfigurationError(
+            f"{option} names {len(outputs)} for {len(inputs)} inputs; name one for each, with commas between them"
+        )
+
+
+def check_paths(inputs: Sequence[Any]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if an input of `evaluate` is no path, from which an output could have its name.
+    """
+    if not all(isinstance(path, str) for path in inputs):
+        raise ConfigurationError("--auto-names needs inputs that are files; name the outputs of JSON yourself")
 
 
 # --- Serialization directories

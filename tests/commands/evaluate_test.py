@@ -85,3 +85,22 @@ def test_a_metric_picks_the_best_epoch(train_config: Any, allennlp: Any, tmp_pat
     assert result.status == 0, result.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["best_validation_exact_match"] == pytest.approx(metrics["best_validation_accuracy"])
+
+
+def test_as_many_outputs_as_inputs(evaluator: Any, allennlp: Any, tmp_path: Path) -> None:
+    evaluator({})(ROWS[:3])
+    first, second = tmp_path / "test.jsonl", tmp_path / "other.jsonl"
+    second.write_text(json.dumps(ROWS[3]) + "\n")
+    command = ["evaluate", tmp_path / "run" / "model.tar.gz", f"{first},{second}"]
+    for option in ("--output-file", "--predictions-output-file"):
+        result = allennlp(*command, option, tmp_path / "one")
+        assert result.status == 1 and "AssertionError" not in result.stderr
+        assert f"{option} names 1 for 2 inputs; name one for each, with commas between them" in result.stderr
+    unnamed = [command[1], '{"a": 1}, {"b": 2}', "--output-file", tmp_path / "one", "--auto-names", "METRICS"]
+    result = allennlp("evaluate", *unnamed)
+    assert result.status == 1 and "--auto-names needs inputs that are files" in result.stderr
+    assert not (tmp_path / "one").exists()
+    result = allennlp(*command, "--output-file", f"{tmp_path / 'one'},{tmp_path / 'two'}")
+    assert result.status == 0 and json.loads((tmp_path / "one").read_text()) != json.loads(
+        (tmp_path / "two").read_text()
+    )

@@ -66,11 +66,11 @@ def test_precision_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model, "_cosines", lambda queries, rows: cosines)
     output = model(**_batch((["a", "b"], ["c", "d"], ["e", "f"])))
     assert output["scores"][0] == pytest.approx([0.5, 0.1, 0.4, 0.1])
-    assert model.get_metrics(reset=True) == {"precision": 0.5}
+    assert model.get_metrics(reset=True) == {"precision": 0.5, "loss": 0.0}
     # Nothing is learned where all scores are equal.
     monkeypatch.setattr(model, "_cosines", lambda queries, rows: torch.zeros(1, 4))
     model(**_batch((["a"], ["c", "d"], ["e", "f"])))
-    assert model.get_metrics(reset=True) == {"precision": 0.0}
+    assert model.get_metrics(reset=True) == {"precision": 0.0, "loss": 0.0}
 
 
 def test_draws_one_query_one_positive_and_so_many_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
