@@ -172,7 +172,7 @@ class PromptedModel(Model):
             self._inject(delta)
         if gradient_checkpointing:
             enable_checkpointing(self.transformer)
-        with self._delta_shows():
+        with self._everything_shows(random_weights):
             bounds = () if delta is None else (delta.virtual_tokens, delta.left_padding_limit)
             self.reading = choose_reading(self.transformer, model_name, *bounds)
         if generation is not None:
@@ -498,8 +498,10 @@ class PromptedModel(Model):
         state = self.state_dict(keep_vars=True)
         self._keep_trained({name for name, weight in state.items() if not weight.requires_grad})
 
-    def _delta_shows(self) -> ContextManager[Any]:
-        """Within it a delta, untrained and all but without effect, changes what the model says."""
+    def _everything_shows(self, untrained: bool) -> ContextManager[Any]:
+        """Within it a delta, untrained and all but without effect, and biases that are 0 at first change scores."""
+        if untrained:
+            return at_random(*self.transformer.parameters(), around=1.0, std=0.1)
         if self.delta is None or not self._frozen:
             return nullcontext()
         return at_random(*self.delta.tensors(self.transformer).values(), around=1.0, std=0.3)

@@ -70,7 +70,7 @@ def test_precision_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     # Nothing is learned where all scores are equal.
     monkeypatch.setattr(model, "_cosines", lambda queries, rows: torch.zeros(1, 4))
     model(**_batch((["a"], ["c", "d"], ["e", "f"])))
-    assert model.get_metrics(reset=True) == {"precision": 0.0}
+    assert model.get_metrics(reset=True) == {"precision": 0.0, "loss": 0.0}
 
 
 def test_draws_one_query_one_positive_and_so_many_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
