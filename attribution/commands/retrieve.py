@@ -357,7 +357,7 @@ class Retrieve(ArtefactCommand):
 
     def add_arguments(self, subparser: argparse.ArgumentParser) -> None:
         subparser.add_argument("param_path", type=str, nargs="?", help="the configuration (jsonnet); or else:")
-        subparser.add_argument("--pool", type=str, help="prompted rows (.jsonl, .jsonl.gz or .parquet)")
+        subparser.add_argument("--pool", type=str, help="prompted rows, a file of any format that is read")
         subparser.add_argument("--queries", type=str, help="the target's prompted inputs, in such a file")
         subparser.add_argument("--retriever", type=str, help="exact (the default), bm25, random, ...")
         subparser.add_argument("--encoder", type=str, help="a model, where the retriever needs one")

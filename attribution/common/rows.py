@@ -206,7 +206,7 @@ class ParquetRows(Rows):
 
         try:
             self._file = pyarrow.parquet.ParquetFile(path, memory_map=True)
-        except pyarrow.ArrowInvalid as error:
+        except (pyarrow.ArrowException, OSError) as error:
             raise ConfigurationError(f"{path}: not a Parquet file ({error})") from error
         self._has_floats = re.search("float|double", str(self._file.schema_arrow.types)) is not None
 
@@ -225,16 +225,17 @@ class ParquetRows(Rows):
             end = start + self._file.metadata.row_group(group).num_rows
             first, last = np.searchsorted(numbers, [start, end])
             if first < last:
-                table = self._read_group(group, start).take(numbers[first:last] - start)
-                for number, content in zip(numbers[first:last], table.to_pylist()):
+                for number, content in zip(numbers[first:last], self._contents(group, start, numbers[first:last])):
                     content = without_nan(content) if self._has_floats else content
                     yield Row(int(number), content, self.where(int(number)))
             start = end
 
-    def _read_group(self, group: int, start: int) -> Any:
+    def _contents(self, group: int, start: int, numbers: np.ndarray) -> List[JsonDict]:
+        import pyarrow
+
         try:
-            return self._file.read_row_group(group)
-        except OSError as error:
+            return self._file.read_row_group(group).take(numbers - start).to_pylist()
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise RowError(self.where(start), "damaged Parquet", f" in the row group from here on ({error})") from error
 
     def class_names(self, field: str) -> List[str]:

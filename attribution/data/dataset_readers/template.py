@@ -139,7 +139,7 @@ class RowPromptReader(PromptedReader):
 @DatasetReader.register("prompted_reader")
 class TemplateReader(RowPromptReader):
     """
-    Reads raw rows (JSONL, JSONL.gz, Parquet, CSV, TSV or Arrow), and prompts them with a Jinja template: adding a task
+    Reads raw rows of any format (JSONL, CSV, Parquet, ...), and prompts them with a Jinja template: adding a task
     needs jsonnet and no Python.
 
         {

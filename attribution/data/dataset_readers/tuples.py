@@ -18,7 +18,7 @@ _FIELDS = {"query_examples": "queries", "positive_examples": "positives", "negat
 class TuplesReader(DatasetReader):
     """
     Reads mined tuples for the model `bi_encoder`: rows `{"query_examples": [...], "positive_examples": [...],
-    "negative_examples": [...]}` of JSONL, JSONL.gz or Parquet, named as ReCross's are (Lin et al., 2022,
+    "negative_examples": [...]}` of any format that is read, named as ReCross's are (Lin et al., 2022,
     https://arxiv.org/abs/2204.07937). Each list has at least one input: a triple `[input, [references], id]`, a row
     with an `input`, or a text. An instance has the fields `queries`, `positives` and `negatives` (`MetadataField`,
     lists of texts).

@@ -67,7 +67,8 @@ class DelimitedRows(StreamedRows):
 
     def _texts(self, record: _Record) -> List[str]:
         if record.fault:
-            raise RowError(self._where(record), record.fault, f": {record.cells[0]!r:.80}")
+            opened = record.cells[0].decode(errors="replace").rstrip()
+            raise RowError(self._where(record), record.fault, f": {opened!r:.80}")
         try:
             return [cell.decode() for cell in record.cells]
         except UnicodeDecodeError as error:

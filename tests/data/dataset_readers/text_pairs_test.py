@@ -32,6 +32,13 @@ def test_other_keys(tiny_classifier: Any, write_jsonl: Any) -> None:
     assert [(pair.first, pair.second, pair.label) for pair in reader.pairs(path)] == [("good", "bad", 1)]
 
 
+def test_labels_of_a_table_are_texts(tiny_classifier: Any, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text('first\tsecond\tlabel\n"good\tbad\t1\ngood\tfilm\t0\n')
+    pairs = TextPairReader(tiny_classifier()).pairs(str(path))
+    assert [(pair.first, pair.second, pair.label) for pair in pairs] == [('"good', "bad", 1), ("good", "film", 0)]
+
+
 @pytest.mark.parametrize("as_lines", [False, True])
 def test_each_query_with_each_example_of_a_tuple(
     as_lines: bool,

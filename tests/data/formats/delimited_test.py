@@ -78,7 +78,7 @@ def test_stray_quotes_swallow_nothing(lines: List[str], found: List[str], write:
 
 
 def test_a_faulty_quote_is_named_where_it_opened(write: Any) -> None:
-    with pytest.raises(RowError, match=r'rows\.csv:4: a quote that is not closed: b\'"c, d'):
+    with pytest.raises(RowError, match=r'rows\.csv:4: a quote that is not closed: \'"c, d\''):
         list(write('a,b\n1,"two\nlines"\n3,"c, d\n4,e\n'))
     with pytest.raises(RowError, match=r"rows\.csv:3: a quote that is followed by other text"):
         list(write('a,b\n"two\nlines","c" d\n'))

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Dict, List
 
 import datasets
@@ -7,8 +8,10 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from allennlp.common.checks import ConfigurationError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from attribution.common.rows import JsonlRows, ParquetRows, Rows
+from attribution.common.rows import JsonlRows, ParquetRows, Row, RowError, Rows
 from attribution.data.dataset_files import DatasetRows
 from attribution.data.formats import is_row_file, open_rows
 from attribution.data.formats.delimited import DelimitedRows
@@ -155,3 +158,18 @@ def test_what_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="rows.parquet.gz: .parquet is compressed inside"):
         open_rows(tmp_path / "rows.parquet.gz")
     assert not is_row_file(tmp_path) and not is_row_file(tmp_path / "rows.jsonl.offsets.npy")
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(sorted(KINDS.keys() - {"arrow"})), st.data())
+def test_a_damaged_file_gives_rows_or_is_refused(ending: str, data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        path = write(Path(folder) / f"rows.{ending}")
+        content = path.read_bytes()
+        place, cut = data.draw(st.integers(0, len(content))), data.draw(st.integers(0, 40))
+        path.write_bytes(content[:place] + data.draw(st.binary(max_size=20)) + content[place + cut :])
+        try:
+            found = list(open_rows(path).each())
+        except ConfigurationError:
+            return
+        assert all(isinstance(row, (Row, RowError)) for row in found)

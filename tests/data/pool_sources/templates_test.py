@@ -66,13 +66,16 @@ def test_a_field_that_no_row_has_is_told_of(source: Any, caplog: pytest.LogCaptu
     assert "templates: say: no row has the field 'txet'; there are ['label', 'text']" in caplog.text
 
 
-def test_mistakes(source: Any) -> None:
+def test_mistakes(source: Any, write_jsonl: Any, tmp_path: Path) -> None:
+    write_jsonl("rows.jsonl", RAW)
     with pytest.raises(ConfigurationError, match=r"templates: there is no 'sing', only \['say'\]"):
         source(INLINE, only=["sing"])
     with pytest.raises(ConfigurationError, match="is not valid Jinja"):
         source({"broken": "{{"})
     with pytest.raises(ConfigurationError, match="templates: say needs"):
         source({"say": {"answer_choices": "a"}})
+    with pytest.raises(ConfigurationError, match="templates: rows.layout is for prompted rows"):
+        source(INLINE, rows={"type": "rows", "path": str(tmp_path), "layout": "flan"})
 
 
 @pytest.mark.parametrize(
