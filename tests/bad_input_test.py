@@ -151,7 +151,7 @@ def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp
         ("a.jsonl", f"{good}\n{{", "a.jsonl:2: not valid JSON"),
         ("b.jsonl", f"{good}\n[1]\n", "b.jsonl:2: not a JSON object, but list"),
         ("c.jsonl", "", "c.jsonl: has no lines"),
-        ("d.jsonl", f'{good}\n{{"input": "good"}}\n', "no option to rank"),
+        ("d.jsonl", f'{good}\n{{"input": "good"}}\n', "no options to choose from in this row"),
     ):
         (tmp_path / name).write_text(content)
         _fails(allennlp("predict", archive, tmp_path / name, "--output-file", output, "--silent"), message)

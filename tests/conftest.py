@@ -81,6 +81,9 @@ WORDS = [
     "?",
     ".",
     ":",
+    # Of the fixtures' options, so that they are told apart.
+    *["Yes", "No", "True", "False", "1", "2", "trophy", "case", "helium", "argon", "neon"],
+    *["estoppel", "waiver", "laches", "comity", "standing"],
 ]
 VOCABULARY_SIZE = 128
 

@@ -81,19 +81,23 @@ class BatchedEncoder(Encoder):
         self.load()
         windows = [list(texts[first : first + _WINDOW]) for first in range(0, len(texts), _WINDOW)]
         with ThreadPoolExecutor(1) as beside_the_model:
-            return np.concatenate([self._encode(ids) for ids in beside_the_model.map(self.tokenize, windows)])
+            tokenized = zip(windows, beside_the_model.map(self.tokenize, windows))
+            return np.concatenate([self._encode(window, token_ids) for window, token_ids in tokenized])
 
-    def _encode(self, token_ids: TokenIdLists) -> np.ndarray:
-        texts = [ids or [self.pad_id] for ids in token_ids]  # Some tokenizers make nothing of an empty text.
-        batches = list(batches_of_similar_length([len(text) for text in texts], self.max_tokens, self.mates))
-        vectors = torch.cat([self._embed_batch([texts[index] for index in batch]) for batch in batches])
+    def _encode(self, texts: List[str], token_ids: TokenIdLists) -> np.ndarray:
+        ids = [of_text or [self.pad_id] for of_text in token_ids]  # Some tokenizers make nothing of an empty text.
+        batches = list(batches_of_similar_length([len(of_text) for of_text in ids], self.max_tokens, self.mates))
+        vectors = torch.cat(
+            [self.embed_batch([texts[index] for index in batch], [ids[index] for index in batch]) for batch in batches]
+        )
         order = torch.tensor([index for batch in batches for index in batch])
         return torch.empty_like(vectors).index_copy_(0, order, vectors).numpy()
 
-    def _embed_batch(self, texts: TokenIdLists) -> torch.Tensor:
-        padded = pad_token_ids(texts, self.pad_id)
-        token_ids, mask = (padded[key].to(self.device) for key in ("token_ids", "mask"))
-        return self.embed(token_ids, mask).float().cpu()
+    def embed_batch(self, texts: List[str], token_ids: TokenIdLists) -> torch.Tensor:
+        """The vectors of texts that go together, in float32 on the CPU: `embed` of their token ids."""
+        padded = pad_token_ids(token_ids, self.pad_id)
+        ids, mask = (padded[key].to(self.device) for key in ("token_ids", "mask"))
+        return self.embed(ids, mask).float().cpu()
 
 
 def batches_of_similar_length(

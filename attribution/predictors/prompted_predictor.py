@@ -53,4 +53,6 @@ class PromptedPredictor(Predictor):
                 f"there are no options to choose from in this row, and the model does not write: {json_dict}. Give the "
                 """row `answer_choices`, or let the model write: -o '{"model.generation": {"max_new_tokens": 16}}'"""
             )
-        return reader.text_to_instance(example.input, options)
+        instance = reader.text_to_instance(example.input, options)
+        del instance.fields["row"]  # A row that is given alone has no number.
+        return instance

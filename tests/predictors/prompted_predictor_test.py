@@ -39,7 +39,7 @@ def test_a_row_without_a_choice(row: Dict[str, Any], predictor: Any, writer: Any
     ids = writer._model.transformer.generate(
         **writer._dataset_reader.tokenizer._tokenizer(row["input"], return_tensors="pt"), **GENERATION
     )
-    assert output == {"answer": writer._model._texts(ids.tolist())[0], "row": 0}
+    assert output == {"answer": writer._model._texts(ids.tolist())[0]}
 
 
 def test_rows_with_and_without_options_in_one_batch(writer: Any) -> None:

@@ -202,12 +202,10 @@ class PromptedReader(DatasetReader):
         for example, prompt in zip(block, tokenized[0]):
             self.counts["rows read"] += 1
             self.counts["prompts as long as max_query_length, cut if longer"] += len(prompt) == self.max_query_length
-            fields: Any = {
-                "prompt_and_input": TokenIdsField(prompt, pad_id),
-                "row": MetadataField(example.row),
-            }
+            fields: Any = {"prompt_and_input": TokenIdsField(prompt, pad_id)}
             if example.options or example.answer is not None:
                 fields["answer_options"] = AnswerOptionsField(self._with_tokens(example, options), pad_id)
+            fields["row"] = MetadataField(example.row)
             if example.answer is not None:
                 fields["correct_answer_index"] = NumberField(example.answer)
             if example.details is not None:

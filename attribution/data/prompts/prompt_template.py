@@ -30,7 +30,8 @@ class PromptTemplate:
     """
     A prompt in the format of promptsource (Bach et al., 2022, https://arxiv.org/abs/2202.01279): Jinja over a row's
     fields, in which `|||` stands between input and target. promptsource's `zip`, `choice` and `most_frequent` are
-    known; random choices are drawn from a generator of the row's own.
+    known; random choices are drawn from a generator of the row's own. A place that a field gives
+    (`answer_choices[label]`) must be there, as `RowSandbox` says.
 
     # Parameters
 

@@ -104,6 +104,13 @@ class _Places(NodeTransformer):
                 node.args[0] = _filter(node.args[0], _NOT_NEGATIVE, self._fields(node.args[0]))
         return node
 
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
+        self.generic_visit(node)
+        for setting in node.kwargs:
+            if setting.key == "attribute" and self._fields(setting.value):  # `pairs | map(attribute=label)`
+                setting.value = _filter(setting.value, _NOT_NEGATIVE, self._fields(setting.value))
+        return node
+
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
         self.generic_visit(node)
         return self._subscript(node.node, node.arg, node)
@@ -180,14 +187,12 @@ def _place(environment: RowSandbox, items: Any, fields: _Fields, place: Any) -> 
     """`items[place]`, where there is such a place."""
     if isinstance(items, Undefined):
         return environment.getitem(items, place)
-    if isinstance(items, Mapping):
-        there, places = place in items, f"{list(items)!r:.80}"
-    elif isinstance(items, Sequence):
-        there, places = isinstance(place, int) and 0 <= place < len(items), _up_to(len(items) - 1)
-    else:
-        there, places = False, f"none in {items!r:.80}"
-    if there:
+    if place in items if isinstance(items, Mapping) else _is_place(place, items):
         return environment.getitem(items, place)
+    if isinstance(items, Mapping):
+        places = f"{list(items)!r:.80}"
+    else:
+        places = _up_to(len(items) - 1) if isinstance(items, Sequence) else f"none in {items!r:.80}"
     exception = partial(PlaceError, " and ".join(fields))
     return StrictUndefined(_message(fields, place, places), exc=exception)  # type: ignore[arg-type]
 
@@ -204,6 +209,10 @@ def _not_negative(place: Any, fields: _Fields) -> Any:
     if isinstance(place, int) and place < 0:
         raise PlaceError(" and ".join(fields), _message(fields, place, "those from 0 on"))
     return place
+
+
+def _is_place(place: Any, items: Any) -> bool:
+    return isinstance(items, Sequence) and isinstance(place, int) and 0 <= place < len(items)
 
 
 def _up_to(last: int) -> str:

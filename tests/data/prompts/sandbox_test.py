@@ -32,6 +32,8 @@ def _target(template: str, choices: str = "bad ||| good", **fields: Any) -> Opti
         "{% with place = label %}{{words[place]}}{% endwith %}",
         "{% macro pick(place) %}{{words[place]}}{% endmacro %}{{pick(label)}}",
         "{{words[label if words else -1]}}",
+        "{% set label = label %}{{words[label]}}",
+        "{% set found = {} %}{% set _ = found.update({'place': label}) %}{{words[found.place]}}",
         "{{(words | list)[label]}}",
         "{{words[label] | upper}}",
         "{{words[label] ~ '!'}}",
@@ -81,6 +83,7 @@ def test_only_its_own_place_is_taken(label: Any, words: Any) -> None:
         ("{{text[high:]}}", "'high' is 9; the places are 0 to 5"),
         ("{{text[one:]}}", "'one' is '1'; the places are 0 to 5"),
         ("{{text[nothing:]}}", "no field 'nothing'"),
+        ("{{[text] | map(attribute=low) | join}}", "'low' is -2; the places are those from 0 on"),
         ("{{answer_choices.pop(low)}}", "'low' is -2; the places are those from 0 on"),
     ],
 )
