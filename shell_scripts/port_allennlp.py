@@ -661,6 +661,16 @@ EDITS = (
         for command in ("evaluate", "predict")
     ),
     Edit(
+        "allennlp/commands/find_learning_rate.py",
+        '    cuda_device = params.params.get("trainer").get("cuda_device", -1)\n    check_for_gpu(cuda_device)\n',
+        '    cuda_device = device_number(params.params.get("trainer").get("cuda_device"))\n',
+    ),
+    Edit(
+        "allennlp/commands/find_learning_rate.py",
+        "from allennlp.common.checks import check_for_gpu, ConfigurationError\n",
+        "from allennlp.common.checks import ConfigurationError\nfrom allennlp.common.port import device_number\n",
+    ),
+    Edit(
         "allennlp/commands/evaluate.py",
         "cuda_device=args.cuda_device,",
         "cuda_device=device_number(args.cuda_device),",

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Dict, Iterator, Sequence
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.settings import check_experiment
@@ -26,9 +26,11 @@ def check_runs(runs: Sequence[Run], directory: Path) -> None:
     `ConfigurationError` if a configuration has a setting that there is not, or names a file that is not there and that
     no step makes.
     """
+    named: Dict[str, Run] = {}
     for run in runs:
         _check_settings(run)
-    named = {name: run for run in runs for name in _files(run.made_of)}
+        for name in _files(run.made_of):
+            named.setdefault(name, run)
     missing = [
         f"{name}: no such file ({_place(run)})"
         for name, run in named.items()

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 export DEMO_CACHE=$1
 runs=$2
 configs=training_config/demo
-export ALLENNLP_LOG_LEVEL=WARNING TRANSFORMERS_VERBOSITY=error HF_HUB_DISABLE_PROGRESS_BARS=1 TOKENIZERS_PARALLELISM=true
+export TRANSFORMERS_VERBOSITY=error HF_HUB_DISABLE_PROGRESS_BARS=1 TOKENIZERS_PARALLELISM=true
 
 step() { # step DIR MESSAGE COMMAND...: runs the command unless DIR is there
   local product=$1 message=$2

@@ -1,9 +1,9 @@
 // Rows of a pool for a task: SIZE of them.
 //
-// POOL_PATH, ROWS, TASK  (see sweep.jsonnet);  ARM  random or bm25;  SIZE, SEED  (200, 13)
+// POOL_PATH, ROWS, TASK  (see sweep.jsonnet);  ARM  random or bm25 (bm25);  SIZE, SEED  (200, 13)
 local env = import '../common/env.libsonnet';
 local seed = env.integer('SEED', 13);
-local arm = env.required('ARM');
+local arm = env.optional('ARM', 'bm25');
 {
   seed: seed,
   pool: { path: env.required('POOL_PATH') },
