@@ -85,7 +85,7 @@ def test_the_same_bytes_again_and_after_a_kill(
 ) -> None:
     for number, task in enumerate(TASKS):
         generator = torch.Generator().manual_seed(number)
-        tensors = {f"{block}.x": torch.randn(400, 1000, generator=generator) for block in range(5)}
+        tensors = {f"{block}.lora_A": torch.randn(400, 1000, generator=generator) for block in range(5)}
         write_delta_folder(deltas / task / "delta", tensors, **LORA)
     path = config(merger={"type": "ties"})
     assert allennlp("ensemble", path, "-s", tmp_path / "one").status == 0
@@ -220,8 +220,8 @@ def test_missing_scores(fails: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"peft_type": "IA3"}, "`peft_type` is 'LORA' and 'IA3'"),
-        ({"r": 8}, "`r` is 2 and 8"),
+        ({"peft_type": "IA3", "r": None, "lora_alpha": None}, "`peft_type` is 'LORA' and 'IA3'"),
+        ({"lora_alpha": 8}, "`scaling` is 2.0 and 4.0"),
         ({"base_model_name_or_path": "t5-other"}, "`base_model_name_or_path` is 't5-tiny' and 't5-other'"),
     ],
 )

@@ -472,7 +472,7 @@ def test_deltas_that_cannot_take_turns(
     folder = tmp_path / "runs" / "films" / "delta"
     for model, delta, message in (
         ("t5", {"type": "ia3"}, "`peft_type` is 'LORA' and 'IA3'"),
-        ("t5_gated", LORA, "tuned on other weights"),
+        ("t5_gated", LORA, "do not go together: different weights"),
     ):
         shutil.rmtree(folder)
         _tune(tiny_model(model), "red", folder, "seq2seq", delta)

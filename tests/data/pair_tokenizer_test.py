@@ -35,5 +35,5 @@ def test_a_model_that_knows_no_segments(tiny_model: Any) -> None:
 def test_mistakes(tiny_classifier: Any) -> None:
     with pytest.raises(ConfigurationError, match="max_length is 4; a pair has 5 tokens at least"):
         PairTokenizer(tiny_classifier(), 4, False)
-    with pytest.raises(ConfigurationError, match="/nowhere: there is no tokenizer"):
+    with pytest.raises(ConfigurationError, match="/nowhere: no such folder"):
         PairTokenizer("/nowhere", 4, False)

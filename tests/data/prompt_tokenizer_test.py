@@ -48,7 +48,7 @@ def test_recross_writes_the_first_token_twice(tiny_model: Callable[[str], str], 
 
 
 def test_no_model_and_no_tokenizer(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="/nowhere: no model configuration there"):
+    with pytest.raises(ConfigurationError, match="/nowhere: no such folder"):
         PromptTokenizer("/nowhere")
     folder = build_model("llama", tmp_path)
     for path in folder.glob("*token*"):

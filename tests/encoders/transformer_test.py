@@ -113,7 +113,7 @@ def test_texts_are_cut_where_the_positions_end(tiny_model: Callable[[str], str])
 
 
 def test_mistakes(tiny_model: Callable[[str], str], tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="model_name /nowhere: there is no tokenizer in it"):
+    with pytest.raises(ConfigurationError, match="model_name /nowhere: no such folder"):
         TransformerEncoder("/nowhere").encode(["good"])
     folder = Path(shutil.copytree(tiny_model("bert"), tmp_path / "bert"))
     weights = folder / "model.safetensors"

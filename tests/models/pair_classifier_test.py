@@ -74,7 +74,7 @@ def test_an_encoder_gets_a_head(tiny_model: Any) -> None:
     "settings, message",
     [
         ({"num_logits": 3}, "num_logits is 3"),
-        ({"model_name": "/nowhere"}, "/nowhere: cannot be loaded"),
+        ({"model_name": "/nowhere"}, "/nowhere: no such folder"),
         ({"weights_file": "/nowhere/best.th"}, "/nowhere/best.th: no such file"),
         ({"num_logits": 1}, "weights of BertForSequenceClassification have another shape, the first: classifier"),
     ],

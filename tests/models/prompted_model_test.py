@@ -179,7 +179,7 @@ def test_a_word_twice_is_that_word(tiny_model: Callable[[str], str], monkeypatch
     "settings, message",
     [
         ({"undouble": True}, "undouble: nothing is generated"),
-        ({"model_name": "/nowhere/at/all"}, "/nowhere/at/all: no model configuration there"),
+        ({"model_name": "/nowhere/at/all"}, "/nowhere/at/all: no such folder"),
         ({"loss": "median"}, "loss: 'median' is none of mean, sum"),
         ({"metrics": ["exact_match", "exact_match"]}, "metrics: ExactMatch is there twice"),
         ({"metrics": ["f1"]}, "f1|positive_label"),

@@ -156,7 +156,7 @@ def _task_reader(name: str, **settings: Any) -> DatasetReader:
         raise ConfigurationError(f"reader_class_name: {name!r} is none of {', '.join(known)}")
     try:
         return DatasetReader.from_params(Params({"type": found[0], **settings}))
-    except TypeError as error:
+    except (ConfigurationError, TypeError) as error:
         raise ConfigurationError(
             f"reader_class_name: {found[0]} is no reader of a task with splits ({error})"
         ) from error

@@ -128,7 +128,8 @@ def delta_kind(config: Mapping[str, Any], shapes: Mapping[str, Sequence[int]], f
     if method == "LORA":
         _check_lora(settings, folder)
         scales = _scales(filled, shapes, folder)
-        settings["scaling"] = next(iter(scales.values())) if len(set(scales.values())) == 1 else scales
+        scaling = {layer: float(f"{scale:.12g}") for layer, scale in scales.items()}  # But for rounding.
+        settings["scaling"] = next(iter(scaling.values())) if len(set(scaling.values())) == 1 else scaling
         if not any(name in settings for name in _OTHER_PRODUCTS):
             products = _products(scales, shapes)
     neutral = None if method in _PROMPTS else float(method == "IA3")
@@ -358,7 +359,7 @@ def _scales(config: Any, shapes: Mapping[str, Any], folder: Any) -> Dict[str, fl
 
     scales = {}
     packed = getattr(config, "target_parameters", None) or getattr(config, "use_bdlora", None)
-    for layer in {_layer(name) for name in shapes if ".lora_" in name}:
+    for layer in sorted({_layer(name) for name in shapes if ".lora_" in name}):
         rank, alpha = (
             (patterns or {}).get(get_pattern_key(list(patterns or {}), layer), default)
             for patterns, default in ((config.rank_pattern, config.r), (config.alpha_pattern, config.lora_alpha))

@@ -159,7 +159,7 @@ def test_skipped_rows_of_the_task_are_counted(
         ({"train_data_path": "/nowhere.jsonl"}, "/nowhere.jsonl: no such file"),
         ({"retrieve_file": "/nowhere.jsonl"}, "/nowhere.jsonl: no such file"),
         ({"reader": DatasetReader.from_params(Params({"type": "babi"}))}, "a BabiReader does not make prompts"),
-        ({"reader_class_name": "babi"}, "reader_class_name: babi is no reader of a task with splits .*'split_name'"),
+        ({"reader_class_name": "babi"}, "reader_class_name: babi is no reader of a task with splits .*split_name"),
     ],
 )
 def test_bad_settings(settings: Any, message: str, make: Callable[..., InContextReader]) -> None:

@@ -117,10 +117,13 @@ def test_generates_as_peft_does(model: str, name: str, tiny_model: Callable[[str
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"use_rslora": True}, r"scaling is 4.2\d+ there and 3.0 here .`type: folder` takes it as it is"),
+        ({"use_rslora": True}, r"scaling is 4.2\d+ there and 3.0 here .`type: folder` takes a delta as its own"),
         ({"use_dora": True}, "use_dora is True there and None here"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights is 'pissa' there and None here"),
-        ({"a_setting_to_come": 3}, "LoRA with `a_setting_to_come` is not known here"),
+        (
+            {"a_setting_to_come": 3},
+            "this version of PEFT does not know `a_setting_to_come`",
+        ),
         ({"lora_alpha": 4}, "scaling is 2.0 there and 3.0 here"),
         ({"base_model_name_or_path": "google/t5-xl"}, "tuned on another base model, google/t5-xl; here"),
     ],
