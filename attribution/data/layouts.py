@@ -31,6 +31,10 @@ def _joined(*texts: Any) -> str:
     return "\n\n".join(text for text in texts if text)
 
 
+def _present(row: JsonDict, *names: str) -> Any:
+    return next((row[name] for name in names if row.get(name) is not None), None)
+
+
 def _p3(row: JsonDict) -> JsonDict:
     return {"input": row["inputs_pretokenized"], "target": row.get("targets_pretokenized")}
 
@@ -41,11 +45,11 @@ def _flan(row: JsonDict) -> JsonDict:
 
 def _alpaca(row: JsonDict) -> JsonDict:
     text = _joined(row["instruction"], row.get("input") or row.get("context"))
-    return {"input": text, "target": row.get("output", row.get("response"))}
+    return {"input": text, "target": _present(row, "output", "response", "target")}
 
 
 def _natural_instructions(row: JsonDict) -> JsonDict:
-    outputs = row.get("output") or []
+    outputs = _present(row, "output", "target") or []
     references = outputs if isinstance(outputs, list) else [outputs]
     text = _joined(row["definition"], row["input"])
     return {"input": text, "target": references[0] if references else None, "references": references}
@@ -76,12 +80,12 @@ def _turn(message: JsonDict) -> Tuple[str, str]:
 
 
 LAYOUTS: Dict[str, Layout] = {
+    "alpaca": Layout(("instruction",), _alpaca),
+    "natural_instructions": Layout(("definition", "input"), _natural_instructions),
     PROMPTED: Layout(("input", "target"), dict),
     "p3": Layout(("inputs_pretokenized",), _p3),
     "messages": Layout(("messages",), _chat),
     "conversations": Layout(("conversations",), _chat),
-    "alpaca": Layout(("instruction",), _alpaca),
-    "natural_instructions": Layout(("definition", "input"), _natural_instructions),
     "squad": Layout(("context", "question", "answers"), _squad),
     "flan": Layout(("inputs",), _flan),
 }

@@ -5,9 +5,9 @@ from attribution.common.rows import JsonDict
 NOT_CORRECT = "not marked as correct"
 """Why such a row is left out."""
 
-_FALSE = (False, "False", "false", "0")  # As JSON and CSV have it.
+_FALSE = ("false", "0", "0.0")
 
 
 def is_wrong_answer(content: JsonDict) -> bool:
     """Whether a row says that its target is wrong."""
-    return content.get("is_correct") in _FALSE
+    return str(content.get("is_correct")).strip().casefold() in _FALSE

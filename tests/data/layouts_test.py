@@ -32,7 +32,7 @@ PARTS = [
 
 
 ROWS: Dict[str, Any] = {
-    "prompted": ({"input": QUESTION, "target": ANSWER, "instruction": "Not looked at."}, QUESTION, ANSWER),
+    "prompted": ({"input": QUESTION, "target": ANSWER, "note": "Not looked at."}, QUESTION, ANSWER),
     "p3": (
         {"inputs": [1, 2], "targets": [3], "inputs_pretokenized": QUESTION, "targets_pretokenized": ANSWER},
         QUESTION,
@@ -89,6 +89,13 @@ def test_every_layout(name: str, ending: str, tmp_path: Path, caplog: pytest.Log
     [found] = Pool(path).texts("reading")
     assert found.text == text
     assert ("of the layout" in caplog.text) == (name != "prompted")
+
+
+@pytest.mark.parametrize("name", ["instruction", "definition"])
+def test_an_instruction_beside_a_prompt_is_read(name: str, write_jsonl: Callable[..., str]) -> None:
+    path = write_jsonl("rows.jsonl", [{name: "Say it in French.", "input": "dog", "target": "chien"}])
+    [row] = open_prompted_rows(path)
+    assert (row.content["input"], row.content["target"]) == ("Say it in French.\n\ndog", "chien")
 
 
 def test_references_of_a_row(tmp_path: Path) -> None:

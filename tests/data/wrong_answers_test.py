@@ -5,7 +5,7 @@ import pytest
 from attribution.data.wrong_answers import is_wrong_answer
 
 
-@pytest.mark.parametrize("mark", [False, 0, 0.0, "False", "false", "0"])
+@pytest.mark.parametrize("mark", [False, 0, 0.0, "False", "false", "FALSE", "0"])
 def test_marked_as_wrong(mark: Any) -> None:
     assert is_wrong_answer({"target": "a", "is_correct": mark})
 

@@ -81,6 +81,9 @@ class P3JsonlReader(PromptedReader):
             return None
         options = _choices(row)
         if type(target) is int and 0 <= target < len(options):
+            if str(target) in options and options[target] != str(target):
+                detail = f", of {options}; write the option's text"
+                raise RowError(row.where, f"`target` {target} is the place of one option, the text of another", detail)
             target = options[target]
         if not labelled:
             only = [target.strip()] if isinstance(target, str) else []

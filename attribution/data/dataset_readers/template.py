@@ -86,6 +86,9 @@ class RowPrompt:
                 )
             label = self._label_map[str(label)]
         if type(label) is int and 0 <= label < len(options):
+            if self._label_map is None and str(label) in options and options[label] != str(label):
+                detail = f", of {options}; a `label_map` says which it is"
+                raise RowError(row.where, f"the label {label} is the place of one option, the text of another", detail)
             return label
         if isinstance(label, str) and label.strip() in options:
             return options.index(label.strip())

@@ -1,5 +1,6 @@
 """Any file of rows, or folder of such files: what it is, is found by its ending and by looking into it."""
 
+import logging
 import re
 from bisect import bisect_left
 from pathlib import Path
@@ -26,6 +27,9 @@ from attribution.data.formats.documents import DOCUMENTS, document_rows
 from attribution.data.formats.gym_rows import GymRows, gym_task
 from attribution.data.formats.json_rows import CompressedJsonlRows, JsonListRows
 
+logger = logging.getLogger(__name__)
+
+_COMPANIONS = ("dataset_dict.json", "dataset_info.json", "manifest.json", "state.json", "tasks.json")
 _LINES = (".jsonl", ".ndjson", ".jsonlines")
 _BINARY: Dict[str, Callable[[Path], Rows]] = {".parquet": ParquetRows, ".arrow": arrow_rows}
 _SEPARATORS = {".csv": b",", ".tsv": b"\t"}
@@ -137,6 +141,9 @@ def shards(folder: Path) -> List[Path]:
     found = [path for path in files if _ending(split_compression(path.name)[0]) != ".json"] or files
     if not found:
         raise ConfigurationError(f"{folder}: no file of rows in this folder; what is read: {FORMATS}")
+    others = [path.name for path in sorted(folder.iterdir()) if path not in found and not _is_companion(path)]
+    if others:
+        logger.warning("%s: %d other files are left out, the first: %s", folder, len(others), ", ".join(others[:3]))
     splits = {match[0] for match in (_SPLIT.search(path.name) for path in found) if match}
     if len(splits) > 1:
         raise ConfigurationError(
@@ -151,8 +158,13 @@ def is_row_file(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".") and bool(_ending(split_compression(path.name)[0]))
 
 
+def _is_companion(path: Path) -> bool:
+    """Of rows that this package or a hub wrote, or nothing that has a text of its own."""
+    return path.name.startswith(".") or path.name in _COMPANIONS or path.suffix in (".md", ".npy")
+
+
 def _ending(name: str) -> str:
-    return next((ending for ending in (*_LINES, ".json", *_SEPARATORS, *_BINARY) if name.endswith(ending)), "")
+    return next((ending for ending in (*_LINES, ".json", *_SEPARATORS, *_BINARY) if name.lower().endswith(ending)), "")
 
 
 def _open_json(path: Path, compression: str, lines: bool) -> Rows:

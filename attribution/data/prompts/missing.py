@@ -33,11 +33,18 @@ class Missing(StrictUndefined):
     __hash__ = __repr__ = StrictUndefined.__str__  # type: ignore[assignment]
 
 
+class _Inner(Undefined):
+    """An empty text by itself; in the text of what it is in it would be a word that the row does not have."""
+
+    def __repr__(self) -> str:
+        raise MissingFieldError(str(self._undefined_name), f"no field {self._undefined_name!r}")
+
+
 class MissingField(Undefined):
     """A field of the row is `Missing`; what is missing inside of one is an empty text, as in promptsource."""
 
     def __new__(cls, hint: Any = None, obj: Any = missing, name: Any = None, exc: Any = UndefinedError) -> Any:
-        return Missing(hint, obj, name) if obj is missing else Undefined(hint, obj, name, exc)
+        return Missing(hint, obj, name) if obj is missing else _Inner(hint, obj, name, exc)
 
 
 def is_none(value: Any) -> bool:

@@ -58,6 +58,11 @@ def test_queries_need_no_label(write_jsonl: Callable[..., str]) -> None:
         ({}, {**ROW, "label": "dunno"}, r"raw\.jsonl:1: the label 'dunno' is not in `label_map`"),
         ({"label_map": None}, {**ROW, "label": "maybe"}, r"the target is none of the options: 'maybe' of \['true'"),
         ({"label_map": None}, {**ROW, "label": 3}, r"the target is none of the options: 3 of"),
+        (
+            {"label_map": None, "options": ["1", "2", "3"]},
+            {**ROW, "label": 1},
+            r"the label 1 is the place of one option, the text of another, of .*; a `label_map` says which it is",
+        ),
         ({"options": "choices"}, {**ROW, "choices": []}, r"the field 'choices', which is no list of texts, but \[\]"),
         ({"options": "choices"}, ROW, r"the field 'choices', which is no list of texts, but None"),
         (

@@ -173,3 +173,10 @@ def test_a_damaged_file_gives_rows_or_is_refused(ending: str, data: st.DataObjec
         except ConfigurationError:
             return
         assert all(isinstance(row, (Row, RowError)) for row in found)
+
+
+def test_files_of_a_folder_that_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.jsonl", "B.JSONL", "notes.json", "c.jsonl.xz", "README.md", "manifest.json"):
+        (tmp_path / name).write_text('{"a": 1}\n')
+    assert len(list(open_rows(tmp_path))) == 2
+    assert "2 other files are left out, the first: c.jsonl.xz, notes.json" in caplog.text

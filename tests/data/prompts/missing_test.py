@@ -3,7 +3,7 @@ from typing import Any, Dict, Optional
 
 import pytest
 
-from attribution.common.rows import RowError, json_row
+from attribution.common.rows import Row, RowError, json_row
 from attribution.data.prompts import PromptTemplate, compile_template, render
 
 MISSING: Dict[str, Dict[str, Any]] = {"null": {"hint": None}, "NaN": {"hint": float("nan")}, "absent": {}}
@@ -92,3 +92,11 @@ def test_none_is_never_written(render_text: Any) -> None:
 def test_it_is_no_place() -> None:
     with pytest.raises(RowError, match="no field 'label'"):
         _plain("{{ ['no', 'yes'][label] }}", {"label": None})
+
+
+@pytest.mark.parametrize("source", ["{{q}}", "{{l}}", "{{q.copy()}}"])
+def test_a_field_with_a_null_inside_is_not_written_whole(source: str) -> None:
+    row = Row(1, {"q": {"a": "x", "b": None}, "l": [{"c": None}]}, "rows.jsonl:1")
+    with pytest.raises(RowError, match="rows.jsonl:1: no field '[bc]'"):
+        PromptTemplate("say", f"{source} ||| x").apply(row)
+    assert PromptTemplate("say", "{{q.a}}{{q.b}} ||| x").apply(row)

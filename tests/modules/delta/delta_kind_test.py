@@ -48,7 +48,7 @@ def test_tensors_of_the_base_model() -> None:
         ({"bias": "all"}, {"bias": "none"}),
         (
             {"target_modules": ["q_proj"]},
-            {"target_modules": ".*q_proj", "peft_version": "0.5.0", "layers_pattern": "h"},
+            {"target_modules": ".*q_proj", "peft_version": "0.5.0", "revision": "x"},
         ),
         ({"lora_dropout": 0.1}, {"alpha_pattern": {"q_proj": 6}, "rank_pattern": {"q_proj": 2}}),
     ],
