@@ -132,7 +132,6 @@ def _unreadable_index(path: Path) -> None:
     path.with_name(path.name + ".offsets.npy").write_bytes(b"\x93NUMPY nonsense")
 
 
-
 def _plain(ending: str) -> bool:
     return ending in (".jsonl", ".csv", ".tsv")
 

@@ -1,6 +1,7 @@
 """
 Malformed input thrown at the commands: none may end in a traceback, hang, lose a row in silence, say a word that is in
-no file, or leave something half-written. Prints the number of cases by command and outcome; exit status 1 if any is bad.
+no file, or leave something half-written. Prints the number of cases by command and outcome; the exit status is 1 if any
+is bad.
 
     python -m tests.robustness.malformed [--cases 300] [--seed 0] [--show]
 """
@@ -13,11 +14,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from tests.robustness.bad_files import FILES, BadFile, held
-from tests.robustness.bad_settings import ARCHIVES, BadSetting, bad_settings
+from tests.robustness.bad_files import FILES, LINES, BadFile, held
+from tests.robustness.bad_settings import BadSetting, bad_settings
 from tests.robustness.workbench import READERS, Result, Workbench, lines, logged
 
 REFUSED, ACCEPTED = "refused", "accepted"
@@ -28,11 +30,12 @@ GOOD = (REFUSED, ACCEPTED)
 OUTCOMES = (*GOOD, TRACEBACK, HANG, STATUS, NAMELESS, LEFTOVERS, LOST, INVENTED, IGNORED, UNREAD)
 
 COMMANDS = ("build-pool", "retrieve", "train", "evaluate", "predict")
+CONFIG = "config.json"
 FILES_OF_TEN = 7
 """Of ten cases so many are files, the rest settings."""
 
 _INVENTED = re.compile(r"\bNone\b|\bnan\b|built-in|object at 0x")
-_BARE = re.compile(r"\.(part|tmp)\b")
+_UNFINISHED = re.compile(r"\.(part|tmp)\b")
 
 
 class Case(NamedTuple):
@@ -67,7 +70,7 @@ ROLES: Dict[str, Tuple[str, ...]] = {
 
 def cases(count: int, seed: int, bench: Workbench) -> List[Case]:
     """So many, the same number for each command; the same for the same seed."""
-    chosen: List[Case] = []
+    chosen: List[List[Case]] = []
     for place, command in enumerate(COMMANDS):
         draw = random.Random(f"{seed} {command}")
         wanted = (count * (place + 1)) // len(COMMANDS) - (count * place) // len(COMMANDS)
@@ -77,8 +80,8 @@ def cases(count: int, seed: int, bench: Workbench) -> List[Case]:
         for all_of_them in (files, settings):
             draw.shuffle(all_of_them)
         of_files = max(wanted * FILES_OF_TEN // 10, wanted - len(settings))
-        chosen += files[:of_files] + settings[: wanted - of_files]
-    return chosen
+        chosen.append(files[:of_files] + settings[: wanted - of_files])
+    return [case for of_each in zip_longest(*chosen) for case in of_each if case is not None]
 
 
 def configuration(command: str, role: str, bench: Workbench, path: str = "") -> Dict[str, Any]:
@@ -96,22 +99,21 @@ def configuration(command: str, role: str, bench: Workbench, path: str = "") -> 
     source: Dict[str, Any] = {"type": "datasets" if role == "datasets" else "rows", "path": path}
     if role == "templates":
         place = "label|int" if Path(path).name.split(".")[1:2] in (["csv"], ["tsv"]) else "label"
-        source = {"type": "templates", "rows": source, "templates": {"one": f"{{{{text}}}} ? ||| {{{{['no','yes'][{place}]}}}}"}}
+        prompt = "{{text}} ? ||| {{['no', 'yes'][PLACE]}}".replace("PLACE", place)
+        source = {"type": "templates", "rows": source, "templates": {"one": prompt}}
     return {"sources": [source], "seed": 1, **skip}
 
 
 def tried(case: Case, bench: Workbench, number: int) -> Outcome:
     """What becomes of one case."""
     with bench.place(number) as folder:
+        path = Path(bench.rows)
         if case.file is not None:
-            path = folder / f"bad{case.file.ending}"
+            path = folder / f"rows_given{case.file.ending}"
             case.file.write(path)
-            before = set(folder.rglob("*"))
-            result = _run(case, bench, folder, str(path))
-            return _judged_file(case, result, folder, path, before)
-        before = set()
-        result = _run(case, bench, folder, bench.rows)
-        return _judged_setting(case, result, folder)
+        before = set(folder.rglob("*"))
+        result = _run(case, bench, folder, str(path))
+        return judged(case, result, folder, path, before | set(folder.glob("given*")))
 
 
 def _run(case: Case, bench: Workbench, folder: Path, path: str) -> Result:
@@ -128,71 +130,75 @@ def _run(case: Case, bench: Workbench, folder: Path, path: str) -> Result:
         return bench.run(case.command, archive, path, *written, *extra)
     settings = configuration(case.command, case.role, bench, path)
     text = json.dumps(settings if case.setting is None else case.setting.applied(settings))
-    config = folder / "config.json"
+    config = folder / CONFIG
     config.write_text(text)
     return bench.run(case.command, config, "-s", out)
 
 
-def _judged(result: Result, folder: Path, before: Any) -> Optional[Outcome]:
-    """What is bad whatever the case was."""
+def judged(case: Case, result: Result, folder: Path, path: Path, before: Set[Path]) -> Outcome:
+    """
+    # Parameters
+
+    folder : `Path`
+        Where the command has written.
+    path : `Path`
+        The file that it was given.
+    before : `Set[Path]`
+        What was in the folder.
+    """
     if result.seen:
         return Outcome(result.seen, result.stderr[-1500:])
-    left = sorted(str(path.relative_to(folder)) for path in set(folder.rglob("*")) - before if path.name != "config.json")
     if result.status not in (0, 1):
-        return Outcome(STATUS, f"{result.status}: {result.stderr[-300:]}")
-    if result.status and left:
+        return Outcome(STATUS, f"{result.status}: {result.message}")
+    after = set(folder.rglob("*")) - before - {folder / CONFIG}
+    left = sorted(str(path.relative_to(folder)) for path in after if result.status or _UNFINISHED.search(path.name))
+    if left:
         return Outcome(LEFTOVERS, f"{left}: {result.message}")
-    if not result.status and any(map(_BARE.search, left)):
-        return Outcome(LEFTOVERS, str(left))
-    return None
+    return _judged_setting(case.setting, result) if case.setting else _judged_file(case, result, folder / "out", path)
 
 
-def _judged_file(case: Case, result: Result, folder: Path, path: Path, before: Any) -> Outcome:
-    bad = _judged(result, folder, before)
-    if bad is not None:
-        return bad
+def _judged_setting(setting: BadSetting, result: Result) -> Outcome:
+    if not result.status:
+        return Outcome(IGNORED if setting.must_stop else ACCEPTED, "")
+    return Outcome(REFUSED if any(name in result.message for name in setting.names) else NAMELESS, result.message)
+
+
+def _judged_file(case: Case, result: Result, out: Path, path: Path) -> Outcome:
     assert case.file is not None
     if result.status:
-        if case.file.sound and not (case.role == "lines" and not case.file.ending.startswith(".jsonl")):
+        read = (
+            case.role != "lines" or case.file.ending == ".jsonl"
+        )  # Without a reader `predict` takes JSON lines alone.
+        if case.file.sound and read:
             return Outcome(UNREAD, result.message)
         return Outcome(REFUSED if path.name in result.message else NAMELESS, result.message)
-    out = folder / "out"
-    given, used = held(case.file, path), _accounted(case, result, out, path)
-    if given is not None and used != given:
-        return Outcome(LOST, f"{given} given, {used} used and counted")
+    given, (used, counted) = held(case.file, path), _accounted(case, result, out, path)
+    account = f"{given} given, {used} used, {counted} counted"
+    # What lies behind damage in a file that is not read by line cannot be counted: that there is damage can.
+    read_on = case.file.rows == LINES or not counted
+    if given is not None and (used > given or (used + counted < given and read_on)):
+        return Outcome(LOST, account)
     for product in [out] if out.is_file() else sorted(out.glob("*.jsonl")):
         invented = _INVENTED.search(product.read_text(encoding="utf-8"))
         if invented:
             return Outcome(INVENTED, f"{product.name} says {invented[0]!r}")
-    return Outcome(ACCEPTED, f"{given} given, {used} used and counted")
+    return Outcome(ACCEPTED, account)
 
 
-def _judged_setting(case: Case, result: Result, folder: Path) -> Outcome:
-    assert case.setting is not None
-    bad = _judged(result, folder, set(folder.glob("given*")))
-    if bad is not None:
-        return bad
-    if result.status:
-        named = any(name in result.message for name in case.setting.names)
-        return Outcome(REFUSED if named else NAMELESS, result.message)
-    return Outcome(IGNORED if case.setting.must_stop else ACCEPTED, "")
-
-
-def _accounted(case: Case, result: Result, out: Path, path: Path) -> Optional[int]:
-    """The rows that a command used, and those that it counted as not used."""
+def _accounted(case: Case, result: Result, out: Path, path: Path) -> Tuple[int, int]:
+    """How many rows a command used, and how many it counted as not used."""
     if case.command == "build-pool":
         [source] = json.loads((out / "tasks.json").read_text())["sources"]
-        written = len(lines(out / "pool.jsonl"))
-        return written + sum(source["rows_dropped"].values()) if written == source["rows_taken"] else None
+        return len(lines(out / "pool.jsonl")), sum(source["rows_dropped"].values())
     if case.command == "retrieve" and case.role == "pool":
         tasks = json.loads((out / "composition.json").read_text())["tasks"]
-        shares = [(task["pool_rows"], task["pool_share"]) for task in tasks.values()]
-        return round(shares[0][0] / shares[0][1])
+        rows, share = next((task["pool_rows"], task["pool_share"]) for task in tasks.values())
+        return round(rows / share), 0
     if case.command == "train":
         text = (out / "out.log").read_text(encoding="utf-8")
-        return (logged(text, path, "rows read") or 0) + (logged(text, path, "rows skipped: ") or 0)
+        return logged(text, path, "rows read"), logged(text, path, "rows skipped: ")
     used = len(lines(out / "search_log.jsonl" if case.command == "retrieve" else out))
-    return used + (logged(result.stderr, path, "rows skipped: ") or 0)
+    return used, logged(result.stderr, path, "rows skipped: ")
 
 
 def main() -> int:
