@@ -151,9 +151,13 @@ def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp
         ("a.jsonl", f"{good}\n{{", "a.jsonl:2: not valid JSON"),
         ("b.jsonl", f"{good}\n[1]\n", "b.jsonl:2: not a JSON object, but list"),
         ("c.jsonl", "", "c.jsonl: has no lines"),
-        ("d.jsonl", f'{good}\n{{"input": "good"}}\n', "no options to choose from in this row"),
+        ("d.jsonl", f'{good}\n{{"input": "good"}}\n', "d.jsonl:2: there are no options to choose from in this row"),
+        ("g.jsonl", f'{good}\n{{"text": "good"}}\n', "g.jsonl:2: no text under `input`"),
+        ("h.jsonl", f"{good}\n{'[' * 100_000}\n", "h.jsonl:2: not valid JSON"),
+        ("i.jsonl", f"{good}\nb\xe4d\n", "i.jsonl: not UTF-8 text"),
+        ("j.jsonl", "\n \n", "j.jsonl: has no lines"),
     ):
-        (tmp_path / name).write_text(content)
+        (tmp_path / name).write_text(content, encoding="latin-1")
         _fails(allennlp("predict", archive, tmp_path / name, "--output-file", output, "--silent"), message)
         assert not list(tmp_path.glob("predictions*"))
     cut = gzip.compress(f"{good}\n".encode() * 3000)
@@ -161,7 +165,7 @@ def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp
     _fails(
         allennlp("predict", archive, tmp_path / "e.jsonl.gz", "--output-file", output, "--silent"), "e.jsonl.gz: cut"
     )
-    (tmp_path / "f.jsonl").write_text(f"{good}\n\n{good}\n")
+    (tmp_path / "f.jsonl").write_text(f"\ufeff{good}\n\n{good}\n", encoding="utf-8")
     assert allennlp("predict", archive, tmp_path / "f.jsonl", "--output-file", output, "--silent").status == 0
     assert output.read_text().count("\n") == 2
 
@@ -232,6 +236,16 @@ def test_a_truncated_archive_and_one_that_would_write_elsewhere(archive: Any, al
         tar.addfile(member, io.BytesIO(b"evil"))
     _fails(allennlp("evaluate", escaping, rows), str(escaping), "would write outside its folder")
     _fails(allennlp("evaluate", tmp_path / "nowhere.tar.gz", rows), "nowhere.tar.gz")
+
+
+@pytest.mark.parametrize("missing", ["weights.th", "config.json"])
+def test_an_incomplete_archive(missing: str, archive: Any, allennlp: Any, tmp_path: Path) -> None:
+    path, rows = archive
+    with tarfile.open(path) as tar:
+        tar.extractall(tmp_path / "inside", filter="data")
+    (tmp_path / "inside" / missing).unlink()
+    incomplete = shutil.make_archive(str(tmp_path / "incomplete"), "gztar", tmp_path / "inside")
+    _fails(allennlp("evaluate", incomplete, rows), f"{incomplete}: no archive of a model, there is no ")
 
 
 def test_an_archive_with_a_pickle_inside(archive: Any, allennlp: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -80,7 +80,9 @@ def cases(count: int, seed: int, bench: Workbench) -> List[Case]:
         for all_of_them in (files, settings):
             draw.shuffle(all_of_them)
         of_files = max(wanted * FILES_OF_TEN // 10, wanted - len(settings))
-        chosen.append(files[:of_files] + settings[: wanted - of_files])
+        both = files[:of_files] + settings[: wanted - of_files]
+        draw.shuffle(both)
+        chosen.append(both)
     return [case for of_each in zip_longest(*chosen) for case in of_each if case is not None]
 
 
@@ -171,7 +173,7 @@ def _judged_file(case: Case, result: Result, out: Path, path: Path) -> Outcome:
         )  # Without a reader `predict` takes JSON lines alone.
         if case.file.sound and read:
             return Outcome(UNREAD, result.message)
-        return Outcome(REFUSED if path.name in result.message else NAMELESS, result.message)
+        return Outcome(REFUSED if "rows_given" in result.message else NAMELESS, result.message)
     given, (used, counted) = held(case.file, path), _accounted(case, result, out, path)
     account = f"{given} given, {used} used, {counted} counted"
     # What lies behind damage in a file that is not read by line cannot be counted: that there is damage can.
