@@ -159,6 +159,8 @@ def _check(annotation: Any, value: Any, where: str) -> None:
         _check_one_of([part for part in parts if part is not type(None)], value, where)
     elif hasattr(kind, "from_params"):
         _check_object(kind, value, f"{where}.")
+    elif kind is list and isinstance(value, dict):
+        raise ConfigurationError(f'"{where}" is {value!r}; a list is needed')
     elif isinstance(value, dict) and len(parts) == 2:
         for key, part in value.items():
             _check(parts[1], part, f"{where}.{key}")

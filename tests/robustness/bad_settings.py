@@ -89,7 +89,8 @@ def _spoilt(place: Place, value: Any) -> Iterator[BadSetting]:
     for what, new in kinds.items():
         if type(new) is type(value) and what in ("a truth value",):
             continue
-        yield BadSetting(what, (key, str(new)), _stops(what, value), place, put(new))
+        inner = tuple(value) if isinstance(value, dict) else ()
+        yield BadSetting(what, (key, str(new), *inner), _stops(what, value), place, put(new))
 
 
 def _stops(what: str, value: Any) -> bool:
@@ -204,13 +205,13 @@ def _command_lines(command: str) -> List[BadSetting]:
     return [*found, *(BadSetting(" ".join(options), names, options=options) for options, names in texts)]
 
 
-def _archive(name: str, make: Callable[[Path, Path], None]) -> BadSetting:
+def _archive(name: str, make: Callable[[Path, Path], Any], *names: str) -> BadSetting:
     def damaged(folder: Path, good: Path) -> Path:
         path = folder / "given.tar.gz"
         make(path, good)
         return path
 
-    return BadSetting(f"archive: {name}", ("given",), archive=damaged)
+    return BadSetting(f"archive: {name}", ("given", *names), archive=damaged)
 
 
 def _cut(share: float) -> Callable[[Path, Path], None]:
@@ -249,13 +250,13 @@ ARCHIVES = [
     _archive("cut at nine tenths", _cut(0.9)),
     _archive("empty", _cut(0)),
     _archive("no such file", lambda path, good: None),
-    _archive("a text", lambda path, good: path.write_text("nonsense") and None),
+    _archive("a text", lambda path, good: path.write_text("nonsense")),
     _archive("an empty folder", lambda path, good: path.mkdir()),
     _archive("no weights", _without("weights.th")),
     _archive("no configuration", _without("config.json")),
     _archive("an empty configuration", _configured("")),
     _archive("a configuration that is a list", _configured("[]")),
-    _archive("a configuration without a model", _configured("{}")),
+    _archive("a configuration without a model", _configured("{}"), "the key"),
     _archive("a damaged configuration", _configured('{"model": ')),
 ]
 """Damaged ones."""
