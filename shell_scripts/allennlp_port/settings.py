@@ -159,7 +159,7 @@ def _check(annotation: Any, value: Any, where: str) -> None:
         _check_one_of([part for part in parts if part is not type(None)], value, where)
     elif hasattr(kind, "from_params"):
         _check_object(kind, value, f"{where}.")
-    elif kind is list and isinstance(value, dict):
+    elif kind is list and isinstance(value, (dict, int, float)):
         raise ConfigurationError(f'"{where}" is {value!r}; a list is needed')
     elif isinstance(value, dict) and len(parts) == 2:
         for key, part in value.items():
