@@ -75,6 +75,7 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"model.generation": {"max_new_tokens": -1}}, ["generation: {'max_new_tokens': -1} is refused"]),
         ({"model.generation": {"max_new_tokens": "many"}}, ["generation: {'max_new_tokens': 'many'} is refused"]),
         ({"model.metrics": {"a": "exact_match"}}, ["\"model.metrics\" is {'a': 'exact_match'}; a list is needed"]),
+        ({"validation_data_path": True}, ["True is no path of a file of rows"]),
         ({"model.metrics": 3}, ['"model.metrics" is 3; a list is needed']),
         ({"model.metrics": ["exact_mach"]}, ['"model.metrics.0.type" is "exact_mach"', 'did you mean "exact_match"?']),
         ({"model.metrics": ["matthews", "covariance"]}, ["metrics: Covariance is not a metric of texts"]),
