@@ -160,6 +160,7 @@ def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp
         ("g.jsonl", f'{good}\n{{"text": "good"}}\n', "g.jsonl:2: no text under `input`"),
         ("h.jsonl", f"{good}\n{'[' * 100_000}\n", "h.jsonl:2: not valid JSON"),
         ("i.jsonl", f"{good}\nb\xe4d\n", "i.jsonl: not UTF-8 text"),
+        ("k.jsonl.bz2", "no bz2", "k.jsonl.bz2: cut short or damaged after line 0"),
         ("j.jsonl", "\n \n", "j.jsonl: has no lines"),
     ):
         (tmp_path / name).write_text(content, encoding="latin-1")
@@ -241,6 +242,12 @@ def test_a_truncated_archive_and_one_that_would_write_elsewhere(archive: Any, al
         tar.addfile(member, io.BytesIO(b"evil"))
     _fails(allennlp("evaluate", escaping, rows), str(escaping), "would write outside its folder")
     _fails(allennlp("evaluate", tmp_path / "nowhere.tar.gz", rows), "nowhere.tar.gz")
+
+
+def test_an_override_without_a_name(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
+    for name in ("", "trainer.", ".model"):
+        result = allennlp("train", train_config(), "-s", tmp_path / "run", "-o", json.dumps({name: 1}))
+        _fails(result, f"-o: {name!r} names no setting")
 
 
 @pytest.mark.parametrize("missing", ["weights.th", "config.json"])

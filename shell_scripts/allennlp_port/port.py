@@ -234,8 +234,8 @@ def json_lines(predictor: Any, lines: Iterable[str], name: str) -> Iterator[Give
                 yield GivenRow(content, f"{name}:{number}")
     except (json.JSONDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{name}:{number}: not valid JSON ({error})") from error
-    except (EOFError, zlib.error) as error:
-        raise ConfigurationError(f"{name}: cut short after line {number} ({error})") from error
+    except (EOFError, OSError, zlib.error) as error:
+        raise ConfigurationError(f"{name}: cut short or damaged after line {number} ({error})") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{name}: not UTF-8 text after line {number} ({error})") from error
     if not found:

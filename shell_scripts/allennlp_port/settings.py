@@ -69,6 +69,9 @@ def check_overrides(overrides: Any) -> Dict[str, Any]:
     """
     if not isinstance(overrides, dict):
         raise ConfigurationError(f"-o is {overrides!r}; {EXAMPLE}")
+    for key in overrides:
+        if not all(key.split(".")):
+            raise ConfigurationError(f"-o: {key!r} names no setting; {EXAMPLE}")
     return overrides
 
 

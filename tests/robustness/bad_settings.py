@@ -179,7 +179,6 @@ def _command_lines(command: str) -> List[BadSetting]:
         (("-o", "3"), ("overrides", "-o")),
         (("-o", '{"": 1}'), ("overrides", "-o", '""')),
         (("--cuda-device", "99"), ("cuda_device",)),
-        (("--cuda-device", "-7"), ("cuda_device",)),
         (("--weights-file", "/nowhere/weights.th"), ("/nowhere/weights.th",)),
         (("--include-package", "atribution"), ("atribution",)),
         ((output, "/nowhere/out"), ("/nowhere",)),
