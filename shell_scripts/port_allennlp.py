@@ -309,8 +309,21 @@ EDITS = (
     Edit(
         "allennlp/models/archival.py",
         "from allennlp.common.meta import Meta, META_NAME\n",
-        "from allennlp.common.meta import Meta, META_NAME\nfrom allennlp.common.port import extract_tar, writing_tar\n",
+        "from allennlp.common.meta import Meta, META_NAME\n"
+        "from allennlp.common.port import check_archive, extract_tar, writing_tar\n",
     ),
+    Edit(
+        "allennlp/models/archival.py",
+        "            weights_path = get_weights_path(serialization_dir)\n",
+        "            weights_path = get_weights_path(serialization_dir)\n"
+        "            check_archive(archive_file, weights_path)\n",
+    ),
+    Edit(  # A reader that is a name alone.
+        "allennlp/models/archival.py",
+        "dataset_reader_params.duplicate()\n",
+        "deepcopy(dataset_reader_params)\n",
+    ),
+    Edit("allennlp/models/archival.py", "import os\n", "import os\nfrom copy import deepcopy\n"),
     Edit(_CHECKPOINTER, "            torch.save(", "            save_tensors(", 2),
     Edit(
         _CHECKPOINTER,

@@ -72,6 +72,11 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"distributed": {"cuda_device": [0, 1]}}, ['"distributed.cuda_device" is no', 'did you mean "cuda_devices"?']),
         ({"trainer.callbacks": ["wandb"]}, ["callback wandb: needs wandb; install the extra `wandb`"]),
         ({"model.generation": {"num_beems": 4}}, ["generate has no setting 'num_beems'; did you mean \"num_beams\"?"]),
+        ({"model.generation": {"max_new_tokens": -1}}, ["generation: {'max_new_tokens': -1} is refused"]),
+        ({"model.generation": {"max_new_tokens": "many"}}, ["generation: {'max_new_tokens': 'many'} is refused"]),
+        ({"model.metrics": {"a": "exact_match"}}, ["\"model.metrics\" is {'a': 'exact_match'}; a list is needed"]),
+        ({"validation_data_path": True}, ["True is no path of a file of rows"]),
+        ({"model.metrics": 3}, ['"model.metrics" is 3; a list is needed']),
         ({"model.metrics": ["exact_mach"]}, ['"model.metrics.0.type" is "exact_mach"', 'did you mean "exact_match"?']),
         ({"model.metrics": ["matthews", "covariance"]}, ["metrics: Covariance is not a metric of texts"]),
         ({"model.label_smoothing": 2}, ["label_smoothing is 2"]),
@@ -151,9 +156,14 @@ def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp
         ("a.jsonl", f"{good}\n{{", "a.jsonl:2: not valid JSON"),
         ("b.jsonl", f"{good}\n[1]\n", "b.jsonl:2: not a JSON object, but list"),
         ("c.jsonl", "", "c.jsonl: has no lines"),
-        ("d.jsonl", f'{good}\n{{"input": "good"}}\n', "no options to choose from in this row"),
+        ("d.jsonl", f'{good}\n{{"input": "good"}}\n', "d.jsonl:2: there are no options to choose from in this row"),
+        ("g.jsonl", f'{good}\n{{"text": "good"}}\n', "g.jsonl:2: no text under `input`"),
+        ("h.jsonl", f"{good}\n{'[' * 100_000}\n", "h.jsonl:2: not valid JSON"),
+        ("i.jsonl", f"{good}\nb\xe4d\n", "i.jsonl: not UTF-8 text"),
+        ("k.jsonl.bz2", "no bz2", "k.jsonl.bz2: cut short or damaged after line 0"),
+        ("j.jsonl", "\n \n", "j.jsonl: has no lines"),
     ):
-        (tmp_path / name).write_text(content)
+        (tmp_path / name).write_text(content, encoding="latin-1")
         _fails(allennlp("predict", archive, tmp_path / name, "--output-file", output, "--silent"), message)
         assert not list(tmp_path.glob("predictions*"))
     cut = gzip.compress(f"{good}\n".encode() * 3000)
@@ -161,7 +171,7 @@ def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp
     _fails(
         allennlp("predict", archive, tmp_path / "e.jsonl.gz", "--output-file", output, "--silent"), "e.jsonl.gz: cut"
     )
-    (tmp_path / "f.jsonl").write_text(f"{good}\n\n{good}\n")
+    (tmp_path / "f.jsonl").write_text(f"\ufeff{good}\n\n{good}\n", encoding="utf-8")
     assert allennlp("predict", archive, tmp_path / "f.jsonl", "--output-file", output, "--silent").status == 0
     assert output.read_text().count("\n") == 2
 
@@ -232,6 +242,22 @@ def test_a_truncated_archive_and_one_that_would_write_elsewhere(archive: Any, al
         tar.addfile(member, io.BytesIO(b"evil"))
     _fails(allennlp("evaluate", escaping, rows), str(escaping), "would write outside its folder")
     _fails(allennlp("evaluate", tmp_path / "nowhere.tar.gz", rows), "nowhere.tar.gz")
+
+
+def test_an_override_without_a_name(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
+    for name in ("", "trainer.", ".model"):
+        result = allennlp("train", train_config(), "-s", tmp_path / "run", "-o", json.dumps({name: 1}))
+        _fails(result, f"-o: {name!r} names no setting")
+
+
+@pytest.mark.parametrize("missing", ["weights.th", "config.json"])
+def test_an_incomplete_archive(missing: str, archive: Any, allennlp: Any, tmp_path: Path) -> None:
+    path, rows = archive
+    with tarfile.open(path) as tar:
+        tar.extractall(tmp_path / "inside", filter="data")
+    (tmp_path / "inside" / missing).unlink()
+    incomplete = shutil.make_archive(str(tmp_path / "incomplete"), "gztar", tmp_path / "inside")
+    _fails(allennlp("evaluate", incomplete, rows), f"{incomplete}: no archive of a model, there is no ")
 
 
 def test_an_archive_with_a_pickle_inside(archive: Any, allennlp: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -3,7 +3,6 @@
 """
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import List, Optional, Set, Union
 
@@ -185,8 +184,8 @@ class PoolBuild(ArtefactJob):
         if self.max_rows is not None:
             rows = _keep(gathered, rows, np.arange(len(rows)) < self.max_rows, "over max_rows")
         if not len(rows):
-            dropped = sum((source.dropped for source in gathered.sources), Counter())
-            raise ConfigurationError(f"no row is left for the pool; those read were dropped: {dict(dropped)}")
+            dropped = (f"{source.name}: {dict(source.dropped) or 'has no rows'}" for source in gathered.sources)
+            raise ConfigurationError(f"no row is left for the pool; those read were dropped: {'; '.join(dropped)}")
         return rows if self.shuffle else np.sort(rows)
 
     def _with_own_ids(self, gathered: GatheredPool) -> np.ndarray:

@@ -144,6 +144,10 @@ class PromptedModel(Model):
             raise ConfigurationError(
                 f"generation: transformers' generate has no setting {name!r}; {nearest(name, known)}"
             )
+        try:
+            GenerationConfig(**(generation or {}))
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"generation: {generation} is refused by transformers: {error}") from error
         if undouble and generation is None:
             raise ConfigurationError("undouble: nothing is generated; set `generation`")
         self.model_name = model_name

@@ -42,16 +42,20 @@ class PromptedPredictor(Predictor):
         reader = self._dataset_reader
         if not isinstance(reader, PromptedReader):
             raise ConfigurationError(f"the predictor 'prompted' needs a reader of prompts, not {type(reader).__name__}")
-        examples = reader.row_to_examples(Row(0, json_dict, "the given row"), labelled=False)
+        where = getattr(json_dict, "where", "the given row")
+        examples = reader.row_to_examples(Row(0, json_dict, where), labelled=False)
         if len(examples) != 1:
-            raise ConfigurationError(f"of this row the reader makes {len(examples)} examples, not one: {json_dict}")
+            raise ConfigurationError(
+                f"{where}: of this row the reader makes {len(examples)} examples, not one: {json_dict}"
+            )
         [example] = examples
         # A single option is the target of a row without choices.
         options = example.options if len(example.options) > 1 else []
         if not options and self._model.generation is None:
             raise ConfigurationError(
-                f"there are no options to choose from in this row, and the model does not write: {json_dict}. Give the "
-                """row `answer_choices`, or let the model write: -o '{"model.generation": {"max_new_tokens": 16}}'"""
+                f"{where}: there are no options to choose from in this row, and the model does not write: {json_dict}. "
+                "Give the row `answer_choices`, or let the model write: "
+                """-o '{"model.generation": {"max_new_tokens": 16}}'"""
             )
         instance = reader.text_to_instance(example.input, options)
         del instance.fields["row"]  # A row that is given alone has no number.

@@ -95,7 +95,8 @@ class Queries(FromParams):
             queries = [queries[place] for place in generator.permutation(len(queries))]
         queries = queries[:size]
         if not queries:
-            raise ConfigurationError(f"queries.path {path}: no query in it")
+            counted = f"; {dict(reader.counts)}" if reader.counts else ""
+            raise ConfigurationError(f"queries.path {path}: no query in it{counted}")
         if positive is not None and not any(query.counts for query in queries):
             raise ConfigurationError(f"queries.path {path}: no query has the answer {positive!r}")
         for reason, count in sorted(reader.counts.items()):

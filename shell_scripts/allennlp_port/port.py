@@ -144,6 +144,17 @@ def writing_tar(archive: PathOrStr) -> Iterator[tarfile.TarFile]:
             os.remove(beside)
 
 
+def check_archive(archive: PathOrStr, weights: PathOrStr) -> None:
+    """
+    # Raises
+
+    `ConfigurationError`, naming the archive, if its weights, or the configuration beside them, are not in it.
+    """
+    for path in (Path(weights).with_name("config.json"), Path(weights)):
+        if not path.is_file():
+            raise ConfigurationError(f"{archive}: no archive of a model, there is no {path.name} in it")
+
+
 # --- Predictions
 
 
@@ -194,27 +205,40 @@ def whole_or_nothing(file: Optional[WholeFile]) -> Iterator[None]:
         raise
 
 
-def json_lines(predictor: Any, lines: Iterable[str], name: str) -> Iterator[Dict[str, Any]]:
+class GivenRow(Dict[str, Any]):
+    """What stands on a line, and its place, `file:line`, for messages."""
+
+    def __init__(self, content: Dict[str, Any], where: str) -> None:
+        super().__init__(content)
+        self.where = where
+
+
+def json_lines(predictor: Any, lines: Iterable[str], name: str) -> Iterator[GivenRow]:
     """
     Each line as the predictor loads it; blank ones are left out.
 
     # Raises
 
-    `ConfigurationError`, naming the line, if one is no JSON object, the file is cut short, or nothing is in it.
+    `ConfigurationError`, naming the line, if one is no JSON object, the file is no UTF-8 text, is cut short, or nothing
+    is in it.
     """
     number = 0
+    found = False
     try:
         for number, line in enumerate(lines, 1):
             if not line.isspace():
-                content = predictor.load_line(line)
+                content = predictor.load_line(line if number > 1 else line.removeprefix("\ufeff"))
                 if not isinstance(content, dict):
                     raise ConfigurationError(f"{name}:{number}: not a JSON object, but {type(content).__name__}")
-                yield content
-    except json.JSONDecodeError as error:
+                found = True
+                yield GivenRow(content, f"{name}:{number}")
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{name}:{number}: not valid JSON ({error})") from error
-    except (EOFError, zlib.error) as error:
-        raise ConfigurationError(f"{name}: cut short after line {number} ({error})") from error
-    if not number:
+    except (EOFError, OSError, zlib.error) as error:
+        raise ConfigurationError(f"{name}: cut short or damaged after line {number} ({error})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{name}: not UTF-8 text after line {number} ({error})") from error
+    if not found:
         raise ConfigurationError(f"{name}: has no lines")
 
 

@@ -69,6 +69,9 @@ def check_overrides(overrides: Any) -> Dict[str, Any]:
     """
     if not isinstance(overrides, dict):
         raise ConfigurationError(f"-o is {overrides!r}; {EXAMPLE}")
+    for key in overrides:
+        if not all(key.split(".")):
+            raise ConfigurationError(f"-o: {key!r} names no setting; {EXAMPLE}")
     return overrides
 
 
@@ -159,6 +162,8 @@ def _check(annotation: Any, value: Any, where: str) -> None:
         _check_one_of([part for part in parts if part is not type(None)], value, where)
     elif hasattr(kind, "from_params"):
         _check_object(kind, value, f"{where}.")
+    elif kind is list and isinstance(value, (dict, int, float)):
+        raise ConfigurationError(f'"{where}" is {value!r}; a list is needed')
     elif isinstance(value, dict) and len(parts) == 2:
         for key, part in value.items():
             _check(parts[1], part, f"{where}.{key}")

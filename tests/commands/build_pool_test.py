@@ -249,7 +249,7 @@ def test_truncated_files(fails: Any, build: Any, tmp_path: Path) -> None:
         ({"exclude_tasks": ["none"]}, "exclude_tasks: no row is of the task 'none'"),
         (
             {"exclude_tasks": ["big", "small"]},
-            "no row is left for the pool; those read were dropped: {'of another task'",
+            "no row is left for the pool; those read were dropped: source: {'of another task'",
         ),
         (
             {"sources": [{"type": "hearsay"}]},

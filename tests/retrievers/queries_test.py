@@ -46,6 +46,9 @@ def test_bad_rows_are_skipped_and_counted(write_jsonl: Callable[..., str], caplo
         assert message in caplog.text
     with pytest.raises(ConfigurationError, match="some.jsonl:1: no text under `input`"):
         _queries(path)
+    none = write_jsonl("none.jsonl", [{"input": 3}])
+    with pytest.raises(ConfigurationError, match="no query in it; {'rows skipped: no text under `input`': 1}"):
+        _queries(none, on_bad_row="skip")
 
 
 @pytest.mark.parametrize("ratio, negatives", [(0, 0), (1, 4), (2.5, 10), (100, 16)])

@@ -105,6 +105,8 @@ def open_rows(path: Union[str, Path]) -> Rows:
 
     `ConfigurationError` if the file is missing, empty or of another format.
     """
+    if not isinstance(path, (str, Path)):  # A reader is given whatever a configuration has.
+        raise ConfigurationError(f"{path!r} is no path of a file of rows")
     if Path(path).is_dir():
         return open_files(shards(Path(path)), Path(path))
     local = local_file(path, "file of rows")
