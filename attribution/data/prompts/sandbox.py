@@ -221,7 +221,8 @@ def _up_to(last: int) -> str:
 
 def _message(fields: _Fields, place: Any, places: str) -> str:
     said = " and ".join(f"{name!r} is {value!r:.60}" for name, value in fields.items())
-    computed = "" if any(place is value for value in fields.values()) else f", so that the place is {place!r:.60}"
+    shown = "undefined" if isinstance(place, Undefined) else f"{place!r:.60}"
+    computed = "" if any(place is value for value in fields.values()) else f", so that the place is {shown}"
     is_number = isinstance(place, (str, float)) and do_int(place, None) is not None  # type: ignore[arg-type]
     hint = "; `| int` makes a whole number of it" if is_number else ""
     return f"{said}{computed}; the places are {places}{hint}"

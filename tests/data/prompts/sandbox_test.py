@@ -69,8 +69,8 @@ def test_only_its_own_place_is_taken(label: Any, words: Any) -> None:
     "template, message",
     [
         ("{{answer_choices[label - 1]}}", "'label' is 0, so that the place is -1; the places are 0 to 1"),
-        ("{{answer_choices[other.label]}}", "`other` gives no place .* so that the place is Undefined"),
-        ("{{answer_choices[blank | int]}}", "'blank' is '', so that the place is Undefined"),
+        ("{{answer_choices[other.label]}}", "`other` gives no place .* so that the place is undefined"),
+        ("{{answer_choices[blank | int]}}", "'blank' is '', so that the place is undefined"),
         ("{{blank | int}}", "cannot be filled: '' is no number"),
         ("{{blank | float}}", "cannot be filled: '' is no number"),
         ("{{answer_choices[one]}}", "'one' is '1'; the places are 0 to 1; `| int` makes a whole number of it"),
