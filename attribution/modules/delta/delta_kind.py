@@ -348,7 +348,15 @@ def _of_base(
         return frozenset(shapes), frozenset()
     others = {name for name in shapes if own not in name}
     saved = tuple(config.get("modules_to_save") or ())
-    copies = {name for name in others if name.endswith(".weight") and not name.rpartition(".")[0].endswith(saved)}
+    # PEFT before 0.20 trains what has `bias` in its name, and names a tied head that it saves beside the embeddings.
+    copies = {
+        name
+        for name in others
+        if name.endswith(".weight")
+        and not name.rpartition(".")[0].endswith(saved)
+        and "bias" not in name
+        and not config.get("ensure_weight_tying")
+    }
     magnitudes = {name for name in shapes if "lora_magnitude_vector" in name}
     return frozenset(others - copies | magnitudes), frozenset(copies)
 
