@@ -44,10 +44,10 @@ def write_adapters(folder: Path) -> None:
         (folder / task).mkdir(parents=True)
         tensors = {}
         for number in range(TENSORS):
-            name = f"base_model.model.encoder.block.{number // 20}.{number % 20}.weight"
+            name = f"base_model.model.encoder.block.{number // 20}.{number % 20}.adapter.weight"
             tensors[name] = torch.randn(VALUES // 768 + 1, 768, generator=generator).flatten()[:VALUES].view(25, -1)
         save_file(tensors, folder / task / WEIGHTS, metadata={"format": "pt"})
-        (folder / task / "adapter_config.json").write_text(json.dumps({"peft_type": "ADAPTER"}))
+        (folder / task / "adapter_config.json").write_text(json.dumps({"peft_type": "HOULSBY"}))
 
 
 def softmax_weights() -> EnsembleWeights:
