@@ -156,8 +156,13 @@ def shards(folder: Path) -> List[Path]:
 
 
 def is_row_file(path: Path) -> bool:
-    """Whether it ends as one."""
-    return path.is_file() and not path.name.startswith(".") and bool(_ending(split_compression(path.name)[0]))
+    """Whether it is there, and ends as one."""
+    return path.is_file() and not path.name.startswith(".") and named_as_rows(path.name)
+
+
+def named_as_rows(name: str) -> bool:
+    """Whether a file of this name has rows."""
+    return bool(_ending(split_compression(name)[0]))
 
 
 def _is_companion(path: Path) -> bool:

@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import Row, RowError, without_nan
 from attribution.data.dataset_files import DatasetRows, data_files, is_saved_dataset, load, load_saved
-from attribution.data.formats import is_row_file, open_files, open_rows
+from attribution.data.formats import is_row_file, named_as_rows, open_files, open_rows
 from attribution.data.pool_sources.pool_source import PoolSource
 
 
@@ -63,7 +63,7 @@ class DatasetsSource(PoolSource):
     ) -> None:
         label = "_".join([Path(path).name.split(".")[0], *([name] if name else [])])
         super().__init__(label, task, template, split, fields, layout=layout)
-        if path.startswith((".", "/")) and not Path(path).exists():
+        if (path.startswith((".", "/")) or named_as_rows(path)) and not Path(path).exists():
             raise ConfigurationError(f"{path}: no such file or folder")
         self._path = path
         self._settings = {"path": path, "name": name, "split": split, "data_dir": data_dir, "revision": revision}

@@ -100,6 +100,8 @@ def test_a_split_that_is_not_there(write: Callable[[Path], str], tmp_path: Path)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="big.csv.gz: no such file or folder"):  # And not asked of a hub.
+        DatasetsSource("big.csv.gz")
     with pytest.raises(ConfigurationError, match="/nowhere: no such file or folder"):
         DatasetsSource("/nowhere")
     (tmp_path / "data.txt").write_text("x")
