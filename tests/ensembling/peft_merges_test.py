@@ -58,7 +58,8 @@ def refusal(name: str, architecture: str, merger: Dict[str, Any]) -> str:
     if merger["type"] == "ties" and absolute:
         return "hold (weights|a part) of the base model .* use linear"
     if merger["type"] in ("product_space", "concatenation"):
-        if name in NO_PRODUCT:
+        # Of all linear layers of a Mixtral PEFT takes the experts' parameters, too.
+        if name in NO_PRODUCT or (architecture, name) == ("mixtral", "all_linear"):
             return "merges products B A of LoRA, and these deltas are LoRA with `.*use linear"
         if merger.get("rank") and name in ("rank_pattern", "alpha_pattern"):
             return "leave `rank` out"
