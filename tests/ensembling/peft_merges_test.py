@@ -5,8 +5,10 @@ from typing import Any, Dict, List
 
 import pytest
 import torch
+import transformers
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from packaging import version
 from safetensors.torch import load_file, save_file
 
 from attribution.ensembling import DeltaFolder, DeltaMerger, merge_deltas
@@ -34,6 +36,7 @@ MERGERS: List[Dict[str, Any]] = [
 # Options that hold weights of the base model.
 ABSOLUTE = {"all_biases", "dora", "kasa", "lora_only", "modules_to_save", "olora", "pissa", "saved_head", "tied"}
 ABSOLUTE |= {"tokens"}
+TRANSFORMERS_5 = version.parse(transformers.__version__).major > 4
 NO_PRODUCT = {"bdlora", "dora", "expert_parameters", "kasa"}
 AVERAGED = {
     "BEFT",
@@ -58,8 +61,8 @@ def refusal(name: str, architecture: str, merger: Dict[str, Any]) -> str:
     if merger["type"] == "ties" and absolute:
         return "hold (weights|a part) of the base model .* use linear"
     if merger["type"] in ("product_space", "concatenation"):
-        # Of all linear layers of a Mixtral PEFT takes the experts' parameters, too.
-        if name in NO_PRODUCT or (architecture, name) == ("mixtral", "all_linear"):
+        # Of all linear layers of a Mixtral PEFT takes the experts' parameters, which are layers in transformers 4.
+        if name in NO_PRODUCT or (TRANSFORMERS_5 and (architecture, name) == ("mixtral", "all_linear")):
             return "merges products B A of LoRA, and these deltas are LoRA with `.*use linear"
         if merger.get("rank") and name in ("rank_pattern", "alpha_pattern"):
             return "leave `rank` out"
