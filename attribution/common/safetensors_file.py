@@ -5,14 +5,13 @@ import os
 from math import prod
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Type
 
 from allennlp.common.checks import ConfigurationError
 from safetensors import SafetensorError, safe_open
 
 _LENGTH_BYTES = 8
 _PICKLES = (b"PK\x03\x04", b"\x80")
-_VECTOR = min(os.sysconf("SC_IOV_MAX"), 1024)  # Pieces in one call.
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
@@ -85,15 +84,6 @@ class SafetensorsReader:
             rest, place = rest[count:], place + count
 
 
-class Piece(NamedTuple):
-    """Bytes of a tensor that follow each other."""
-
-    name: str
-    first: int
-    memory: Any
-    """Contiguous, of bytes."""
-
-
 class SafetensorsWriter:
     """
     Writes the header at once, then tensors in any order, or parts of them, while it is entered (`with`).
@@ -123,7 +113,7 @@ class SafetensorsWriter:
 
     def __enter__(self) -> "SafetensorsWriter":
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        self._write([self._header], 0)
+        self._write(self._header, 0)
         return self
 
     def __exit__(
@@ -133,27 +123,10 @@ class SafetensorsWriter:
 
     def write(self, memory: Any, name: str, first: int = 0) -> None:
         """Writes `memory` (contiguous, of bytes) as the tensor's bytes from its byte `first` on."""
-        self._write([memory], self._starts[name] + first)
+        self._write(memory, self._starts[name] + first)
 
-    def write_all(self, pieces: Sequence[Piece]) -> None:
-        """Those that follow each other in the file are written at once, which takes less time."""
-        run: List[Any] = []
-        begin = end = 0
-        for name, first, memory in pieces:
-            place = self._starts[name] + first
-            if place != end:
-                self._write(run, begin)
-                run, begin = [], place
-            run.append(memory)
-            end = place + len(memory)
-        self._write(run, begin)
-
-    def _write(self, memories: Sequence[Any], place: int) -> None:
-        rest = [memoryview(memory) for memory in memories if len(memory)]
+    def _write(self, memory: Any, place: int) -> None:
+        rest = memoryview(memory)
         while rest:
-            count = os.pwritev(self._descriptor, rest[:_VECTOR], place)
-            place += count
-            while rest and count >= len(rest[0]):
-                count -= len(rest.pop(0))
-            if count:
-                rest[0] = rest[0][count:]
+            count = os.pwrite(self._descriptor, rest, place)
+            rest, place = rest[count:], place + count

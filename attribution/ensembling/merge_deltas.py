@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Sequence
+from typing import Iterator, List, Sequence, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
 from attribution.common.artefacts import write_json
-from attribution.common.safetensors_file import Piece, SafetensorsReader, SafetensorsWriter
+from attribution.common.safetensors_file import SafetensorsReader, SafetensorsWriter
 from attribution.ensembling.delta_folder import CONFIG, WEIGHTS, DeltaFolder, DeltaLayout, common_layout
 from attribution.ensembling.delta_merger import DeltaMerger, MergeStep
 from attribution.ensembling.ensemble_weights import EnsembleWeights
@@ -24,8 +24,6 @@ _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF
 # So many numbers, of all sources and targets together, are in a piece, and are held by all workers.
 _PIECE = 1 << 22
 _HELD = 1 << 24
-# So many bytes, at least, are written at once: what begins and ends in the midst of a page takes longer.
-_WRITTEN = 1 << 17
 _OTHER_FILES = 64
 
 
@@ -51,9 +49,9 @@ def merge_deltas(
     steps = merger.steps(layout, weights)
     deltas = len(sources) + len(folders)
     piece = max(1, _PIECE // deltas) if merger.elementwise else sys.maxsize
-    jobs = _jobs(steps, layout, piece)
-    longest = max((sum(part.values for part in job) for job in jobs), default=1)
+    longest = max(1, *(min(piece, sum(layout.tensors[name].values for name in step.names)) for step in steps))
     workers = max(1, min(os.cpu_count() or 1, _HELD // (longest * deltas)))
+    jobs = [(step, start) for step in steps for start in range(0, layout.tensors[step.names[0]].values, piece)]
     with _one_thread(), ExitStack() as files:
         readers = [files.enter_context(source.reader) for source in sources]
         writers = [
@@ -80,34 +78,8 @@ def _mergeable(sources: Sequence[DeltaFolder], targets: int) -> DeltaLayout:
     return layout
 
 
-class _Part(NamedTuple):
-    """What is merged at once: the tensors of a step, or a piece of its tensor."""
-
-    step: MergeStep
-    start: int
-    """The first value of each tensor."""
-    values: int
-    """Of all tensors together."""
-
-
-def _jobs(steps: Sequence[MergeStep], layout: DeltaLayout, piece: int) -> List[List[_Part]]:
-    """Parts that are written together."""
-    jobs: List[List[_Part]] = []
-    written = _WRITTEN
-    for step in steps:
-        tensors = [layout.tensors[name] for name in step.names]
-        for start in range(0, tensors[0].values, piece):
-            if written >= _WRITTEN:
-                jobs.append([])
-                written = 0
-            values = min(piece, sum(tensor.values for tensor in tensors) - start)
-            jobs[-1].append(_Part(step, start, values))
-            written += values * _DTYPES[tensors[0].dtype].itemsize
-    return jobs
-
-
 class _Merging:
-    """Reads, merges and writes the parts of a job."""
+    """Reads, merges and writes the tensors of a step, or a piece of its tensor, from a place on."""
 
     def __init__(
         self,
@@ -124,19 +96,15 @@ class _Merging:
         self.writers = writers
         self._memory = threading.local()
 
-    def __call__(self, job: Sequence[_Part]) -> None:
-        merged = [piece for part in job for piece in self._merge(part)]
-        for number, writer in enumerate(self.writers):
-            writer.write_all([Piece(name, first, rows[number]) for name, first, rows in merged])
-
-    def _merge(self, part: _Part) -> Iterator[Piece]:
-        """The memory of a piece holds a row for each target."""
-        tensors = [self._read(name, part.start, number) for number, name in enumerate(part.step.names)]
-        weights = torch.tensor(part.step.weights, dtype=tensors[0].dtype)
-        for name, values in zip(part.step.names, self.merger(part.step.names, tensors, weights, self.layout)):
+    def __call__(self, job: Tuple[MergeStep, int]) -> None:
+        step, start = job
+        tensors = [self._read(name, start, number) for number, name in enumerate(step.names)]
+        weights = torch.tensor(step.weights, dtype=tensors[0].dtype)
+        for name, values in zip(step.names, self.merger(step.names, tensors, weights, self.layout)):
             dtype = _DTYPES[self.layout.tensors[name].dtype]
             rows = values.to(dtype).reshape(len(self.writers), -1).view(torch.uint8).numpy()
-            yield Piece(name, part.start * dtype.itemsize, rows)
+            for writer, row in zip(self.writers, rows):
+                writer.write(row, name, start * dtype.itemsize)
 
     def _read(self, name: str, start: int, number: int) -> torch.Tensor:
         """Shape: (sources, ...) of whole tensors, (sources, values) of pieces. In single or double precision."""

@@ -7,7 +7,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from safetensors.torch import load_file, save_file
 
-from attribution.common.safetensors_file import Piece, SafetensorsReader, SafetensorsWriter, TensorType
+from attribution.common.safetensors_file import SafetensorsReader, SafetensorsWriter, TensorType
 
 TENSORS = {
     "b.weight": torch.arange(6.0).view(2, 3),
@@ -43,24 +43,6 @@ def test_reads_what_the_library_wrote(path: Path) -> None:
         part = bytearray(8)
         reader.read_into(part, "b.weight", 12)
         assert torch.frombuffer(part, dtype=torch.float32).tolist() == [3.0, 4.0]
-
-
-def test_pieces_that_follow_each_other_and_others(tmp_path: Path) -> None:
-    """More than one call of the system takes, and with a gap."""
-    tensors = {"a": torch.arange(1500.0), "b": torch.zeros(0), "c": torch.arange(700.0), "d": torch.arange(3.0)}
-    save_file(tensors, tmp_path / "wanted")
-    types = SafetensorsReader(tmp_path / "wanted").tensors
-    pieces = [
-        Piece(name, 4 * place, values[place : place + 1].numpy().view("uint8"))
-        for name, values in tensors.items()
-        for place in range(len(values))
-    ]
-    gap = len(tensors["a"]) // 2
-    with SafetensorsWriter(tmp_path / "written", types, {}) as writer:
-        writer.write_all([*pieces[:gap], *pieces[gap + 1 :]])
-        writer.write_all([pieces[gap], Piece("b", 0, b"")])
-        writer.write_all([])
-    assert (tmp_path / "written").read_bytes() == (tmp_path / "wanted").read_bytes()
 
 
 def test_writes_in_any_order_and_in_pieces_what_the_library_would(path: Path) -> None:

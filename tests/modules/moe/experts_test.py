@@ -1,13 +1,15 @@
 """What holds for every kind of experts."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from peft import LoraConfig, get_peft_model
 
-from attribution.modules.delta import Lora
+from attribution.modules.delta import Lora, write_delta
 from attribution.modules.moe import LoraExperts
 from attribution.modules.moe.experts import routed_modules
 from attribution.modules.moe.routes import layer_routes
@@ -174,6 +176,42 @@ def test_loras_of_folders_become_experts(tiny_model: Any, tmp_path: Path) -> Non
         LoraExperts(weights=folders)
     with pytest.raises(ConfigurationError, match="0 is no LoRA of these layers and rank: .*lora_A.weight is"):
         LoraExperts(r=3, count=2, weights=folders).inject(vanilla(tiny_model("t5")))
+
+
+@pytest.mark.parametrize(
+    "change, value, message",
+    [
+        ("base_model_name_or_path", "somebody/t5-other", "was tuned on another base model: .*t5-other"),
+        ("use_dora", True, "is not LoRA that adds scale x B A to its layers: its `use_dora` is True"),
+        ("init_lora_weights", "pissa", "is not LoRA .*: its `init_lora_weights` is 'pissa'"),
+        (None, float("nan"), "lora_A.weight has values that are no numbers"),
+    ],
+)
+def test_loras_that_are_no_experts(change: Any, value: Any, message: str, tiny_model: Any, tmp_path: Path) -> None:
+    one = vanilla(tiny_model("t5"))
+    delta = Lora(r=2)
+    delta.inject(one)
+    if change is None:
+        with torch.no_grad():
+            next(iter(delta.tensors(one).values())).fill_(value)
+    config = {
+        **delta.adapter_config(one),
+        "base_model_name_or_path": tiny_model("t5"),
+        **({change: value} if change else {}),
+    }
+    write_delta(tmp_path, json.loads(json.dumps(config, default=sorted)), delta.tensors(one))
+    with pytest.raises(ConfigurationError, match=f"weights: {tmp_path}.*{message}"):
+        LoraExperts(r=2, count=1, weights=[str(tmp_path)]).inject(vanilla(tiny_model("t5")))
+
+
+def test_rslora_becomes_an_expert_with_its_own_scale(tiny_model: Any, tmp_path: Path) -> None:
+    config = LoraConfig(r=2, lora_alpha=6, use_rslora=True, init_lora_weights=False, task_type="SEQ_2_SEQ_LM")
+    tuned = get_peft_model(vanilla(tiny_model("t5")), config).eval()
+    tuned.save_pretrained(tmp_path)
+    transformer = vanilla(tiny_model("t5"))
+    holder = LoraExperts(r=2, count=1, weights=[str(tmp_path)]).inject(transformer)
+    holder.layers = layer_routes(torch.ones(4, 4, 1))
+    assert torch.allclose(logits(transformer), logits(tuned), atol=1e-5, rtol=1e-5)
 
 
 def test_one_expert_is_the_vanilla_model(tiny_model: Any) -> None:
