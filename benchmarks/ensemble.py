@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from attribution.common.artefacts import fingerprint
+from attribution.common.manifest import fingerprint
 from attribution.ensembling import (
     DeltaFolder,
     EnsembleWeights,

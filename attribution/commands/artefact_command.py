@@ -3,7 +3,7 @@
 import argparse
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Type
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Type
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import FromParams, Params
@@ -11,12 +11,19 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.settings import check_settings
 from allennlp.common.util import prepare_environment
 
-from attribution.common.artefacts import Identity, fingerprint, is_whole, new_artefact
+from attribution.common.artefacts import check_outside, is_whole, new_artefact
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity, check_products, fingerprint, paths_in
 
 
 class ArtefactJob(FromParams):
-    """Base of what a configuration of such a command says. A setting `engine` and a `seed` are the command's own."""
+    """
+    Base of what a configuration of such a command says. A setting `engine` and a `seed` are the command's own.
+
+    `goes_on`: whether `run` goes on from what an interrupted run has left in the directory.
+    """
+
+    goes_on: ClassVar[bool] = False
 
     @abstractmethod
     def inputs(self) -> List[Path]:
@@ -51,6 +58,9 @@ class ArtefactCommand(Subcommand):
             "-o", "--overrides", type=str, default="", help="a JSON object whose (dotted) keys override settings"
         )
         subparser.add_argument("-f", "--force", action="store_true", help="replace the directory if it is there")
+        subparser.add_argument(
+            "--verify", action="store_true", help="read all of what other commands wrote, to see that it is as written"
+        )
         subparser.add_argument("--engine", type=str, help="where to do the work: in_process (the default) or ray")
         subparser.set_defaults(func=self._run)
         return subparser
@@ -64,7 +74,11 @@ class ArtefactCommand(Subcommand):
         return Params.from_file(args.param_path, args.overrides)
 
     def _run(self, args: argparse.Namespace) -> None:
-        self.make(self.params(args), args.serialization_dir, args.force, args.engine)
+        path = getattr(args, "param_path", None)
+        if path is not None:
+            check_outside(Path(args.serialization_dir), [path])
+        made_by = f"allennlp {self.name} {path or '...'} -s {args.serialization_dir}"
+        self.make(self.params(args), args.serialization_dir, args.force, args.engine, args.verify, made_by)
 
     def job_of(self, settings: Mapping[str, Any]) -> Type[ArtefactJob]:
         """What these settings are for."""
@@ -79,20 +93,43 @@ class ArtefactCommand(Subcommand):
         job = self.job_of(settings)
         check_settings(job, job.__init__, {key: value for key, value in settings.items() if key != "engine"})
 
-    def make(self, params: Params, serialization_dir: str, force: bool = False, engine: Optional[str] = None) -> None:
-        """Writes the directory from a configuration; says what is in it."""
+    def make(
+        self,
+        params: Params,
+        serialization_dir: str,
+        force: bool = False,
+        engine: Optional[str] = None,
+        verify: bool = False,
+        made_by: str = "",
+    ) -> None:
+        """
+        Writes the directory from a configuration; says what is in it.
+
+        # Parameters
+
+        verify : `bool`, optional (default = `False`)
+            Read all of what other commands of ours wrote, to see that it is as written. Otherwise the inputs are, of
+            anything beside them sizes, headers and small files.
+        made_by : `str`, optional
+            The command line.
+        """
         work = Engine.from_params(Params({"type": engine}) if engine else params.pop("engine", {}))
         configuration = params.duplicate().as_dict(quiet=True)
         configuration.pop("engine", None)
         _check_seeds(configuration)
         seed = configuration.get("seed", 0)
         prepare_environment(Params({"random_seed": seed, "numpy_seed": seed, "pytorch_seed": seed}))
+        check_products(paths_in(configuration), verify)
         job = self.job_of(params.params).from_params(params)
+        inputs = job.inputs()
+        check_products(inputs, verify, wholly=inputs)
         identity = job.identity(configuration)
         if not force and is_whole(serialization_dir, identity):
             print(f"{serialization_dir}: finished already")
             return
-        with new_artefact(serialization_dir, self.name, job.inputs(), configuration, identity, force) as directory:
+        with new_artefact(
+            serialization_dir, self.name, inputs, configuration, identity, force, job.goes_on, made_by
+        ) as directory:
             summary = job.run(directory, work)
         print(f"{serialization_dir}: {summary}")
 

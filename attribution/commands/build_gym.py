@@ -17,8 +17,8 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import write_json
 from attribution.common.engines import Engine
+from attribution.common.manifest import write_json
 from attribution.data.dataset_readers import PromptedExample, PromptedReader
 from attribution.data.few_shot_gym import GymLine, file_name
 

@@ -12,8 +12,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import write_json
 from attribution.common.engines import Engine
+from attribution.common.manifest import write_json
 from attribution.common.row_store import RowStore
 from attribution.common.row_writers import WRITERS
 from attribution.common.rows import RowError, Rows

@@ -11,8 +11,8 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import write_json
 from attribution.common.engines import Engine
+from attribution.common.manifest import write_json
 from attribution.data.agent_split import AgentSplit, agent_split, of_classes
 from attribution.data.labelled_images import image_files, read_images
 from attribution.selection import CheckpointSelector, Covariance, MaxMutualInformation, RandomSelector, TopKOnTask

@@ -10,10 +10,10 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import write_json
 from attribution.common.delta_folders import delta_folders
 from attribution.common.engines import Engine
 from attribution.common.figures import save_figure
+from attribution.common.manifest import write_json
 from attribution.common.rows import local_file
 from attribution.reports.covariances import COMPARISONS, convergence_curve
 from attribution.selection import TOLERANCE, Covariance, correlation, kl_divergence, read_covariance

@@ -13,7 +13,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.retrieve import TRAINING_ROWS
-from attribution.common.artefacts import write_json
+from attribution.common.manifest import write_json
 from attribution.common.rows import RowError
 from attribution.data.formats import open_rows
 from attribution.similarity import SimilarityMatrix

@@ -16,8 +16,8 @@ from allennlp.common.params import parse_overrides, with_overrides
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.embed_images import ImageEmbedding
 from attribution.commands.embed_words import WordEmbedding
-from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity
 from attribution.encoders import Encoder, vectors
 from attribution.encoders.vectors import Shard
 from attribution.retrievers.pool import ROWS_PER_PART, Pool
@@ -38,6 +38,8 @@ class Embedding(ArtefactJob):
     shard_rows : `int`, optional (default = `16384`)
         Rows a file: what is lost when the process is killed is at most one of them.
     """
+
+    goes_on = True
 
     def __init__(self, pool: Pool, encoder: Encoder, dtype: str = "float16", shard_rows: int = 16384) -> None:
         vectors.check_storage(dtype, shard_rows)

@@ -9,8 +9,8 @@ from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.artefact_command import ArtefactJob
-from attribution.common.artefacts import Identity, fingerprint
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity, fingerprint
 from attribution.data.labelled_images import image_files, read_images
 from attribution.encoders import ImageEncoder, vectors
 from attribution.encoders.vectors import LABELS
@@ -51,6 +51,8 @@ class ImageEmbedding(ArtefactJob):
     shard_rows : `int`, optional (default = `1024`)
         Images a file: what is lost when the process is killed is at most one of them.
     """
+
+    goes_on = True
 
     def __init__(self, images: Images, encoder: ImageEncoder, dtype: str = "float16", shard_rows: int = 1024) -> None:
         vectors.check_storage(dtype, shard_rows)

@@ -15,9 +15,9 @@ from allennlp.models import Model
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.target_examples import TargetExamples
-from attribution.common.artefacts import Identity
 from attribution.common.delta_folders import delta_folders
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity
 from attribution.common.pretrained import model_identity
 from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
 from attribution.similarity import ResidentModel
@@ -52,6 +52,8 @@ class TaskEmbedding(ArtefactJob):
     max_examples : `int`, optional
         Only so many of each task, the first. By default all.
     """
+
+    goes_on = True
 
     def __init__(
         self,

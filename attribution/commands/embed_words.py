@@ -11,8 +11,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
 from attribution.commands.artefact_command import ArtefactJob
-from attribution.common.artefacts import Identity, fingerprint
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity, fingerprint
 from attribution.common.rows import local_file
 from attribution.data.dataset_readers.probing.probe_text import ProbeTextReader
 from attribution.data.dataset_readers.probing.sentence_reader import Sentence, SentenceReader
@@ -81,6 +81,8 @@ class WordEmbedding(ArtefactJob):
     shard_rows : `int`, optional (default = `16384`)
         Words a file: what is lost when the process is killed is at most one of them.
     """
+
+    goes_on = True
 
     def __init__(self, words: Words, encoder: Encoder, dtype: str = "float16", shard_rows: int = 16384) -> None:
         vectors.check_storage(dtype, shard_rows)

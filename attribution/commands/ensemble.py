@@ -16,9 +16,9 @@ from allennlp.models import Model
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.merged_loss import MergedLoss
 from attribution.commands.target_examples import TargetExamples
-from attribution.common.artefacts import Identity, write_json
 from attribution.common.delta_folders import delta_folders
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity, write_json
 from attribution.common.pretrained import model_identity
 from attribution.ensembling import (
     DeltaFolder,

@@ -11,8 +11,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import lazy_groups_of
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import Identity, write_json
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity, write_json
 from attribution.common.pretrained import model_identity
 from attribution.common.rows import Row
 from attribution.mining import MinedTuple, TupleMiner
@@ -36,6 +36,8 @@ class TupleMining(ArtefactJob):
     seed : `int`, optional (default = `0`)
         For whatever draws random numbers and has no seed of its own.
     """
+
+    goes_on = True
 
     def __init__(self, pool: Pool, miner: TupleMiner, dev_share: float = 0.15, seed: int = 0) -> None:
         if not 0 <= dev_share < 1:

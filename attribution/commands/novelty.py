@@ -13,8 +13,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity
 from attribution.encoders import Encoder
 from attribution.retrievers import Pool
 from attribution.retrievers.coreset import sample_by_distance, squared_distances

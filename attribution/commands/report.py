@@ -13,8 +13,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import parse_overrides, with_overrides
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity
 from attribution.reports import PAGE, ReportSection, Section, SweepSection, write_page
 
 _SETTINGS = ("rows", "columns", "baseline", "title")

@@ -22,8 +22,8 @@ from attribution.commands.retrieve import (
     scratch_folder,
     shares,
 )
-from attribution.common.artefacts import Identity, read_json, write_json
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity, read_json, write_json
 from attribution.common.rows import Row, RowError
 from attribution.data.formats import open_rows
 from attribution.rerankers import Reranker
@@ -45,6 +45,8 @@ class Reranking(ArtefactJob):
     seed : `int`, optional (default = `0`)
         Nothing is drawn.
     """
+
+    goes_on = True
 
     def __init__(self, retrieved: str, reranker: Reranker, seed: int = 0) -> None:
         self.retrieved = Path(retrieved)

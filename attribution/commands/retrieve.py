@@ -20,8 +20,9 @@ from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import MANIFEST, PLAN, Identity, write_json
+from attribution.common.artefacts import PLAN
 from attribution.common.engines import Engine
+from attribution.common.manifest import MANIFEST, Identity, write_json
 from attribution.rerankers import Reranker
 from attribution.rerankers.reranker import told
 from attribution.retrievers import (
@@ -98,6 +99,8 @@ class Retrieval(ArtefactJob):
     seed : `int`, optional (default = `0`)
         For whatever draws random numbers and has no seed of its own.
     """
+
+    goes_on = True
 
     def __init__(
         self,

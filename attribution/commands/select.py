@@ -8,8 +8,8 @@ from typing import List, Optional
 from allennlp.commands.subcommand import Subcommand
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import write_json
 from attribution.common.engines import Engine
+from attribution.common.manifest import write_json
 from attribution.common.rows import local_file
 from attribution.selection import TOLERANCE, CheckpointSelector, read_covariance
 

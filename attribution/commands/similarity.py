@@ -17,9 +17,9 @@ from allennlp.models import Model
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.target_examples import TargetExamples
-from attribution.common.artefacts import Identity
 from attribution.common.delta_folders import delta_folders
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity
 from attribution.common.pretrained import model_identity
 from attribution.ensembling import DeltaFolder, common_layout
 from attribution.similarity import (
@@ -73,6 +73,8 @@ class Similarity(ArtefactJob):
     allow_pickle : `bool`, optional (default = `False`)
         Take deltas that are kept as `adapter_model.bin`. Nothing in them is executed.
     """
+
+    goes_on = True
 
     def __init__(
         self,

@@ -11,8 +11,9 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
-from attribution.common.artefacts import alone, write_json
+from attribution.common.artefacts import alone
 from attribution.common.engines import Engine
+from attribution.common.manifest import write_json
 from attribution.sweeps import (
     RESULTS,
     Failures,

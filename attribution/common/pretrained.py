@@ -18,7 +18,7 @@ from huggingface_hub.utils import HFValidationError, validate_repo_id
 from transformers.utils import CONFIG_NAME
 from transformers.utils import logging as transformers_logging
 
-from attribution.common.artefacts import fingerprint
+from attribution.common.manifest import fingerprint
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.port import load_tensors
 
-from attribution.common.artefacts import fingerprint
 from attribution.common.json_files import read_json_object
+from attribution.common.manifest import fingerprint
 from attribution.encoders.encoder import Encoder
 from attribution.modules.two_towers import TwoTowers
 

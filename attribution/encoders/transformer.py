@@ -9,7 +9,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForTextEncoding
 
-from attribution.common.artefacts import fingerprint
+from attribution.common.manifest import fingerprint
 from attribution.common.pretrained import (
     configuration_errors,
     is_pooler,

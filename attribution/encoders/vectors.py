@@ -8,8 +8,8 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
-from attribution.common.artefacts import Identity, first_difference, read_manifest
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity, first_difference, read_manifest
 from attribution.encoders.encoder import Encoder
 from attribution.encoders.image import ImageEncoder
 

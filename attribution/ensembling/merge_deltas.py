@@ -14,7 +14,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
-from attribution.common.artefacts import write_json
+from attribution.common.manifest import write_json
 from attribution.common.safetensors_file import SafetensorsReader, SafetensorsWriter
 from attribution.ensembling.delta_folder import CONFIG, WEIGHTS, DeltaFolder, DeltaLayout, common_layout
 from attribution.ensembling.delta_merger import DeltaMerger, MergeStep

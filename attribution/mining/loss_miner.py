@@ -12,8 +12,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 from allennlp.models import Model
 
-from attribution.common.artefacts import Identity, read_json, write_json
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity, read_json, write_json
 from attribution.mining.tuned_copy import TunedCopy
 from attribution.mining.tuple_miner import MinedTuple, TupleMiner, check_counts, rows_by_task
 from attribution.modules.delta import DeltaModule, Lora

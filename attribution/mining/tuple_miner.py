@@ -9,8 +9,8 @@ import numpy as np
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity
 from attribution.retrievers import Pool
 
 

@@ -6,8 +6,8 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import MANIFEST, fingerprint, read_manifest
 from attribution.common.json_files import read_json_object
+from attribution.common.manifest import MANIFEST, fingerprint, read_manifest
 from attribution.reports.blocks import Block, Cell, Number, Plot, Table, plain
 from attribution.reports.plots import Curve, cluster, curves, heat_map
 from attribution.reports.report_section import ReportSection

@@ -12,8 +12,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 from allennlp.models.archival import load_archive
 
-from attribution.common.artefacts import Identity, fingerprint
 from attribution.common.engines import Engine, InProcessEngine
+from attribution.common.manifest import Identity, fingerprint
 from attribution.common.pretrained import learned_positions, model_identity
 from attribution.data.fields import pad_token_ids
 from attribution.data.pair_tokenizer import EncodedPairs, PairTokenizer

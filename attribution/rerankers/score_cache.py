@@ -9,7 +9,7 @@ from typing import Callable, Dict, Iterable, Sequence, Tuple
 
 import numpy as np
 
-from attribution.common.artefacts import Identity
+from attribution.common.manifest import Identity
 
 _RECORD = np.dtype([("key", "V16"), ("score", "<f4")])
 

@@ -14,8 +14,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 
-from attribution.common.artefacts import Identity, is_whole, new_artefact, read_json, write_json
+from attribution.common.artefacts import is_whole, new_artefact
 from attribution.common.engines import Engine, InProcessEngine
+from attribution.common.manifest import Identity, read_json, write_json
 from attribution.retrievers.pool import Pool, PoolPart
 from attribution.retrievers.retriever import Best, Retrieved, Retriever
 from attribution.retrievers.words import Words

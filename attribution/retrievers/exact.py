@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine, InProcessEngine
+from attribution.common.manifest import Identity
 from attribution.encoders import Encoder, Vectors
 from attribution.encoders.vectors import open_shard, source
 from attribution.retrievers.pool import Pool, PoolPart

@@ -10,8 +10,9 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import Identity, fingerprint, is_whole, new_artefact, read_json, write_json
+from attribution.common.artefacts import is_whole, new_artefact
 from attribution.common.engines import Engine, InProcessEngine
+from attribution.common.manifest import Identity, fingerprint, read_json, write_json
 from attribution.encoders import Encoder, Vectors
 from attribution.encoders.vectors import shards, source, write_shard
 from attribution.retrievers.exact import METRICS, Nearest, exact_scores, stored_parts
@@ -164,7 +165,7 @@ class FaissRetriever(Retriever):
         if is_whole(directory, identity):
             return
         empty_index(recipe, dimension)  # A mistake in the recipe comes before the work.
-        with new_artefact(directory, "index", [pool.rows.path], recipe._asdict(), identity) as folder:
+        with new_artefact(directory, "index", [pool.rows.path], recipe._asdict(), identity, goes_on=True) as folder:
             vectors = self.vectors or self._encoded(folder / _VECTORS, pool.whole(), origin, engine)
             vectors.check(origin)
             index = build(recipe, vectors, folder, engine)
@@ -187,7 +188,7 @@ class FaissRetriever(Retriever):
         rows = len(pool.rows)
         identity = {**origin, "rows": rows, "dtype": "float32", "shard_rows": ROWS_PER_PART}
         if not is_whole(directory, identity):
-            with new_artefact(directory, "embed", [pool.rows.path], {}, identity) as folder:
+            with new_artefact(directory, "embed", [pool.rows.path], {}, identity, goes_on=True) as folder:
                 left = [shard for shard in shards(rows, ROWS_PER_PART) if not (folder / shard.file).is_file()]
                 parts = (part for part in pool.parts("encoding the pool") if left and part.ids[0] >= left[0].first)
                 cut = _texts_cut(folder, left[0].first if left else rows)

@@ -5,8 +5,8 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity
 from attribution.retrievers.pool import Pool
 from attribution.retrievers.retriever import Retrieved, Retriever
 

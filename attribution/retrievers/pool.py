@@ -11,7 +11,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 
-from attribution.common.artefacts import Identity, fingerprint
+from attribution.common.manifest import Identity, fingerprint
 from attribution.common.rows import Row, Rows
 from attribution.data.layouts import open_prompted_rows
 

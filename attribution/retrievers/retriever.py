@@ -7,8 +7,8 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 import numpy as np
 from allennlp.common import Registrable
 
-from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity
 from attribution.retrievers.pool import Pool
 
 

@@ -6,8 +6,8 @@ from typing import Any, Dict, Optional, Sequence
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import Identity
 from attribution.common.engines import Engine
+from attribution.common.manifest import Identity
 from attribution.retrievers.pool import Pool
 from attribution.retrievers.retriever import Retrieved, Retriever
 

@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 import regex
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import Identity
+from attribution.common.manifest import Identity
 
 _ANALYSIS = 2
 """Another number whenever a text's words change: an index of other words is then refused."""

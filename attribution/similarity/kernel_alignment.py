@@ -7,7 +7,7 @@ from typing import Any, Callable, List, Optional, Sequence
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import MANIFEST, first_difference
+from attribution.common.manifest import MANIFEST, first_difference
 from attribution.encoders.vectors import Vectors, open_shard
 from attribution.similarity.kernel_cka import ESTIMATORS, kernel_cka
 from attribution.similarity.linear_cka import linear_cka

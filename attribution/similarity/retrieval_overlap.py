@@ -5,7 +5,7 @@ from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import MANIFEST, read_manifest
+from attribution.common.manifest import MANIFEST, read_manifest
 from attribution.common.rows import RowError
 from attribution.data.formats import open_rows
 from attribution.similarity.resident_model import ResidentModel

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from attribution.common.artefacts import read_json
+from attribution.common.manifest import read_json
 from attribution.sweeps.grid import Point, as_text
 from attribution.sweeps.run import METRICS, Run
 from attribution.sweeps.sweep import PlannedPoint, Sweep

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import first_difference, read_json, write_json
+from attribution.common.manifest import first_difference, read_json, write_json
 
 STEP = "step.json"
 METRICS = "metrics.json"

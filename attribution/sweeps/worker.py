@@ -25,7 +25,7 @@ from allennlp.common.port import device_number, users_mistake
 from allennlp.common.util import SigTermReceived, dump_metrics, import_module_and_submodules
 from allennlp.models.archival import CONFIG_NAME
 
-from attribution.common.artefacts import first_difference, read_json
+from attribution.common.manifest import first_difference, read_json
 from attribution.sweeps.run import METRICS, Run
 
 LOG = "out.log"

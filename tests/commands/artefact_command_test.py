@@ -6,8 +6,8 @@ import pytest
 from allennlp.commands.subcommand import Subcommand
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import MANIFEST
 from attribution.common.engines import Engine, RayEngine
+from attribution.common.manifest import MANIFEST
 from tests.conftest import CommandResult
 
 

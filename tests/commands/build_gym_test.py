@@ -12,7 +12,7 @@ from allennlp.data import DatasetReader
 
 from attribution.commands import build_gym
 from attribution.commands.build_gym import GymBuild, GymRow, GymTask, draw
-from attribution.common.artefacts import MANIFEST
+from attribution.common.manifest import MANIFEST
 from attribution.common.rows import Row
 from attribution.data.dataset_readers import FewShotGymReader, P3JsonlReader, PromptedExample
 from attribution.data.few_shot_gym import file_name, read_lines

@@ -13,8 +13,8 @@ import pyarrow.parquet
 import pytest
 
 from attribution.commands.build_pool import PoolBuild
-from attribution.common.artefacts import MANIFEST
 from attribution.common.engines import InProcessEngine
+from attribution.common.manifest import MANIFEST
 from attribution.common.rows import OFFSETS
 from attribution.data.formats import open_rows
 from attribution.data.pool_sources import RowsSource

@@ -8,7 +8,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from attribution.common.artefacts import MANIFEST
+from attribution.common.manifest import MANIFEST
 from attribution.similarity import SimilarityMatrix
 from tests.retrievers import conftest  # noqa: F401  registers the encoder "tests_number"
 

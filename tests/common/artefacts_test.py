@@ -2,14 +2,19 @@ import hashlib
 import json
 import os
 import shutil
+import time
+from functools import partial
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Callable, Dict, List
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import MANIFEST, is_whole, new_artefact, write_json
+from attribution.common.artefacts import is_whole, new_artefact
+from attribution.common.manifest import MANIFEST, files, write_json, write_manifest
+
+resumed = partial(new_artefact, goes_on=True)
 
 
 def test_appears_whole_with_its_manifest(tmp_path: Path) -> None:
@@ -43,16 +48,16 @@ def test_a_mistake_leaves_nothing(tmp_path: Path) -> None:
 def test_what_was_interrupted_is_there_again(stop: Any, tmp_path: Path) -> None:
     identity = {"k": (1, 2)}
     with pytest.raises(type(stop) if isinstance(stop, Exception) else stop):
-        with new_artefact(tmp_path / "out", "x", [], {}, identity) as folder:
+        with resumed(tmp_path / "out", "x", [], {}, identity) as folder:
             (folder / "shard").write_text("whole")
             raise stop
     assert _names(tmp_path) == [".out.part"]
     with pytest.raises(
         ConfigurationError, match=r"interrupted run with other settings left: k is \[1, 2\] there and 3"
     ):
-        with new_artefact(tmp_path / "out", "x", [], {}, {"k": 3}):
+        with resumed(tmp_path / "out", "x", [], {}, {"k": 3}):
             pass
-    with new_artefact(tmp_path / "out", "x", [], {}, identity) as folder:
+    with resumed(tmp_path / "out", "x", [], {}, identity) as folder:
         assert (folder / "shard").read_text() == "whole"
     assert _names(tmp_path / "out") == [MANIFEST, "shard"]
     assert is_whole(tmp_path / "out", identity)
@@ -71,10 +76,10 @@ def test_after_a_failure_another_run_need_not_ask(error: Exception, tmp_path: Pa
     """The input is mended, so that its identity is another; the same may go on nevertheless."""
     for same in (True, False):
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        with pytest.raises(type(error)), new_artefact(tmp_path / "out", "x", [], {}, {"input": "bad"}) as folder:
+        with pytest.raises(type(error)), resumed(tmp_path / "out", "x", [], {}, {"input": "bad"}) as folder:
             (folder / "shard").write_text("half")
             raise error
-        with new_artefact(tmp_path / "out", "x", [], {}, {"input": "bad" if same else "good"}) as folder:
+        with resumed(tmp_path / "out", "x", [], {}, {"input": "bad" if same else "good"}) as folder:
             assert (folder / "shard").exists() == same
             (folder / "product").write_text("x")
         assert _names(tmp_path / "out") == [MANIFEST, "product", *(["shard"] if same else [])]
@@ -83,29 +88,29 @@ def test_after_a_failure_another_run_need_not_ask(error: Exception, tmp_path: Pa
 
 @pytest.mark.parametrize("error", FAILURES, ids=repr)
 def test_a_failure_before_anything_is_written_leaves_nothing(error: Exception, tmp_path: Path) -> None:
-    with pytest.raises(type(error)), new_artefact(tmp_path / "out", "x", [], {}, {"input": "bad"}):
+    with pytest.raises(type(error)), resumed(tmp_path / "out", "x", [], {}, {"input": "bad"}):
         raise error
     assert _names(tmp_path) == []
 
 
 def test_a_failure_that_was_gone_on_from_and_interrupted_is_guarded_again(tmp_path: Path) -> None:
     for stop in (ValueError("bad"), KeyboardInterrupt()):
-        with pytest.raises(type(stop)), new_artefact(tmp_path / "out", "x", [], {}, {"k": 1}) as folder:
+        with pytest.raises(type(stop)), resumed(tmp_path / "out", "x", [], {}, {"k": 1}) as folder:
             (folder / "shard").write_text("whole")
             raise stop
     with pytest.raises(ConfigurationError, match="interrupted run with other settings"):
-        with new_artefact(tmp_path / "out", "x", [], {}, {"k": 2}):
+        with resumed(tmp_path / "out", "x", [], {}, {"k": 2}):
             pass
 
 
 def test_force_begins_anew_and_keeps_the_old_until_then(tmp_path: Path) -> None:
-    with new_artefact(tmp_path / "out", "x", [], {}, {"k": 1}) as folder:
+    with resumed(tmp_path / "out", "x", [], {}, {"k": 1}) as folder:
         (folder / "old").write_text("x")
-    with pytest.raises(KeyboardInterrupt), new_artefact(tmp_path / "out", "x", [], {}, {"k": 2}, force=True) as folder:
+    with pytest.raises(KeyboardInterrupt), resumed(tmp_path / "out", "x", [], {}, {"k": 2}, force=True) as folder:
         (folder / "half").write_text("x")
         raise KeyboardInterrupt
     assert _names(tmp_path / "out") == [MANIFEST, "old"]
-    with new_artefact(tmp_path / "out", "x", [], {}, {"k": 3}, force=True) as folder:
+    with resumed(tmp_path / "out", "x", [], {}, {"k": 3}, force=True) as folder:
         assert _names(folder) == ["plan.json"]
         (folder / "new").write_text("x")
     assert _names(tmp_path / "out") == [MANIFEST, "new"] and _names(tmp_path) == ["out"]
@@ -136,9 +141,13 @@ def test_whole_is_what_was_made_from_the_same(tmp_path: Path) -> None:
 
 
 def test_a_manifest_of_something_else(tmp_path: Path) -> None:
-    (tmp_path / MANIFEST).write_text('{"name": "a web page"}')
-    with pytest.raises(ConfigurationError, match="not a manifest of this package's"):
-        is_whole(tmp_path, {})
+    for content in ('{"name": "a web page"}', "null", "[]", "[" * 100_000, ""):
+        (tmp_path / MANIFEST).write_text(content)
+        with pytest.raises(ConfigurationError, match="manifest.json: (not a manifest of|missing or damaged)"):
+            is_whole(tmp_path, {})
+        with pytest.raises(ConfigurationError, match="it is no product of this package"):
+            with new_artefact(tmp_path, "x", [], {}, force=True):
+                pass
 
 
 def test_killed_between_the_two_renames_of_a_replacement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,11 +171,12 @@ def test_killed_between_the_two_renames_of_a_replacement(tmp_path: Path, monkeyp
 
 
 def test_a_damaged_plan(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), new_artefact(tmp_path / "out", "embed", [], {}) as folder:
+    with pytest.raises(KeyboardInterrupt), resumed(tmp_path / "out", "embed", [], {}) as folder:
+        (folder / "shard").write_text("whole")
         raise KeyboardInterrupt
     (folder / "plan.json").write_text('{"k":')
     with pytest.raises(ConfigurationError, match=r"plan.json is damaged .*; run .*remove it \(--force does\)"):
-        with new_artefact(tmp_path / "out", "embed", [], {}):
+        with resumed(tmp_path / "out", "embed", [], {}):
             pass
 
 
@@ -174,7 +184,7 @@ def test_an_unfinished_folder_is_not_put_in_the_place_of_what_was_replaced(tmp_p
     for name, product in ((".out.old", "old"), (".out.part", "half")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "product").write_text(product)
-    (tmp_path / ".out.old" / MANIFEST).write_text('{"identity": {"k": 1}}')
+    write_manifest(tmp_path / ".out.old", "x", [], {}, {"k": 1})
     assert is_whole(tmp_path / "out", {"k": 1}) and (tmp_path / "out" / "product").read_text() == "old"
 
 
@@ -199,20 +209,134 @@ def test_a_rename_that_fails_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(16, "Device or resource busy")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="the same command goes on: .*out.part"):
-        with new_artefact(tmp_path / "out", "embed", [], {"k": 1}) as folder:
+        with resumed(tmp_path / "out", "embed", [], {"k": 1}) as folder:
             (folder / "product").write_text("x")
             write_json(folder / "other.json", {})
             patch.setattr("os.replace", lambda source, to: rename(source, to) if to.suffix else fail(source, to))
             rename = os.rename
-    with new_artefact(tmp_path / "out", "embed", [], {"k": 1}) as folder:
+    with resumed(tmp_path / "out", "embed", [], {"k": 1}) as folder:
         assert (folder / "product").read_text() == "x"
     assert _names(tmp_path / "out") == [MANIFEST, "other.json", "product"]
 
 
 @pytest.mark.parametrize("other", [False, True])
 def test_force_goes_on_with_the_same(other: bool, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), new_artefact(tmp_path / "out", "embed", [], {"k": 1}) as folder:
+    with pytest.raises(KeyboardInterrupt), resumed(tmp_path / "out", "embed", [], {"k": 1}) as folder:
         (folder / "shard").write_text("x")
         raise KeyboardInterrupt
-    with new_artefact(tmp_path / "out", "embed", [], {"k": 2 if other else 1}, force=True) as folder:
+    with resumed(tmp_path / "out", "embed", [], {"k": 2 if other else 1}, force=True) as folder:
         assert (folder / "shard").exists() is not other
+
+
+def _product(target: Path, **identity: Any) -> None:
+    with new_artefact(target, "build-pool", [], {}, identity, force=True) as folder:
+        (folder / "a").mkdir()
+        (folder / "a" / "rows").write_bytes(bytes(range(256)) * 8192)  # Two megabytes.
+        (folder / "about").write_text("x")
+
+
+def _flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    time.sleep(0.01)  # A second write in the same tick of the disk's clock would look like the first.
+    path.write_bytes(content)
+
+
+DAMAGES: Dict[str, Callable[[Path], Any]] = {
+    "a/rows is missing": lambda folder: (folder / "a" / "rows").unlink(),
+    "a/rows has 9 bytes, 2097152 were written": lambda folder: (folder / "a" / "rows").write_bytes(b"123456789"),
+    "about has other content than was written": lambda folder: _flip(folder / "about", 0),
+    "a/rows has other content than was written": lambda folder: _flip(folder / "a" / "rows", 1_000_000),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_a_damaged_product_is_made_again(what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _product(tmp_path / "out", k=1)
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in files(tmp_path / "out")}
+    DAMAGES[what](tmp_path / "out")
+    assert not is_whole(tmp_path / "out", {"k": 1})
+    assert f"{what}; it is made again" in caplog.text
+    with pytest.raises(ConfigurationError, match="made from something else"):
+        is_whole(tmp_path / "out", {"k": 2})
+    with pytest.raises(ConfigurationError, match="exists already"), new_artefact(tmp_path / "out", "x", [], {}, {}):
+        pass
+    with new_artefact(tmp_path / "out", "build-pool", [], {}, {"k": 1}) as folder:
+        (folder / "a").mkdir()
+        (folder / "a" / "rows").write_bytes(bytes(range(256)) * 8192)
+        (folder / "about").write_text("x")
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in files(tmp_path / "out")} == before
+    assert _names(tmp_path) == ["out"]
+
+
+def test_a_damaged_manifest_needs_force(tmp_path: Path) -> None:
+    _product(tmp_path / "out", k=1)
+    _flip(tmp_path / "out" / MANIFEST, 40)
+    with pytest.raises(ConfigurationError, match="damaged.*--force"):
+        is_whole(tmp_path / "out", {"k": 1})
+    _product(tmp_path / "out", k=1)
+    assert is_whole(tmp_path / "out", {"k": 1})
+
+
+def test_force_replaces_nothing_but_a_product(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter").write_text("x")
+    with pytest.raises(ConfigurationError, match=r"not empty \(chapter\); it is no product of this package"):
+        _product(tmp_path / "thesis")
+    _product(tmp_path / "out", k=1)
+    (tmp_path / "out" / "a" / "notes").write_text("x")
+    with pytest.raises(ConfigurationError, match="is to be replaced, and a/notes is no part of it"):
+        _product(tmp_path / "out", k=2)
+    (tmp_path / "out" / "about").write_text("damaged")
+    assert not is_whole(tmp_path / "out", {"k": 1})
+    with pytest.raises(ConfigurationError, match="a/notes is no part of it"):
+        with new_artefact(tmp_path / "out", "build-pool", [], {}, {"k": 1}):
+            pass
+    assert _names(tmp_path) == ["out", "thesis"] and _names(tmp_path / "out" / "a") == ["notes", "rows"]
+
+
+@pytest.mark.parametrize("where", ["", "rows", "sub/rows"])
+def test_what_it_is_made_from_is_not_in_it(where: str, tmp_path: Path) -> None:
+    source = tmp_path / "out" / where
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text("x")
+    with pytest.raises(ConfigurationError, match="holds .*, which it is to be made from"):
+        with new_artefact(tmp_path / "out", "x", [source], {}, force=True):
+            pass
+    assert source.read_text() == "x"
+
+
+@pytest.mark.parametrize("name", [".out.part", ".out.old"])
+@pytest.mark.parametrize("kind", ["link", "folder", "file"])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_name_that_somebody_else_uses(name: str, kind: str, force: bool, tmp_path: Path) -> None:
+    other = tmp_path / "photographs"
+    other.mkdir()
+    (other / "one").write_text("x")
+    _product(tmp_path / "out", k=1)
+    if kind == "link":
+        (tmp_path / name).symlink_to(other)
+    else:
+        other.rename(tmp_path / name) if kind == "folder" else (tmp_path / name).write_text("x")
+    with pytest.raises(ConfigurationError, match=f"{name}: this name is needed here"):
+        with new_artefact(tmp_path / "out", "x", [], {}, {"k": 2}, force=True):
+            pass
+    kept = {"link": other / "one", "folder": tmp_path / name / "one", "file": tmp_path / name}[kind]
+    assert kept.read_text() == "x" and (tmp_path / "out" / "about").read_text() == "x"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), ValueError("x"), ConfigurationError("x"), OSError(28, "full")])
+def test_of_work_that_cannot_be_gone_on_with_nothing_is_left(stop: BaseException, tmp_path: Path) -> None:
+    with pytest.raises(type(stop)), new_artefact(tmp_path / "out", "x", [], {}) as folder:
+        (folder / "half").write_text("x")
+        raise stop
+    assert _names(tmp_path) == []
+
+
+def test_what_a_killed_process_left_that_cannot_be_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / ".out.part").mkdir()
+    (tmp_path / ".out.part" / "half").write_text("x")
+    write_json(tmp_path / ".out.part" / "plan.json", {"k": 1})
+    for identity in ({"k": 2}, {"k": 1}):
+        with new_artefact(tmp_path / "out", "x", [], {}, identity, force=True) as folder:
+            assert _names(folder) == ["plan.json"]

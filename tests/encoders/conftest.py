@@ -4,7 +4,7 @@ from typing import Any, Dict, Sequence
 
 import numpy as np
 
-from attribution.common.artefacts import MANIFEST
+from attribution.common.manifest import write_manifest
 from attribution.encoders import vectors
 from attribution.encoders.stored_words import SENTENCES
 
@@ -15,8 +15,8 @@ def store_words(folder: Path, sentences: Sequence[Sequence[str]], values: np.nda
     for shard in vectors.shards(len(values), 5):
         vectors.write_shard(folder, shard, values[shard.first : shard.end])
     identity = {"rows": len(values), "shard_rows": 5}
-    (folder / MANIFEST).write_text(json.dumps({"command": "embed", "identity": identity}))
     (folder / SENTENCES).write_text("".join(json.dumps(words) + "\n" for words in sentences))
+    write_manifest(folder, "embed", [], {}, identity)
     return folder
 
 

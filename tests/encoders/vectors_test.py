@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 from typing import Any, Dict
 
@@ -6,7 +5,7 @@ import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import MANIFEST
+from attribution.common.manifest import write_manifest
 from attribution.encoders import Vectors, vectors
 
 IDENTITY: Dict[str, Any] = {"encoder": {"type": "e", "max_length": 8}, "rows": 5, "dtype": "float16", "shard_rows": 2}
@@ -26,11 +25,10 @@ def test_reading(tmp_path: Path) -> None:
         Vectors(tmp_path)
     for shard in vectors.shards(5, 2):
         vectors.write_shard(tmp_path, shard, _block(5)[shard.first : shard.end])
-    manifest = {"command": "embed", "identity": IDENTITY}
-    (tmp_path / MANIFEST).write_text(json.dumps({**manifest, "command": "retrieve"}))
+    write_manifest(tmp_path, "retrieve", [], {}, IDENTITY)
     with pytest.raises(ConfigurationError, match="what retrieve wrote; stored vectors are embed's"):
         Vectors(tmp_path)
-    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    write_manifest(tmp_path, "embed", [], {}, IDENTITY)
     stored = Vectors(tmp_path)
     assert len(stored) == 5
     np.testing.assert_array_equal(np.concatenate(list(stored.blocks())), _block(5))

@@ -9,9 +9,11 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Unio
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.compression import COMPRESSIONS, DAMAGED, binary_lines, open_bytes, split_compression
+from attribution.common.manifest import check_products
 from attribution.common.rows import (
     BYTE_ORDER_MARK,
     JSON_DECODER,
+    OFFSETS,
     JsonlRows,
     ParquetRows,
     Row,
@@ -103,13 +105,14 @@ def open_rows(path: Union[str, Path]) -> Rows:
 
     # Raises
 
-    `ConfigurationError` if the file is missing, empty or of another format.
+    `ConfigurationError` if the file is missing, empty or of another format, or one of ours that has been damaged.
     """
     if not isinstance(path, (str, Path)):  # A reader is given whatever a configuration has.
         raise ConfigurationError(f"{path!r} is no path of a file of rows")
     if Path(path).is_dir():
         return open_files(shards(Path(path)), Path(path))
     local = local_file(path, "file of rows")
+    check_products([local, local.with_name(local.name + OFFSETS)])
     name, compression = split_compression(str(path).partition("?")[0] if "://" in str(path) else str(path))
     ending = _ending(name)
     task = gym_task(Path(name).name)

@@ -12,7 +12,7 @@ from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Sequence
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import fingerprint
+from attribution.common.manifest import fingerprint
 from attribution.modules.delta.delta_folder import PREFIX, Delta
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 
-from attribution.common.artefacts import first_difference
+from attribution.common.manifest import first_difference
 from attribution.modules.delta.delta_folder import PREFIX, Delta, base_fingerprint, read_delta, write_delta
 from attribution.modules.delta.delta_kind import Base, DeltaKind, base_difference, delta_kind, kind_of
 
