@@ -115,6 +115,20 @@ EDITS = (
         "        for module_finder, name, _ in pkgutil.walk_packages(path):\n",
         "        for module_finder, name, _ in pkgutil.iter_modules(path):\n",
     ),
+    # New files are looked for once, not before each of six hundred submodules.
+    Edit(
+        "allennlp/common/util.py",
+        "    try:\n        import checklist  # noqa\n    except ImportError:\n"
+        "        # exclude modules that depends on checklist being present\n"
+        '        exclude |= {"allennlp.confidence_checks.task_checklists"}\n',
+        '    needs_checklist = "allennlp.confidence_checks.task_checklists"\n'
+        "    if needs_checklist not in exclude:\n"
+        "        importlib.invalidate_caches()\n"
+        '        if find_spec("checklist") is None:\n'
+        "            exclude = exclude | {needs_checklist}\n",
+    ),
+    Edit("allennlp/common/util.py", "    importlib.invalidate_caches()\n\n    # For some", "    # For some"),
+    Edit("allennlp/common/util.py", "import importlib\n", "import importlib\nfrom importlib.util import find_spec\n"),
     # A null, or a text for a list, where a constructor does not take it.
     Edit(
         "allennlp/common/from_params.py",

@@ -77,7 +77,7 @@ class ArtefactCommand(Subcommand):
         path = getattr(args, "param_path", None)
         if path is not None:
             check_outside(Path(args.serialization_dir), [path])
-        made_by = f"allennlp {self.name} {path or '...'} -s {args.serialization_dir}"
+        made_by = f"allennlp {self.name} {path or '...'}"
         self.make(self.params(args), args.serialization_dir, args.force, args.engine, args.verify, made_by)
 
     def job_of(self, settings: Mapping[str, Any]) -> Type[ArtefactJob]:
@@ -111,7 +111,7 @@ class ArtefactCommand(Subcommand):
             Read all of what other commands of ours wrote, to see that it is as written. Otherwise the inputs are, of
             anything beside them sizes, headers and small files.
         made_by : `str`, optional
-            The command line.
+            The command line up to the directory: what makes it again.
         """
         work = Engine.from_params(Params({"type": engine}) if engine else params.pop("engine", {}))
         configuration = params.duplicate().as_dict(quiet=True)

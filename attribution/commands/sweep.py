@@ -3,6 +3,7 @@
 """
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
@@ -28,6 +29,8 @@ from attribution.sweeps import (
     outdated,
     without_dependents,
 )
+
+logger = logging.getLogger(__name__)
 
 SWEEP = "sweep.json"
 
@@ -78,6 +81,11 @@ def _run(args: argparse.Namespace) -> None:
         write_json(directory / SWEEP, _resolved(sweep, settings))
         for run in reversed(outdated(runs)):
             run.discard()
+        for run in runs:
+            found = run.damage()
+            if found is not None:
+                logger.warning("%s: %s; it is made again", run.directory, found)
+                run.discard()
         results = Results(sweep, points, directory)
         failures = _make(runs, engine, Worker(args.force, args.include_package), results)
         for step in sweep.steps.keys() - {run.step for run in runs}:

@@ -61,7 +61,7 @@ def new_artefact(
         interrupted, killed, or out of disk or memory is then there again. So it is after an error that is not a
         `ConfigurationError`, whose inputs will change; but that is in the way of no process of another identity.
     made_by : `str`, optional
-        What makes it again, as a user would write it.
+        What makes it again, as a user would write it, up to the directory.
 
     # Raises
 
@@ -117,7 +117,7 @@ def is_whole(directory: Union[str, Path], identity: Identity) -> bool:
         )
     found = damage(target, manifest["outputs"], thorough=True)
     if found is not None:
-        logger.warning("%s: %s %s; it is made again", target, found.file, found.reason)
+        logger.warning("%s: %s; it is made again", target, found)
     return found is None
 
 

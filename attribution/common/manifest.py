@@ -54,19 +54,19 @@ def write_manifest(
     inputs : `Sequence[Mapping[str, Any]]`
         The `fingerprint` of each.
     made_by : `str`, optional
-        What makes it again, as a user would write it.
+        What makes it again, as a user would write it, up to the directory.
     besides : `Iterable[str]`, optional
         Names in the directory that are no part of the product.
     """
     left_out = {MANIFEST, *besides}
     content = {
         "command": command,
-        "made_by": made_by or f"allennlp {command}",
+        "made_by": made_by or f"allennlp {command} ...",
         "inputs": list(inputs),
         "configuration": configuration,
         "identity": identity,
         "versions": {"python": sys.version.split()[0], **{name: _version(name) for name in _PACKAGES}},
-        "outputs": {name: _written(directory / name) for name in files(directory) if name not in left_out},
+        "outputs": written(directory, (name for name in files(directory) if name not in left_out)),
     }
     write_json(directory / MANIFEST, {**content, "sha256": _digest(content)})
 
@@ -101,6 +101,11 @@ def is_ours(directory: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(len(_BEGINNING)) == _BEGINNING.encode()
+
+
+def written(directory: Path, names: Iterable[str]) -> Dict[str, Any]:
+    """What `damage` wants to know of files: `{name: {"bytes", "sha256", "ends"}}`, the last of large ones alone."""
+    return {name: _file(directory / name) for name in names}
 
 
 def damage(
@@ -159,8 +164,8 @@ def check_products(paths: Iterable[Path], thorough: bool = False, wholly: Collec
         found = damage(directory, outputs, thorough, {place for place, path in places.items() if path in wholly})
         if found is not None:
             raise ConfigurationError(
-                f"{directory / found.file}: {found.reason}; make it again with: {manifest['made_by']} (a copy of the "
-                "file outside of that directory can be used as it is)"
+                f"{directory / found.file}: {found.reason}; make it again with: {manifest['made_by']} -s {directory} "
+                "(a copy of the file outside of that directory can be used as it is)"
             )
 
 
@@ -226,7 +231,7 @@ def fingerprint(path: Path) -> Dict[str, Any]:
     return {"path": str(path), "bytes": path.stat().st_size, "sha256": _hash_of(path)}
 
 
-def _written(path: Path) -> Dict[str, Any]:
+def _file(path: Path) -> Dict[str, Any]:
     size = path.stat().st_size
     about = {"bytes": size, "sha256": _hash_of(path)}
     return about if size < _SMALL else {**about, "ends": _hash_of_ends(path)}

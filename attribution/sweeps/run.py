@@ -5,14 +5,28 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.manifest import first_difference, read_json, write_json
+from attribution.common.manifest import (
+    Damage,
+    damage,
+    files,
+    first_difference,
+    is_ours,
+    read_json,
+    read_manifest,
+    write_json,
+    written,
+)
 
 STEP = "step.json"
 METRICS = "metrics.json"
+
+_NOT_MADE_OF = {"environment", "outputs"}
+_PASSING = (".th", ".log")
+"""The endings of checkpoints and logs, which nobody needs when a run is finished: a user may remove them."""
 
 
 class Run(NamedTuple):
@@ -42,8 +56,12 @@ class Run(NamedTuple):
         """How what is there, if it is finished, was made of something else; else empty."""
         if not self.is_finished():
             return ""
-        there = read_json(self.directory / STEP, f"remove {self.directory} to make it again")
-        return first_difference({**there, "environment": None}, {**self.made_of, "environment": None})
+        there = self._there()
+        return first_difference({key: there[key] for key in there.keys() - _NOT_MADE_OF}, self.made_of)
+
+    def damage(self) -> Optional[Damage]:
+        """The first file of what is there, if it is finished, that is not as it was written."""
+        return damage(self.directory, self._there()["outputs"], thorough=True) if self.is_finished() else None
 
     def is_finished(self) -> bool:
         """Whether it is whole."""
@@ -59,7 +77,19 @@ class Run(NamedTuple):
 
     def finish(self) -> None:
         """Marks it as whole."""
-        write_json(self.directory / STEP, {**self.made_of, "environment": self.environment})
+        if is_ours(self.directory):
+            outputs = read_manifest(self.directory)["outputs"]
+        else:
+            lasting = (name for name in files(self.directory) if not name.endswith(_PASSING))
+            outputs = written(self.directory, lasting)
+        write_json(self.directory / STEP, {**self.made_of, "environment": self.environment, "outputs": outputs})
+
+    def _there(self) -> Dict[str, Any]:
+        again = f"remove {self.directory} to make it again"
+        there = read_json(self.directory / STEP, again)
+        if not isinstance(there, dict) or not isinstance(there.get("outputs"), dict):
+            raise ConfigurationError(f"{self.directory / STEP}: not what is written there; {again}")
+        return there
 
 
 def check_finished(runs: Iterable[Run]) -> None:

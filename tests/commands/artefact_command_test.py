@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -7,12 +8,12 @@ from allennlp.commands.subcommand import Subcommand
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.engines import Engine, RayEngine
-from attribution.common.manifest import MANIFEST
+from attribution.common.manifest import MANIFEST, write_manifest
 from tests.conftest import CommandResult
 
 
 class Copy(ArtefactJob):
-    def __init__(self, path: str, seed: int = 0) -> None:
+    def __init__(self, path: str, seed: int = 0, folder: str = "") -> None:
         self.path = Path(path)
 
     def inputs(self) -> List[Path]:
@@ -65,3 +66,28 @@ def test_mistakes(run: Callable[..., CommandResult], tmp_path: Path) -> None:
         result = run(*arguments)
         assert result.status == 1 and "Traceback" not in result.stderr and message in result.stderr, result.stderr
         assert not (tmp_path / "out").exists()
+
+
+def test_what_is_read_of_another_product(run: Callable[..., CommandResult], tmp_path: Path) -> None:
+    """Of a folder that is named sizes and ends are looked at, and with --verify everything."""
+    (tmp_path / "product").mkdir()
+    (tmp_path / "product" / "shard").write_bytes(bytes(2 << 20))
+    write_manifest(tmp_path / "product", "embed", [], {}, {}, "allennlp embed e.jsonnet")
+    folder = str(tmp_path / "product")
+    assert run("--verify", folder=folder).status == 0
+    for place, verify, status in ((1 << 20, False, 0), (1 << 20, True, 1), (0, False, 1)):
+        time.sleep(0.01)  # A second write in the same tick of the disk's clock would look like the first.
+        with (tmp_path / "product" / "shard").open("r+b") as file:
+            file.seek(place)
+            file.write(b"!")
+        result = run(*(["--verify"] if verify else []), folder=folder)
+        assert result.status == status, result.stderr
+        message = f"shard: has other content than was written; make it again with: allennlp embed e.jsonnet -s {folder}"
+        assert (message in result.stderr) == bool(status)
+
+
+def test_the_configuration_is_not_replaced(run: Callable[..., CommandResult], tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "missing" / "..", tmp_path.parent):
+        result = run("-s", str(place), "--force")
+        assert result.status == 1 and "c.jsonnet, which it is to be made from" in result.stderr
+    assert (tmp_path / "file").read_text() == "x"

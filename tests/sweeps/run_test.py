@@ -63,8 +63,26 @@ def test_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     one.discard()
 
 
+def test_what_is_damaged(tmp_path: Path) -> None:
+    run = _run("model/S=1")._replace(directory=tmp_path)
+    assert run.damage() is None
+    for name in ("metrics.json", "model.tar.gz", "best.th", "out.log"):
+        (tmp_path / name).write_text("x")
+    run.finish()
+    for name in ("best.th", "out.log"):
+        (tmp_path / name).unlink()
+    assert run.damage() is None and run.difference() == ""
+    (tmp_path / "model.tar.gz").write_text("y")
+    assert str(run.damage()) == "model.tar.gz has other content than was written"
+    (tmp_path / "metrics.json").unlink()
+    assert str(run.damage()) == "metrics.json is missing"
+
+
 def test_a_damaged_mark(tmp_path: Path) -> None:
     run = _run("model/S=1")._replace(directory=tmp_path)
     (tmp_path / STEP).write_text("{")
     with pytest.raises(ConfigurationError, match=f"{STEP}: missing or damaged .* remove {tmp_path} to make it again"):
+        run.difference()
+    (tmp_path / STEP).write_text("null")
+    with pytest.raises(ConfigurationError, match=f"{STEP}: not what is written there; remove {tmp_path} to make it"):
         run.difference()
