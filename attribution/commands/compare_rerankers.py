@@ -13,7 +13,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from attribution.commands.retrieve import TRAINING_ROWS
-from attribution.common.manifest import write_json
+from attribution.common.manifest import check_products, write_json
 from attribution.common.rows import RowError
 from attribution.data.formats import open_rows
 from attribution.similarity import SimilarityMatrix
@@ -78,6 +78,7 @@ class CompareRerankers(Subcommand):
 
 def _run(args: argparse.Namespace) -> None:
     folders = [Path(args.one), Path(args.other)]
+    check_products(folders)
     targets = [_targets(folder) for folder in folders]
     if targets[0] != targets[1]:
         raise ConfigurationError(f"compare-rerankers: the targets are {targets[0]} and {targets[1]}, not the same")

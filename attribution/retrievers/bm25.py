@@ -16,7 +16,7 @@ from allennlp.common.util import lazy_groups_of
 
 from attribution.common.artefacts import is_whole, new_artefact
 from attribution.common.engines import Engine, InProcessEngine
-from attribution.common.manifest import Identity, read_json, write_json
+from attribution.common.manifest import INDEX, Identity, read_json, write_json
 from attribution.retrievers.pool import Pool, PoolPart
 from attribution.retrievers.retriever import Best, Retrieved, Retriever
 from attribution.retrievers.words import Words
@@ -105,7 +105,7 @@ class Bm25Retriever(Retriever):
         identity = {"retriever": "bm25", **settings, "pool": pool.identity(), "words": words.identity()}
         if is_whole(index, identity):
             return
-        with new_artefact(index, "index", [pool.rows.path], settings, identity) as folder:
+        with new_artefact(index, INDEX, [pool.rows.path], settings, identity) as folder:
             numbers: Dict[str, int] = {}
             counts: List[Path] = []
             rows_with, lengths = np.zeros(0), [np.zeros(0)]
@@ -201,7 +201,8 @@ class _Search:
         self.k = k
 
     def __call__(self, block: _Block) -> Retrieved:
-        arrays = (_open(block.folder / f"{name}.npy") for name in ("data", "indices", "indptr"))
+        files = (block.folder / f"{name}.npy" for name in ("data", "indices", "indptr"))
+        arrays = (np.load(file, mmap_mode="r", allow_pickle=False) for file in files)
         weights, rows, ends = map(np.asarray, arrays)  # Still maps of the files, but cut faster.
         allowed = np.zeros(block.rows, dtype=np.float32)
         allowed[block.ids - block.first] = 1
@@ -216,14 +217,6 @@ class _Search:
             ids[query, : len(best)] = block.first + best
             scores[query, : len(best)] = found[best]
         return Retrieved(ids, scores)
-
-
-def _open(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        again = f"remove {path.parent.parent}, and it is made again"
-        raise ConfigurationError(f"{path}: missing or damaged ({error}); {again}") from error
 
 
 @cache
@@ -250,12 +243,7 @@ def _add_one_by_one(scores: Any, rows: Any, weights: Any, ends: Any, words: Any,
 
 def _blocks(index: Path, pool: Pool) -> Iterator[_Block]:
     ids = pool.ids("reading the pool")
-    folders = sorted(index.glob("block_*"))
-    counted = [tuple(map(int, folder.name.split("_")[1:])) for folder in folders]
-    ends = [first + rows for first, rows in counted]
-    if [first for first, _ in counted] + [len(pool.rows)] != [0, *ends]:
-        raise ConfigurationError(f"{index}: blocks of the index are missing; remove it, and it is made again")
-    for folder in Tqdm.tqdm(folders, desc="searching", unit="block"):
+    for folder in Tqdm.tqdm(sorted(index.glob("block_*")), desc="searching", unit="block"):
         first, rows = map(int, folder.name.split("_")[1:])
         inside = ids[np.searchsorted(ids, first) : np.searchsorted(ids, first + rows)]
         if len(inside):

@@ -12,7 +12,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.artefacts import is_whole, new_artefact
 from attribution.common.engines import Engine, InProcessEngine
-from attribution.common.manifest import Identity, fingerprint, read_json, write_json
+from attribution.common.manifest import INDEX, Identity, read_json, write_json
 from attribution.encoders import Encoder, Vectors
 from attribution.encoders.vectors import shards, source, write_shard
 from attribution.retrievers.exact import METRICS, Nearest, exact_scores, stored_parts
@@ -165,20 +165,18 @@ class FaissRetriever(Retriever):
         if is_whole(directory, identity):
             return
         empty_index(recipe, dimension)  # A mistake in the recipe comes before the work.
-        with new_artefact(directory, "index", [pool.rows.path], recipe._asdict(), identity, goes_on=True) as folder:
+        with new_artefact(directory, INDEX, [pool.rows.path], recipe._asdict(), identity, goes_on=True) as folder:
             vectors = self.vectors or self._encoded(folder / _VECTORS, pool.whole(), origin, engine)
             vectors.check(origin)
             index = build(recipe, vectors, folder, engine)
             write_index(index, folder / _INDEX)
-            file = fingerprint(folder / _INDEX)
             about = {
                 "factory": recipe.factory,
                 "recall": self._recall(IndexSearch(index), vectors, engine),
-                "bytes_per_vector": file["bytes"] / len(vectors),
+                "bytes_per_vector": (folder / _INDEX).stat().st_size / len(vectors),
                 "rows": index.ntotal,
                 "dimension": index.d,
                 "texts_cut": _texts_cut(folder / _VECTORS),
-                "file": {key: file[key] for key in ("bytes", "sha256")},
             }
             write_json(folder / _ABOUT, about)
             shutil.rmtree(folder / _VECTORS, ignore_errors=True)
@@ -256,11 +254,5 @@ def _open(directory: Path, recipe: Recipe) -> Tuple[Any, Dict[str, Any]]:
     path = directory / _INDEX
     again = f"remove {directory}, and it is made again"
     about = read_json(directory / _ABOUT, again)
-    if not path.is_file():
-        raise ConfigurationError(f"{path}: missing; {again}")
-    written, there = about["file"], fingerprint(path)
-    for key in written:
-        if there[key] != written[key]:
-            raise ConfigurationError(f"{path}: not what was written: {key} {there[key]}, was {written[key]}; {again}")
     with refused(f"{path}: cannot be read; {again}"):
         return read_index(path, recipe.factory), about

@@ -16,6 +16,7 @@ from allennlp.common.util import lazy_groups_of
 
 from attribution.common.artefacts import is_whole, new_artefact
 from attribution.common.engines import Engine
+from attribution.common.manifest import INDEX
 from attribution.retrievers.pool import Pool
 from attribution.retrievers.retriever import Retrieved, Retriever
 
@@ -105,7 +106,7 @@ class LuceneRetriever(Retriever):
         identity = {"retriever": "lucene", **settings, "pool": pool.identity()}
         if is_whole(index, identity):
             return
-        with new_artefact(index, "index", [pool.rows.path], settings, identity) as folder:
+        with new_artefact(index, INDEX, [pool.rows.path], settings, identity) as folder:
             arguments = {"input": "", "collection": "JsonCollection", "language": self.language}
             arguments.update(index=str(folder / "lucene"), threads=str(self.threads))
             flat = [word for key, value in arguments.items() for word in (f"-{key}", value)]
