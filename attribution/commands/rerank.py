@@ -14,6 +14,7 @@ from allennlp.common.checks import ConfigurationError
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.retrieve import (
     COMPOSITION,
+    OWN_FILES,
     RERANKING,
     SEARCH_LOG,
     TRAINING_ROWS,
@@ -24,6 +25,7 @@ from attribution.commands.retrieve import (
 )
 from attribution.common.engines import Engine
 from attribution.common.manifest import Identity, read_json, write_json
+from attribution.common.names import check_names
 from attribution.common.rows import Row, RowError
 from attribution.data.formats import open_rows
 from attribution.rerankers import Reranker
@@ -55,6 +57,8 @@ class Reranking(ArtefactJob):
             raise ConfigurationError(f"retrieved: {retrieved} has no composition.npz; {_AGAIN}")
         self.before = SimilarityMatrix.load(self.retrieved / "composition.npz")
         several = not (self.retrieved / TRAINING_ROWS).is_file()
+        if several:
+            check_names(self.before.targets, str(self.retrieved / "composition.npz"), OWN_FILES)
         self.folders = {name: name if several else "." for name in self.before.targets}
 
     def inputs(self) -> List[Path]:

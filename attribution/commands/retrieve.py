@@ -5,7 +5,6 @@
 import argparse
 import json
 import logging
-import re
 import shutil
 from collections import Counter
 from contextlib import ExitStack
@@ -20,9 +19,9 @@ from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import PLAN
 from attribution.common.engines import Engine
-from attribution.common.manifest import MANIFEST, Identity, write_json
+from attribution.common.manifest import Identity, write_json
+from attribution.common.names import check_names
 from attribution.rerankers import Reranker
 from attribution.rerankers.reranker import told
 from attribution.retrievers import (
@@ -46,8 +45,7 @@ COMPOSITION = "composition.json"
 SEARCH = "search.json"
 RERANKING = "reranking"
 
-_TARGET_NAME = re.compile(r"\w[\w.+-]{0,99}")
-_OWN_FILES = (MANIFEST, PLAN, COMPOSITION, SEARCH, RERANKING, "composition.npz", "composition.tsv")
+OWN_FILES = (COMPOSITION, SEARCH, RERANKING, "composition.npz", "composition.tsv")
 _DROPPED = {
     "equal": "equal to evaluation rows",
     "nearly_equal": "nearly_equal to evaluation rows",
@@ -123,9 +121,7 @@ class Retrieval(ArtefactJob):
             raise ConfigurationError(
                 "either queries (of one target) or targets (queries of several, by name) is needed"
             )
-        for name in targets or {}:
-            if not _TARGET_NAME.fullmatch(name) or name in _OWN_FILES:
-                raise ConfigurationError(f"targets: {name!r} is no name for a folder; use letters, digits and _ - +")
+        check_names(targets or {}, "targets", OWN_FILES)
         self.pool = pool
         self.retriever = retriever
         self.targets = {Path(queries.path).name.split(".")[0]: queries} if queries is not None else targets or {}
