@@ -2,7 +2,6 @@
 `allennlp rerank`: what a retrieval found, in a better order, and the best of it.
 """
 
-import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -24,6 +23,7 @@ from attribution.commands.retrieve import (
     shares,
 )
 from attribution.common.engines import Engine
+from attribution.common.json_lines import json_line
 from attribution.common.manifest import Identity, read_json, write_json
 from attribution.common.names import check_names
 from attribution.common.rows import Row, RowError
@@ -90,16 +90,16 @@ class Reranking(ArtefactJob):
         rows = sorted(open_rows(source / TRAINING_ROWS), key=_rank)
         queries = [_input(row) for row in open_rows(source / SEARCH_LOG)]
         found = self.reranker.rerank(queries, [_input(row) for row in rows], engine, scratch_folder(directory))
-        kept = [rows[place].content for place in found.places]
+        kept = [rows[place] for place in found.places]
         with (folder / TRAINING_ROWS).open("w", encoding="utf-8") as file:
             for row, score in zip(kept, found.scores.tolist()):
-                file.write(json.dumps({**row, "reranker_score": score}, ensure_ascii=False) + "\n")
+                file.write(json_line({**row.content, "reranker_score": score}, row.where) + "\n")
         shutil.copyfile(source / SEARCH_LOG, folder / SEARCH_LOG)
         before = read_json(source / COMPOSITION, _AGAIN)
         in_pool = {
             task: {key: part[key] for key in ("pool_rows", "pool_share")} for task, part in before["tasks"].items()
         }
-        tasks = Counter(str(row.get("task") or "") for row in kept)
+        tasks = Counter(str(row.content.get("task") or "") for row in kept)
         composition = {
             "rows": len(kept),
             "queries": before["queries"],

@@ -20,6 +20,7 @@ from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.engines import Engine
+from attribution.common.json_lines import json_line
 from attribution.common.manifest import Identity, write_json
 from attribution.common.names import check_names
 from attribution.rerankers import Reranker
@@ -244,7 +245,7 @@ def write_search_log(queries: Sequence[str], retrieved: Retrieved, path: Path) -
         for query, ids, scores in zip(queries, *retrieved):
             found = ids >= 0
             line = {"input": query, "ids": ids[found].tolist(), "scores": scores[found].tolist()}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(json_line(line, f"the query {query[:60]!r}") + "\n")
 
 
 def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str, Any]]:
@@ -269,7 +270,7 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
                 if row.number in rows:
                     added = {"index_id": row.number, **rows[row.number]}
                     # Of what JSON does not have, a Parquet file's dates say, the text.
-                    file.write(json.dumps({**row.content, **added}, ensure_ascii=False, default=str) + "\n")
+                    file.write(json_line({**row.content, **added}, row.where, default=str) + "\n")
                     counts[str(row.content.get("task") or "")] += 1
     for target in targets:
         if target.ranked.reranker_scores is not None:

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
@@ -11,10 +10,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-logger = logging.getLogger(__name__)
+from attribution.common.arrays import UNREADABLE
 
-UNREADABLE = (OSError, ValueError, EOFError, OverflowError, TypeError, zipfile.BadZipFile)
-"""What NumPy raises of a damaged file."""
+logger = logging.getLogger(__name__)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
+from attribution.common.arrays import UNREADABLE
 from attribution.common.engines import Engine
 from attribution.common.kept import check_alike, missing_arrays, write_array
 from attribution.common.manifest import Identity, first_difference, read_manifest
@@ -105,7 +106,7 @@ def open_shard(path: Path) -> np.ndarray:
     """
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise ConfigurationError(
             f"{path}: missing or damaged ({error}); remove {path.parent}, and allennlp embed makes it again"
         ) from error

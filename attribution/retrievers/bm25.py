@@ -14,6 +14,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 
+from attribution.common.arrays import UNREADABLE
 from attribution.common.artefacts import is_whole, new_artefact
 from attribution.common.engines import Engine, InProcessEngine
 from attribution.common.manifest import Identity, read_json, write_json
@@ -221,7 +222,7 @@ class _Search:
 def _open(path: Path) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         again = f"remove {path.parent.parent}, and it is made again"
         raise ConfigurationError(f"{path}: missing or damaged ({error}); {again}") from error
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.arrays import UNREADABLE
 from attribution.common.engines import Engine, InProcessEngine
-from attribution.common.kept import UNREADABLE, discard
+from attribution.common.kept import discard
 from attribution.common.manifest import Identity
 from attribution.encoders import Encoder, Vectors
 from attribution.encoders.vectors import open_shard, source
@@ -158,7 +159,7 @@ def _restore(best: Best, state: Path) -> Tuple[int, int]:
         with np.load(state, allow_pickle=False) as saved:
             ids, scores = saved["ids"], saved["scores"]
             done, rows_cut = int(saved["done"]), int(saved["rows_cut"])
-    except (*UNREADABLE, KeyError, AttributeError) as error:
+    except UNREADABLE as error:
         discard(state, f"cannot be read ({error})")
         return 0, 0
     if (ids.dtype, ids.shape, scores.dtype, scores.shape) != (
