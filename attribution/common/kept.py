@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
@@ -100,7 +101,7 @@ def kept_lines(path: Path, fits: Callable[[int, Any], bool]) -> List[Any]:
 def discard(path: Path, reason: str) -> None:
     """Removes what cannot be used, and says why."""
     logger.warning("%s: left by an interrupted run, %s; it is made again", path, reason)
-    path.unlink()
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _of_line(line: bytes) -> Any:

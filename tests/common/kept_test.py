@@ -25,6 +25,11 @@ def _object(path: Path) -> None:
     np.save(path, np.array([{}] * 4, dtype=object), allow_pickle=True)
 
 
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 def _archive(path: Path) -> None:
     with path.open("wb") as file:
         np.savez(file, GOOD)
@@ -37,6 +42,7 @@ DAMAGE: Dict[str, Callable[[Path], Any]] = {
     "a text": lambda path: path.write_text("nonsense"),
     "objects": _object,
     "an archive": _archive,
+    "a folder": _folder,
     "not finite": lambda path: np.save(path, np.where(GOOD == 5, np.nan, GOOD)),
     "fewer rows": lambda path: np.save(path, GOOD[1:]),
     "no rows": lambda path: np.save(path, GOOD[:0]),
