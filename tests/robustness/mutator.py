@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple, Tuple
 
 import numpy as np
+import pyarrow.parquet
 import torch
 
 from attribution.similarity import SimilarityMatrix
@@ -113,6 +114,7 @@ class Range:
         ]  # fmt: skip
         for name, some in (("rows.jsonl", rows), ("queries.jsonl", rows[:4])):
             Path(name).write_text("".join(json.dumps(row) + "\n" for row in some))
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), "rows.parquet", row_group_size=8)
         shutil.copytree(self.bench.model, "t5")
         shutil.copyfile(self.bench.archives["p3_jsonl"], "model.tar.gz")
         names = ["a", "b", "c"]
@@ -237,6 +239,9 @@ def _jobs() -> Dict[str, Job]:
             "build-pool",
             {"sources": [{"type": "rows", "path": "rows.jsonl", "keep": ["score"]}], "seed": 1},
             "rows.jsonl",
+        ),
+        "parquet": _job(
+            "build-pool", {"sources": [{"type": "rows", "path": "rows.parquet", "keep": ["score"]}]}, "rows.parquet"
         ),
         "embed": _job("embed", embed, "rows.jsonl", *model),
         "retrieve": _job(

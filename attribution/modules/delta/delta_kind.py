@@ -329,7 +329,7 @@ def _decoder_layers(config: Mapping[str, Any]) -> Optional[int]:
 
     try:
         base = AutoConfig.from_pretrained(str(config.get("base_model_name_or_path")), local_files_only=True)
-    except (OSError, ValueError):
+    except Exception:  # Also a damaged one, which is of no use here.
         return None
     decoder = base.get_text_config(decoder=True)
     return getattr(decoder, "decoder_layers", None) or getattr(decoder, "num_decoder_layers", decoder.num_hidden_layers)
