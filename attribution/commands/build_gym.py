@@ -3,7 +3,6 @@
 """
 
 import logging
-import re
 from collections import Counter
 from itertools import chain
 from pathlib import Path
@@ -19,14 +18,13 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.engines import Engine
 from attribution.common.manifest import write_json
+from attribution.common.names import check_names
 from attribution.data.dataset_readers import PromptedExample, PromptedReader
 from attribution.data.few_shot_gym import GymLine, file_name
 
 logger = logging.getLogger(__name__)
 
 REPORT = "gym.json"
-
-_NAME = re.compile(r"\w[\w.+-]*")
 
 
 class GymRow(NamedTuple):
@@ -116,11 +114,7 @@ class GymBuild(ArtefactJob):
         seeds = [13, 21, 42, 87, 100] if seeds is None else seeds
         if not tasks:
             raise ConfigurationError("tasks is empty; name at least one")
-        wrong = [name for name in tasks if not _NAME.fullmatch(name)]
-        if wrong:
-            raise ConfigurationError(
-                f"tasks: {wrong[0]!r} cannot be a file's name; use letters, digits, _ and, later, . - +"
-            )
+        check_names(tasks, "tasks", [REPORT])
         if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
             raise ConfigurationError(f"seeds is {seeds}; different whole numbers from 0 on are needed, at least one")
         if max_test_rows is not None and max_test_rows < 1:

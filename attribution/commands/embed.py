@@ -64,13 +64,14 @@ class Embedding(ArtefactJob):
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes the shards that are not in `directory` yet."""
         every = vectors.shards(len(self.pool.rows), self.shard_rows)
-        missing = [shard for shard in every if not (directory / shard.file).is_file()]
+        missing = vectors.missing_shards(directory, every, self.dtype)
         encoded = engine.map(_Encode(self.encoder, self.dtype), self._parts(missing))
         cut = 0
         for shard in missing:
             parts = list(islice(encoded, len(_starts(shard))))
             vectors.write_shard(directory, shard, np.concatenate([part.vectors for part in parts]))
             cut += sum(part.texts_cut for part in parts)
+        vectors.check_widths(directory, every)
         now = sum(shard.end - shard.first for shard in missing)
         longer = f", {cut} of texts that were cut" if cut else ""
         return f"{len(self.pool.rows)} vectors, {now} of them encoded now{longer}"

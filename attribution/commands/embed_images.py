@@ -77,7 +77,7 @@ class ImageEmbedding(ArtefactJob):
         """Writes the shards that are not in `directory` yet."""
         np.save(directory / LABELS, self.images.labels)
         every = vectors.shards(len(self.images.labels), self.shard_rows)
-        vectors.write_missing(directory, every, engine, _Encode(self.encoder, self.dtype), self._part)
+        vectors.write_missing(directory, every, self.dtype, engine, _Encode(self.encoder, self.dtype), self._part)
         return f"{len(self.images.labels)} images"
 
     def _part(self, shard: vectors.Shard) -> np.ndarray:

@@ -17,6 +17,7 @@ from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.target_examples import TargetExamples
 from attribution.common.delta_folders import delta_folders
 from attribution.common.engines import Engine
+from attribution.common.kept import check_alike, missing_arrays, write_array
 from attribution.common.manifest import Identity
 from attribution.common.pretrained import model_identity
 from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
@@ -110,15 +111,17 @@ class TaskEmbedding(ArtefactJob):
         """Embeds what is not in `directory` yet, and writes `task_vectors.npz`, and `similarity.npz` and `.tsv`."""
         folder = directory / _VECTORS
         folder.mkdir(exist_ok=True)
-        missing = [number for number in range(len(self.tasks)) if not (folder / f"{number}.npy").is_file()]
+        files = [folder / f"{number}.npy" for number in range(len(self.tasks))]
+        unwritten = missing_arrays({file: (None,) for file in files}, ["float32", "float64"])
+        missing = [number for number, file in enumerate(files) if file in unwritten]
         vectors = engine.map(_Embed(self), [self.tasks[number] for number in missing])
         done = len(self.tasks) - len(missing)
         for number, vector in Tqdm.tqdm(
             zip(missing, vectors), initial=done, total=len(self.tasks), desc="embedding", unit="task"
         ):
-            np.save(folder / "unfinished.npy", vector)
-            (folder / "unfinished.npy").rename(folder / f"{number}.npy")
-        found = np.stack([np.load(folder / f"{number}.npy") for number in range(len(self.tasks))])
+            write_array(files[number], vector)
+        check_alike(files)
+        found = np.stack([np.load(file) for file in files])
         if self.dimension is not None:
             found = principal_components(found, self.dimension)
         whole = TaskVectors(self.tasks, found.astype(np.float32))

@@ -114,7 +114,7 @@ class WordEmbedding(ArtefactJob):
         if self.words.labels is not None:
             np.save(directory / LABELS, self.words.labels)
         every = vectors.shards(len(self.words), self.shard_rows)
-        vectors.write_missing(directory, every, engine, _Encode(self.encoder, self.dtype), self._part)
+        vectors.write_missing(directory, every, self.dtype, engine, _Encode(self.encoder, self.dtype), self._part)
         unread = sum(int((~vectors.open_shard(directory / shard.file).any(axis=1)).sum()) for shard in every)
         cut = f", {unread} of them not read whole: zeros" if unread else ""
         return f"{len(self.words)} words of {len(self.words.sentences)} sentences{cut}"

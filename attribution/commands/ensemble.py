@@ -19,6 +19,7 @@ from attribution.commands.target_examples import TargetExamples
 from attribution.common.delta_folders import delta_folders
 from attribution.common.engines import Engine
 from attribution.common.manifest import Identity, write_json
+from attribution.common.names import check_names
 from attribution.common.pretrained import model_identity
 from attribution.ensembling import (
     DeltaFolder,
@@ -32,6 +33,7 @@ from attribution.ensembling import (
 from attribution.similarity import ResidentModel, SimilarityMatrix, draw_heat_map
 
 _TARGET = "{target}"
+_OWN_FILES = tuple(f"weights.{ending}" for ending in ("npz", "tsv", "png", "svg"))
 
 
 class _Merge(NamedTuple):
@@ -158,9 +160,9 @@ class Ensemble(ArtefactJob):
         else:
             sources = delta_folders(self.deltas, "deltas")
             merges = [_Merge(_without_gym(targets, sources) or list(sources), sources)]
-        for target in (name for merge in merges for name in merge.targets):
-            if Path(target).is_absolute() or not Path(target).parts or ".." in Path(target).parts:
-                raise ConfigurationError(f"the target {target!r} cannot be the name of a folder")
+        named = [name for merge in merges for name in merge.targets]
+        check_names(named, "targets", _OWN_FILES)
+        for target in named:
             if self.weighting.needs_loss and target not in self.examples.names:
                 raise ConfigurationError(f"examples: the target {target!r} has none; {self.examples.names} have some")
         return merges

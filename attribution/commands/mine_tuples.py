@@ -2,7 +2,6 @@
 `allennlp mine-tuples`: what a reranker is trained on.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Dict, Iterable, List
 
@@ -12,6 +11,7 @@ from allennlp.common.util import lazy_groups_of
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.engines import Engine
+from attribution.common.json_lines import json_line
 from attribution.common.manifest import Identity, write_json
 from attribution.common.pretrained import model_identity
 from attribution.common.rows import Row
@@ -81,7 +81,7 @@ class TupleMining(ArtefactJob):
                     }
                     line: Dict[str, Any] = {"task": mined.task, "index_ids": [*examples.values()]}
                     line.update({kind: [triples[number] for number in some] for kind, some in examples.items()})
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                    file.write(json_line(line, f"a tuple of {mined.task}") + "\n")
 
 
 def _triple(row: Row) -> List[Any]:

@@ -2,7 +2,6 @@
 `allennlp novelty`: a target's labelled rows, those first that tell the most beside what there is already.
 """
 
-import json
 from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -14,6 +13,7 @@ from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.engines import Engine
+from attribution.common.json_lines import json_line
 from attribution.common.manifest import Identity
 from attribution.encoders import Encoder
 from attribution.retrievers import Pool
@@ -90,14 +90,14 @@ class Novelty(ArtefactJob):
                 progress.update(min(len(order), size) - progress.n)
                 ends.append(min(len(order), size))
         order = order[:size]
-        lines = {row.number: row.content for row in self.rows.rows.take(sorted(order))}
+        lines = {row.number: json_line(row.content, row.where) for row in self.rows.rows.take(sorted(order))}
         for name, end in [
             ("rows", size),
             *((f"rows_{n + 1}", end) for n, end in enumerate(ends) if self.separate_files),
         ]:
             with (directory / f"{name}.jsonl").open("w", encoding="utf-8") as file:
                 for number in islice(order, end):
-                    file.write(json.dumps(lines[number], ensure_ascii=False) + "\n")
+                    file.write(lines[number] + "\n")
         return f"rows.jsonl, {size} rows of {len(vectors)}"
 
 

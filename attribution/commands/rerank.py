@@ -2,7 +2,6 @@
 `allennlp rerank`: what a retrieval found, in a better order, and the best of it.
 """
 
-import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -14,6 +13,7 @@ from allennlp.common.checks import ConfigurationError
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.retrieve import (
     COMPOSITION,
+    OWN_FILES,
     RERANKING,
     SEARCH_LOG,
     TRAINING_ROWS,
@@ -23,7 +23,9 @@ from attribution.commands.retrieve import (
     shares,
 )
 from attribution.common.engines import Engine
+from attribution.common.json_lines import json_line
 from attribution.common.manifest import Identity, read_json, write_json
+from attribution.common.names import check_names
 from attribution.common.rows import Row, RowError
 from attribution.data.formats import open_rows
 from attribution.rerankers import Reranker
@@ -55,6 +57,8 @@ class Reranking(ArtefactJob):
             raise ConfigurationError(f"retrieved: {retrieved} has no composition.npz; {_AGAIN}")
         self.before = SimilarityMatrix.load(self.retrieved / "composition.npz")
         several = not (self.retrieved / TRAINING_ROWS).is_file()
+        if several:
+            check_names(self.before.targets, str(self.retrieved / "composition.npz"), OWN_FILES)
         self.folders = {name: name if several else "." for name in self.before.targets}
 
     def inputs(self) -> List[Path]:
@@ -86,16 +90,16 @@ class Reranking(ArtefactJob):
         rows = sorted(open_rows(source / TRAINING_ROWS), key=_rank)
         queries = [_input(row) for row in open_rows(source / SEARCH_LOG)]
         found = self.reranker.rerank(queries, [_input(row) for row in rows], engine, scratch_folder(directory))
-        kept = [rows[place].content for place in found.places]
+        kept = [rows[place] for place in found.places]
         with (folder / TRAINING_ROWS).open("w", encoding="utf-8") as file:
             for row, score in zip(kept, found.scores.tolist()):
-                file.write(json.dumps({**row, "reranker_score": score}, ensure_ascii=False) + "\n")
+                file.write(json_line({**row.content, "reranker_score": score}, row.where) + "\n")
         shutil.copyfile(source / SEARCH_LOG, folder / SEARCH_LOG)
         before = read_json(source / COMPOSITION, _AGAIN)
         in_pool = {
             task: {key: part[key] for key in ("pool_rows", "pool_share")} for task, part in before["tasks"].items()
         }
-        tasks = Counter(str(row.get("task") or "") for row in kept)
+        tasks = Counter(str(row.content.get("task") or "") for row in kept)
         composition = {
             "rows": len(kept),
             "queries": before["queries"],

@@ -5,7 +5,6 @@
 import argparse
 import json
 import logging
-import re
 import shutil
 from collections import Counter
 from contextlib import ExitStack
@@ -20,9 +19,10 @@ from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.artefacts import PLAN
 from attribution.common.engines import Engine
-from attribution.common.manifest import MANIFEST, Identity, write_json
+from attribution.common.json_lines import json_line
+from attribution.common.manifest import Identity, write_json
+from attribution.common.names import check_names
 from attribution.rerankers import Reranker
 from attribution.rerankers.reranker import told
 from attribution.retrievers import (
@@ -46,8 +46,7 @@ COMPOSITION = "composition.json"
 SEARCH = "search.json"
 RERANKING = "reranking"
 
-_TARGET_NAME = re.compile(r"\w[\w.+-]{0,99}")
-_OWN_FILES = (MANIFEST, PLAN, COMPOSITION, SEARCH, RERANKING, "composition.npz", "composition.tsv")
+OWN_FILES = (COMPOSITION, SEARCH, RERANKING, "composition.npz", "composition.tsv")
 _DROPPED = {
     "equal": "equal to evaluation rows",
     "nearly_equal": "nearly_equal to evaluation rows",
@@ -123,9 +122,7 @@ class Retrieval(ArtefactJob):
             raise ConfigurationError(
                 "either queries (of one target) or targets (queries of several, by name) is needed"
             )
-        for name in targets or {}:
-            if not _TARGET_NAME.fullmatch(name) or name in _OWN_FILES:
-                raise ConfigurationError(f"targets: {name!r} is no name for a folder; use letters, digits and _ - +")
+        check_names(targets or {}, "targets", OWN_FILES)
         self.pool = pool
         self.retriever = retriever
         self.targets = {Path(queries.path).name.split(".")[0]: queries} if queries is not None else targets or {}
@@ -248,7 +245,7 @@ def write_search_log(queries: Sequence[str], retrieved: Retrieved, path: Path) -
         for query, ids, scores in zip(queries, *retrieved):
             found = ids >= 0
             line = {"input": query, "ids": ids[found].tolist(), "scores": scores[found].tolist()}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(json_line(line, f"the query {query[:60]!r}") + "\n")
 
 
 def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str, Any]]:
@@ -273,7 +270,7 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
                 if row.number in rows:
                     added = {"index_id": row.number, **rows[row.number]}
                     # Of what JSON does not have, a Parquet file's dates say, the text.
-                    file.write(json.dumps({**row.content, **added}, ensure_ascii=False, default=str) + "\n")
+                    file.write(json_line({**row.content, **added}, row.where, default=str) + "\n")
                     counts[str(row.content.get("task") or "")] += 1
     for target in targets:
         if target.ranked.reranker_scores is not None:

@@ -19,6 +19,7 @@ from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.target_examples import TargetExamples
 from attribution.common.delta_folders import delta_folders
 from attribution.common.engines import Engine
+from attribution.common.kept import kept_lines
 from attribution.common.manifest import Identity
 from attribution.common.pretrained import model_identity
 from attribution.ensembling import DeltaFolder, common_layout
@@ -151,7 +152,10 @@ class Similarity(ArtefactJob):
         }
 
     def _one_by_one(self, cells: List[Cell], directory: Path, engine: Engine) -> Dict[Cell, PartScores]:
-        done = _read_cells(directory / _CELLS)
+        kept = kept_lines(
+            directory / _CELLS, lambda number, line: number < len(cells) and _has_scores(line, cells[number])
+        )
+        done = {cell: line["scores"] for cell, line in zip(cells, kept)}
         missing = [cell for cell in cells if cell not in done]
         if self.measure.needs_examples:
             folders = dict.fromkeys([*self.sources.values(), *self.own_folders.values()])
@@ -164,6 +168,11 @@ class Similarity(ArtefactJob):
                 done[cell] = found
                 file.write(json.dumps({**cell._asdict(), "scores": found}) + "\n")
                 file.flush()
+        if len({tuple(found) for found in done.values()}) > 1:
+            raise ConfigurationError(
+                f"{directory / _CELLS}: what an interrupted run left has other parts than what was measured now; the "
+                "same command begins anew"
+            )
         return done
 
     def target(self, name: str) -> TargetTask:
@@ -247,15 +256,12 @@ def _chosen(wanted: Optional[List[str]], there: List[str], setting: str = "targe
     return wanted or there
 
 
-def _read_cells(path: Path) -> Dict[Cell, PartScores]:
-    """Those that an interrupted process finished; of a line that it did not finish, nothing is left."""
-    if not path.is_file():
-        return {}
-    whole = path.read_bytes()
-    whole = whole[: whole.rfind(b"\n") + 1]
-    path.write_bytes(whole)
-    rows = [json.loads(line) for line in whole.splitlines()]
-    return {Cell(row["target"], row["source"]): row["scores"] for row in rows}
+def _has_scores(line: Any, cell: Cell) -> bool:
+    """Whether a line is of this cell."""
+    if not isinstance(line, dict) or line.keys() != {*Cell._fields, "scores"} or not isinstance(line["scores"], dict):
+        return False
+    numbers = all(isinstance(score, (int, float)) for score in line["scores"].values())
+    return numbers and line["target"] == cell.target and line["source"] == cell.source
 
 
 def _summary(cells: List[Cell], scores: Dict[Cell, PartScores], higher_is_better: bool) -> str:

@@ -164,7 +164,8 @@ class StreamedRows(Rows):
 class JsonlRows(StreamedRows):
     """
     A plain JSONL file: random access through an index of line offsets (8 bytes a row). It is memory-mapped where it
-    lies beside the file, its last offset is the file's size, and it is not older; otherwise it is built on first use.
+    lies beside the file, its last offset is the file's size, and the file has not changed since it was written;
+    otherwise it is built on first use.
     """
 
     def __init__(self, path: Path) -> None:
@@ -362,7 +363,11 @@ def object_row(number: int, content: Any, where: str, escaped: bool) -> Row:
 def _stored_line_ends(path: Path) -> Optional[np.ndarray]:
     """The index beside the file, if there is one that fits it."""
     beside = path.with_name(path.name + OFFSETS)
-    if not beside.is_file() or beside.stat().st_mtime_ns < path.stat().st_mtime_ns:
+    if not beside.is_file():
+        return None
+    state, of_file = beside.stat(), path.stat()
+    # A file that took the place of another may have been written before it, but it changed when it did so.
+    if state.st_mtime_ns < of_file.st_mtime_ns or state.st_ctime_ns < of_file.st_ctime_ns:
         return None
     try:
         ends = np.load(beside, mmap_mode="r", allow_pickle=False)

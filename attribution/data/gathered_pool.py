@@ -1,13 +1,13 @@
 """The rows of all sources of a pool, before it is decided which of them the pool has, and what became of each."""
 
 import hashlib
-import json
 from array import array
 from collections import Counter
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
+from attribution.common.json_lines import json_line
 from attribution.common.row_store import RowStore, StoredRow
 from attribution.common.rows import RowError
 from attribution.data.pool_sources import PoolRow
@@ -64,8 +64,8 @@ class GatheredPool:
         `RowError` if the row cannot be written.
         """
         try:
-            line = json.dumps(row.content, ensure_ascii=False).encode()
-        except (TypeError, UnicodeEncodeError) as error:
+            line = json_line(row.content, row.where).encode()
+        except UnicodeEncodeError as error:
             raise RowError(row.where, "cannot be written as JSON", f" ({error})") from error
         self.sources[-1].digest.update(line + b"\n")
         self.store.append(StoredRow(line, row.where))

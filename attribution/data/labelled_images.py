@@ -2,11 +2,11 @@
 
 from pathlib import Path
 from typing import List, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.arrays import read_arrays
 from attribution.common.rows import local_file
 
 
@@ -69,11 +69,8 @@ def _of_folder(files: List[Path]) -> LabelledImages:
 
 
 def _of_arrays(path: Path) -> LabelledImages:
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            images, labels = content["images"], content["labels"]
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile) as error:
-        raise ConfigurationError(f"images: {path} is no .npz with images and labels ({error})") from error
+    content = read_arrays(path, ("images", "labels"), "an .npz with images and labels")
+    images, labels = content["images"], content["labels"]
     if labels.dtype.kind not in "iu" or labels.ndim != 1 or images.dtype.kind not in "iuf" or images.ndim < 2:
         raise ConfigurationError(
             f"images: {path} has images {images.dtype} of shape {images.shape} and labels {labels.dtype} of shape "

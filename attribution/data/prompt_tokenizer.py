@@ -141,9 +141,9 @@ def load_tokenizer(model_name: str) -> Any:
         if Path(model_name).is_dir() and not any((Path(model_name) / name).exists() for name in files):
             raise OSError(f"none of {', '.join(sorted(set(files)))}")  # transformers 5 makes one without a vocabulary.
         return tokenizer
-    except (OSError, ValueError, TypeError, ImportError) as error:
+    except Exception as error:  # Of a damaged file whatever goes wrong first, in Rust a bare `Exception`.
         raise ConfigurationError(
-            f"model_name {model_name}: there is no tokenizer in it ({error}). "
+            f"model_name {model_name}: there is no tokenizer in it ({' '.join(str(error).split())}). "
             "Save one beside the model with tokenizer.save_pretrained(FOLDER)."
         ) from error
 
@@ -152,5 +152,6 @@ def _load_config(model_name: str) -> Any:
     check_there(model_name)
     try:
         return AutoConfig.from_pretrained(model_name)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"model_name {model_name}: no model configuration there ({error})") from error
+    except Exception as error:  # As above.
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"model_name {model_name}: no model configuration there ({reason})") from error

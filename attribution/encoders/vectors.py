@@ -1,6 +1,5 @@
 """Stored vectors of a file's rows: memory-mapped shards that are written whole or not at all."""
 
-import os
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -8,7 +7,9 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
+from attribution.common.arrays import UNREADABLE
 from attribution.common.engines import Engine
+from attribution.common.kept import check_alike, missing_arrays, write_array
 from attribution.common.manifest import Identity, first_difference, read_manifest
 from attribution.encoders.encoder import Encoder
 from attribution.encoders.image import ImageEncoder
@@ -105,7 +106,7 @@ def open_shard(path: Path) -> np.ndarray:
     """
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise ConfigurationError(
             f"{path}: missing or damaged ({error}); remove {path.parent}, and allennlp embed makes it again"
         ) from error
@@ -132,18 +133,36 @@ def shards(rows: int, shard_rows: int) -> List[Shard]:
     return [Shard(first, min(first + shard_rows, rows)) for first in range(0, rows, shard_rows)]
 
 
+def missing_shards(directory: Path, every: Sequence[Shard], dtype: str) -> List[Shard]:
+    """Those that an interrupted run has not left in the directory, or not as they should be."""
+    shapes = {directory / shard.file: (shard.end - shard.first, None) for shard in every}
+    missing = missing_arrays(shapes, [dtype])
+    return [shard for shard in every if directory / shard.file in missing]
+
+
+def check_widths(directory: Path, every: Sequence[Shard]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if not all vectors of the pool have the same width.
+    """
+    check_alike([directory / shard.file for shard in every])
+
+
 def write_missing(
     directory: Path,
     every: Sequence[Shard],
+    dtype: str,
     engine: Engine,
     encode: Callable[[Any], np.ndarray],
     part: Callable[[Shard], Any],
 ) -> None:
-    """Of these shards those that are not there yet: a worker encodes the part of the rows that a shard is of."""
-    missing = [shard for shard in every if not (directory / shard.file).is_file()]
+    """Of these shards those that are missing: a worker encodes the part of the rows that a shard is of."""
+    missing = missing_shards(directory, every, dtype)
     encoded = engine.map(encode, map(part, missing))
     for shard, values in Tqdm.tqdm(zip(missing, encoded), total=len(missing), desc="encoding", unit="shard"):
         write_shard(directory, shard, values)
+    check_widths(directory, every)
 
 
 def write_shard(directory: Path, shard: Shard, vectors: np.ndarray) -> None:
@@ -159,7 +178,4 @@ def write_shard(directory: Path, shard: Shard, vectors: np.ndarray) -> None:
             f"rows {shard.first} to {shard.end - 1}: a vector is not finite in {vectors.dtype}; store float32, or mend "
             "the rows"
         )
-    beside = directory / f"{shard.file}.part"
-    with beside.open("wb") as file:
-        np.save(file, vectors, allow_pickle=False)
-    os.replace(beside, directory / shard.file)
+    write_array(directory / shard.file, vectors)

@@ -13,6 +13,7 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.models import Model
 
 from attribution.common.engines import Engine
+from attribution.common.kept import kept_lines
 from attribution.common.manifest import Identity, read_json, write_json
 from attribution.mining.tuned_copy import TunedCopy
 from attribution.mining.tuple_miner import MinedTuple, TupleMiner, check_counts, rows_by_task
@@ -195,10 +196,10 @@ class LossMiner(TupleMiner):
     def mine(self, pool: Pool, directory: Path, engine: Engine) -> Iterator[MinedTuple]:
         if not (directory / _CANDIDATES).is_file():
             self._find_candidates(pool, directory, engine)
-        found = read_json(directory / _CANDIDATES, "remove the directory and mine again")
-        self._about = found["about"]
-        sets = [QuerySet(*query_set) for query_set in found["sets"]]
-        done = _whole_lines(directory / LOSSES)
+        self._about, sets = _query_sets(directory / _CANDIDATES)
+        done = kept_lines(
+            directory / LOSSES, lambda number, line: number < len(sets) and _has_losses(line, sets[number])
+        )
         missing = sets[len(done) :]
         losses = engine.map(self.losses, (self._work(pool, query_set) for query_set in missing))
         with (directory / LOSSES).open("a", encoding="utf-8") as file:
@@ -314,14 +315,22 @@ def _with_answers(pool: Pool, rows: Dict[str, np.ndarray]) -> Dict[str, np.ndarr
     return {task: numbers for task, numbers in left.items() if len(numbers)}
 
 
-def _whole_lines(path: Path) -> List[Any]:
-    """Those that an interrupted process finished; of a line that it did not finish, nothing is left."""
-    if not path.is_file():
-        return []
-    whole = path.read_bytes()
-    whole = whole[: whole.rfind(b"\n") + 1]
-    path.write_bytes(whole)
-    return [json.loads(line) for line in whole.splitlines()]
+def _query_sets(path: Path) -> Tuple[Dict[str, Any], List[QuerySet]]:
+    """What was left out, and the sets that candidates were found for."""
+    again = "the same command finds them again"
+    found = read_json(path, again)
+    try:
+        return {**found["about"]}, [QuerySet(*query_set) for query_set in found["sets"]]
+    except (TypeError, KeyError) as error:
+        raise ConfigurationError(f"{path}: no candidates of query sets; {again}") from error
+
+
+def _has_losses(line: Any, query_set: QuerySet) -> bool:
+    """Whether a line is of this set."""
+    if not isinstance(line, dict) or any(line.get(key) != value for key, value in query_set._asdict().items()):
+        return False
+    losses = line.get("losses")
+    return isinstance(losses, list) and [type(loss) for loss in losses] == [float] * len(query_set.candidates)
 
 
 def _texts(pool: Pool, numbers: Sequence[int]) -> List[str]:

@@ -8,6 +8,7 @@ from allennlp.common.util import JsonDict, sanitize
 from allennlp.data import Instance
 from allennlp.predictors.predictor import Predictor
 
+from attribution.common.json_lines import json_line
 from attribution.common.rows import Row
 from attribution.data.dataset_readers import PromptedReader
 
@@ -23,7 +24,7 @@ class PromptedPredictor(Predictor):
     """
 
     def dump_line(self, outputs: JsonDict) -> str:
-        return json.dumps(outputs, ensure_ascii=False) + "\n"
+        return json_line(outputs, "the output of a row") + "\n"
 
     def predict_instance(self, instance: Instance) -> JsonDict:
         return self.predict_batch_instance([instance])[0]

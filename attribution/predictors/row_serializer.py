@@ -1,11 +1,12 @@
 """What `allennlp evaluate --predictions-output-file` writes."""
 
-import json
 from typing import Any, Callable, Dict, List, Optional
 
 from allennlp.common.util import sanitize
 from allennlp.data import DataLoader
 from allennlp.evaluation.serializers.serializers import Serializer
+
+from attribution.common.json_lines import json_line
 
 
 @Serializer.register("rows")
@@ -36,4 +37,4 @@ class RowSerializer(Serializer):
             dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
         ]
         # `sanitize` alone would write the word "None" for nothing.
-        return "\n".join(json.dumps(row, default=sanitize, ensure_ascii=False) for row in rows)
+        return "\n".join(json_line(row, f"the output for row {row.get('row')}", sanitize) for row in rows)

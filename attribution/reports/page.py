@@ -1,15 +1,14 @@
 """A report as one static page, with its tables and plots as files beside it."""
 
-import csv
-import io
 import re
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, NamedTuple, Sequence
 from xml.etree import ElementTree
 
 import jinja2
 
 from attribution.common.figures import save_figure
+from attribution.common.tables import write_table
 from attribution.reports.blocks import Block, Number, Plot, Table
 
 PAGE = "index.html"
@@ -75,7 +74,7 @@ def _shown(directory: Path, number: str, block: Block) -> Dict[str, Any]:
     stem = f"{number}-{re.sub(r'[^A-Za-z0-9.]+', '-', block.title).strip('-')[:60]}"
     common = {"id": f"b{number}", "title": block.title, "caption": block.caption, "stem": stem}
     if isinstance(block, Table):
-        (directory / f"{stem}.csv").write_text(_csv(block.csv_rows()), encoding="utf-8")
+        write_table(directory / f"{stem}.csv", block.csv_rows())
         rows = [[_cell(cell) for cell in row] for row in block.rows]
         summary = [_cell(cell) for cell in block.summary]
         numeric = [any(row[place]["numeric"] for row in rows) for place in range(len(block.header))]
@@ -99,9 +98,3 @@ def _saved(stem: Path, plot: Plot, prefix: str) -> str:
 def _cell(cell: Any) -> Dict[str, Any]:
     numeric = isinstance(cell, Number)
     return {"text": str(cell), "numeric": numeric, "best": numeric and cell.best}
-
-
-def _csv(rows: List[List[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

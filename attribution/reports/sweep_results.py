@@ -1,9 +1,8 @@
 """The tables that a sweep wrote."""
 
-import csv
 import math
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import unquote
 
 import numpy as np
@@ -11,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.json_files import read_json_object
 from attribution.common.rows import RowError
+from attribution.common.tables import read_table
 
 SWEEP = "sweep.json"
 RUNS = "runs.csv"
@@ -143,11 +143,7 @@ class SweepResults:
             raise ConfigurationError(
                 f"{path}: missing; the sweep has not ended a run yet, or is damaged: run `allennlp sweep` again"
             )
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                yield from _rows(path, csv.reader(file, strict=True), wanted)
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(f"{path}: not UTF-8 text ({error})") from error
+        yield from _rows(path, wanted)
 
 
 def read_place(name: str) -> Place:
@@ -156,22 +152,18 @@ def read_place(name: str) -> Place:
     return {axis: unquote(value) for axis, equals, value in pairs if equals}
 
 
-def _rows(path: Path, reader: Any, wanted: List[str]) -> Iterator[Tuple[str, Dict[str, str]]]:
+def _rows(path: Path, wanted: List[str]) -> Iterator[Tuple[str, Dict[str, str]]]:
     header: List[str] = []
-    try:
-        for row in reader:
-            where = f"{path}:{reader.line_num}"
-            if not header:
-                header = row
-                missing = [column for column in wanted if column not in header]
-                if missing:
-                    raise RowError(where, "a column is missing", f": {missing[0]}; run `allennlp sweep` again")
-            elif len(row) != len(header):
-                raise RowError(where, "another number of columns", f": {len(row)}, and {len(header)} in the header")
-            else:
-                yield where, dict(zip(header, row))
-    except csv.Error as error:
-        raise RowError(f"{path}:{reader.line_num}", "not CSV", f" ({error})") from error
+    for where, row in read_table(path):
+        if not header:
+            header = row
+            missing = [column for column in wanted if column not in header]
+            if missing:
+                raise RowError(where, "a column is missing", f": {missing[0]}; run `allennlp sweep` again")
+        elif len(row) != len(header):
+            raise RowError(where, "another number of columns", f": {len(row)}, and {len(header)} in the header")
+        else:
+            yield where, dict(zip(header, row))
     if not header:
         raise ConfigurationError(f"{path}: empty; run `allennlp sweep` again")
 

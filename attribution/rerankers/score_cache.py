@@ -44,6 +44,7 @@ class ScoreCache:
             return {}
         whole = self.path.stat().st_size // _RECORD.itemsize
         records = np.fromfile(self.path, dtype=_RECORD, count=whole)
+        records = records[np.isfinite(records["score"])]  # Others are damage: a scorer gives none.
         return {bytes(key): score for key, score in zip(records["key"].tolist(), records["score"].tolist())}
 
     def add(self, keys: Sequence[bytes], scores: np.ndarray) -> None:
@@ -63,7 +64,8 @@ def in_windows(
     The scores of all pairs, `window` at a time. The windows that are in `path` already are not scored again, and come
     out the same to the last digit, since each is scored by itself. Shape: (pairs,).
     """
-    done = path.stat().st_size // (4 * window) if path.is_file() else 0
+    kept = np.fromfile(path, dtype="<f4")[: len(pairs)] if path.is_file() else np.empty(0)
+    done = len(kept) // window if np.isfinite(kept).all() else 0
     with path.open("ab") as file:
         file.truncate(done * 4 * window)
         for scores in score(pairs[first : first + window] for first in range(done * window, len(pairs), window)):

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.arrays import UNREADABLE
 from attribution.common.engines import Engine, InProcessEngine
+from attribution.common.kept import discard
 from attribution.common.manifest import Identity
 from attribution.encoders import Encoder, Vectors
 from attribution.encoders.vectors import open_shard, source
@@ -153,9 +155,20 @@ def _restore(best: Best, state: Path) -> Tuple[int, int]:
     """
     if not state.is_file():
         return 0, 0
-    with np.load(state, allow_pickle=False) as saved:
-        best.ids, best.scores = saved["ids"], saved["scores"]
-        return int(saved["done"]), int(saved["rows_cut"])
+    try:
+        with np.load(state, allow_pickle=False) as saved:
+            ids, scores = saved["ids"], saved["scores"]
+            done, rows_cut = int(saved["done"]), int(saved["rows_cut"])
+    except UNREADABLE as error:
+        discard(state, f"cannot be read ({error})")
+        return 0, 0
+    if (ids.dtype, ids.shape, scores.dtype, scores.shape) != (
+        best.ids.dtype, best.ids.shape, best.scores.dtype, best.scores.shape
+    ) or np.isnan(scores).any():  # fmt: skip
+        discard(state, f"has {scores.dtype} scores of shape {scores.shape}")
+        return 0, 0
+    best.ids, best.scores = ids, scores
+    return done, rows_cut
 
 
 def _save(best: Best, done: int, rows_cut: int, state: Path) -> None:

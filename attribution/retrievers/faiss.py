@@ -14,7 +14,7 @@ from attribution.common.artefacts import is_whole, new_artefact
 from attribution.common.engines import Engine, InProcessEngine
 from attribution.common.manifest import INDEX, Identity, read_json, write_json
 from attribution.encoders import Encoder, Vectors
-from attribution.encoders.vectors import shards, source, write_shard
+from attribution.encoders.vectors import check_widths, missing_shards, shards, source, write_shard
 from attribution.retrievers.exact import METRICS, Nearest, exact_scores, stored_parts
 from attribution.retrievers.faiss_index import (
     PRESETS,
@@ -187,14 +187,19 @@ class FaissRetriever(Retriever):
         identity = {**origin, "rows": rows, "dtype": "float32", "shard_rows": ROWS_PER_PART}
         if not is_whole(directory, identity):
             with new_artefact(directory, "embed", [pool.rows.path], {}, identity, goes_on=True) as folder:
-                left = [shard for shard in shards(rows, ROWS_PER_PART) if not (folder / shard.file).is_file()]
+                every = shards(rows, ROWS_PER_PART)
+                there = [shard for shard in every if (folder / shard.file).exists()]
+                left = missing_shards(folder, every, "float32")
+                if left != every[len(there) :]:  # How many texts were cut before the one that was damaged is not known.
+                    left = every
                 parts = (part for part in pool.parts("encoding the pool") if left and part.ids[0] >= left[0].first)
-                cut = _texts_cut(folder, left[0].first if left else rows)
+                cut = _texts_cut(folder, left[0].first if left else rows) if left != every else 0
                 for encoded, shard in zip(engine.map(_Encode(self.encoder), parts), left):
                     # Before the shard, so that whoever goes on counts each once.
                     write_json(folder / _CUT, {"first": shard.first, "before": cut, "in_it": encoded.texts_cut})
                     write_shard(folder, shard, encoded.vectors)
                     cut += encoded.texts_cut
+                check_widths(folder, every)
         return Vectors(directory)
 
     def _recall(self, search: IndexSearch, vectors: Vectors, engine: Engine) -> Dict[str, float]:

@@ -11,6 +11,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
 from attribution.common.engines import Engine
+from attribution.common.kept import discard
 from attribution.encoders import Vectors
 from attribution.encoders.vectors import Shard, shards
 from attribution.retrievers.retriever import Retrieved
@@ -105,12 +106,9 @@ def build(recipe: Recipe, vectors: Vectors, folder: Path, engine: Engine) -> Any
 
     `ConfigurationError` if faiss cannot make such an index of such vectors.
     """
-    faiss = load_faiss()
     partial = folder / _PARTIAL
     with refused(f"faiss {recipe.factory} {recipe.parameters}".strip()):
-        if not partial.is_file():
-            write_index(_trained(recipe, vectors), partial)
-        index = faiss.read_index(str(partial))
+        index = _begun(partial, recipe, vectors)
         left = [block for block in shards(len(vectors), ROWS_PER_BLOCK) if block.first >= index.ntotal]
         progress = Tqdm.tqdm(_added(index, recipe.seed, vectors, left, engine), desc="indexing", total=len(left))
         for number, _ in enumerate(progress, 1):
@@ -118,6 +116,22 @@ def build(recipe: Recipe, vectors: Vectors, folder: Path, engine: Engine) -> Any
                 write_index(index, partial)
     partial.unlink()
     return index
+
+
+def _begun(partial: Path, recipe: Recipe, vectors: Vectors) -> Any:
+    """What an interrupted run has left of such an index, or one that is trained and without rows."""
+    faiss = load_faiss()
+    if partial.is_file():
+        try:
+            index = faiss.read_index(str(partial))
+        except RuntimeError:
+            discard(partial, "cannot be read")
+        else:
+            if index.d == vectors.take(np.zeros(1, dtype=np.int64)).shape[1] and index.ntotal <= len(vectors):
+                return index
+            discard(partial, f"has {index.ntotal} rows of {index.d} numbers")
+    write_index(_trained(recipe, vectors), partial)
+    return faiss.read_index(str(partial))
 
 
 def write_index(index: Any, path: Path) -> None:

@@ -40,8 +40,8 @@ class Covariance:
     def __init__(
         self, names: Sequence[str], values: np.ndarray, tolerance: float = TOLERANCE, normalize: bool = False
     ) -> None:
-        if not tolerance >= 0:
-            raise ConfigurationError(f"tolerance is {tolerance}; a number from 0 on is needed")
+        if not 0 <= tolerance < 1:
+            raise ConfigurationError(f"tolerance is {tolerance}; a number from 0 on and below 1 is needed")
         again = [name for name, count in Counter(names).items() if count > 1]
         if again:
             raise ConfigurationError(f"covariance: {again[0]!r} is the name of two members")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 from typing import List, Optional
-from zipfile import BadZipFile
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.arrays import read_array
 from attribution.common.rows import RowError
 from attribution.common.text_lines import read_lines
 from attribution.selection.covariance import TOLERANCE, Covariance
@@ -47,7 +47,9 @@ def read_covariance(
         raise ConfigurationError(f"part: {path} has none; a similarity matrix (.npz) may")
     if given is None:
         raise ConfigurationError("names: a .npy has no names; give a text file with one a line")
-    return Covariance(given, _load_array(path), tolerance, normalize)
+    return Covariance(
+        given, read_array(path, "the .npy of a covariance (a similarity matrix is named .npz)"), tolerance, normalize
+    )
 
 
 def own_names(matrix: SimilarityMatrix, path: Path) -> List[str]:
@@ -72,16 +74,6 @@ def _of_part(matrix: SimilarityMatrix, path: Path, part: Optional[int]) -> np.nd
     if not 0 <= part < scores.shape[2]:
         raise ConfigurationError(f"part is {part}; {path} has {scores.shape[2]}, from 0")
     return scores[:, :, part]
-
-
-def _load_array(path: Path) -> np.ndarray:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise ConfigurationError(f"covariance: {path} is no .npy of numbers ({error})") from error
-    if not isinstance(values, np.ndarray):
-        raise ConfigurationError(f"covariance: {path} is an archive; name it .npz if it is a similarity matrix")
-    return values
 
 
 def _read_names(path: Path) -> List[str]:

@@ -3,11 +3,11 @@
 from abc import abstractmethod
 from pathlib import Path
 from typing import List
-from zipfile import BadZipFile
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.arrays import read_array
 from attribution.common.delta_folders import delta_folders
 from attribution.common.rows import local_file
 from attribution.encoders import Vectors
@@ -43,7 +43,7 @@ class TransferabilitySelector(CheckpointSelector):
         """Higher is better. Shapes: (rows, width), (rows,)"""
 
     def pick(self, covariance: Covariance, k: int) -> List[int]:
-        labels = _load(self.labels)
+        labels = read_array(self.labels, "an .npy of labels")
         return highest(np.array([self._score(name, labels) for name in covariance.names]), k)
 
     def inputs(self) -> List[Path]:
@@ -55,7 +55,7 @@ class TransferabilitySelector(CheckpointSelector):
         stored = self.members.get(name, self.folder / name)
         try:
             if path.is_file() or not stored.is_dir():
-                return self.score(_load(path), labels)
+                return self.score(read_array(path, "an .npy of features"), labels)
             return self.score(np.concatenate(list(Vectors(stored).blocks())).astype(np.float32), labels)
         except ConfigurationError as error:
             raise ConfigurationError(f"features of {name!r}: {error.message}") from error
@@ -101,13 +101,3 @@ class HScoreSelector(TransferabilitySelector):
 
     def score(self, features: np.ndarray, labels: np.ndarray) -> float:
         return h_score(features, labels)
-
-
-def _load(path: Path) -> np.ndarray:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise ConfigurationError(f"{path}: no .npy of numbers ({error})") from error
-    if not isinstance(values, np.ndarray):
-        raise ConfigurationError(f"{path}: is an archive; one array is needed")
-    return values

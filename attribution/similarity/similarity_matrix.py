@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Sequence, Union
-from zipfile import BadZipFile
+from typing import Any, List, Sequence, Union
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
+
+from attribution.common.arrays import read_arrays, texts_of
+from attribution.common.tables import write_table
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,8 @@ class SimilarityMatrix:
             **({"parts": np.array(self.parts, dtype=str)} if self.parts else {}),  # type: ignore[arg-type]
         )
         flat = self.scores.reshape(*self.scores.shape[:2], -1).mean(-1)
-        lines = [["", *self.sources]]
-        lines += [[target, *map(repr, row)] for target, row in zip(self.targets, flat.tolist())]
-        path.with_suffix(".tsv").write_text("".join("\t".join(line) + "\n" for line in lines), encoding="utf-8")
+        rows = ([target, *map(repr, row)] for target, row in zip(self.targets, flat.tolist()))
+        write_table(path.with_suffix(".tsv"), [["", *self.sources], *rows])
 
     @classmethod
     def load(cls, path: Union[str, Path]) -> "SimilarityMatrix":
@@ -66,15 +67,29 @@ class SimilarityMatrix:
 
         `ConfigurationError` if the file is not one that `save` wrote. Nothing in it is executed.
         """
+        what = "a similarity matrix"
+        saved = read_arrays(path, ("targets", "sources", "scores", "higher_is_better", "granularity"), what, "parts")
         try:
-            with np.load(path, allow_pickle=False) as saved:
-                return cls(
-                    saved["targets"].tolist(),
-                    saved["sources"].tolist(),
-                    saved["scores"],
-                    bool(saved["higher_is_better"]),
-                    str(saved["granularity"]),
-                    saved["parts"].tolist() if "parts" in saved else (),
-                )
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
-            raise ConfigurationError(f"{path}: not a similarity matrix ({error})") from error
+            return cls(
+                texts_of(saved["targets"]),
+                texts_of(saved["sources"]),
+                _numbers(saved["scores"]),
+                _one(saved["higher_is_better"], "b"),
+                _one(saved["granularity"], "U"),
+                texts_of(saved["parts"]) if "parts" in saved else (),
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"{path}: not {what} ({error})") from error
+
+
+def _numbers(scores: np.ndarray) -> np.ndarray:
+    if scores.dtype.kind not in "fiu":
+        raise ValueError(f"scores are {scores.dtype}, and real numbers are needed")
+    return scores.astype(np.float64)
+
+
+def _one(value: np.ndarray, kind: str) -> Any:
+    if value.shape or value.dtype.kind != kind:
+        wanted = {"b": "true or false", "U": "a text"}[kind]
+        raise ValueError(f"{value.tolist()!r:.60} in the place of {wanted}")
+    return value.item()

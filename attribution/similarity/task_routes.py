@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, List, Optional, Sequence, Union
-from zipfile import BadZipFile
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.arrays import read_arrays, texts_of
+from attribution.common.tables import write_table
 from attribution.similarity.similarity_matrix import SimilarityMatrix
 
 
@@ -76,7 +77,7 @@ class TaskRoutes:
         lines += [
             [task, category, *map(repr, row)] for task, category, row in zip(self.tasks, categories, self.flat.tolist())
         ]
-        path.with_suffix(".tsv").write_text("".join("\t".join(line) + "\n" for line in lines), encoding="utf-8")
+        write_table(path.with_suffix(".tsv"), lines)
 
     @classmethod
     def load(cls, path: Union[str, Path]) -> "TaskRoutes":
@@ -85,11 +86,11 @@ class TaskRoutes:
 
         `ConfigurationError` if the file is not one that `save` wrote. Nothing in it is executed.
         """
+        saved = read_arrays(path, ("tasks", "layers", "weights", "categories"), "routes")
         try:
-            with np.load(path, allow_pickle=False) as saved:
-                texts = [saved[name].tolist() for name in ("tasks", "layers", "categories")]
-                return cls(texts[0], texts[1], saved["weights"], texts[2])
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            texts = [texts_of(saved["tasks"]), texts_of(saved["layers"]), saved["categories"].tolist()]
+            return cls(texts[0], texts[1], saved["weights"], texts[2])
+        except ValueError as error:
             raise ConfigurationError(f"{path}: not routes ({error})") from error
 
 

@@ -1,13 +1,12 @@
 """What came out of a sweep."""
 
-import csv
-import os
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from attribution.common.manifest import read_json
+from attribution.common.tables import write_table
 from attribution.sweeps.grid import Point, as_text
 from attribution.sweeps.run import METRICS, Run
 from attribution.sweeps.sweep import PlannedPoint, Sweep
@@ -50,8 +49,8 @@ class Results:
             [*map(as_text, point.values()), *(str(values.get(name, "")) for name in columns)]
             for point, values in measured
         ]
-        _write_table(self.directory / RUNS, [[*self.sweep.axes, *columns], *rows])
-        _write_table(self.directory / RESULTS, summary_table(self.sweep, measured))
+        write_table(self.directory / RUNS, [[*self.sweep.axes, *columns], *rows])
+        write_table(self.directory / RESULTS, summary_table(self.sweep, measured))
 
     def complaints(self) -> List[str]:
         """
@@ -176,10 +175,3 @@ def _numbers(content: Any, prefix: str = "") -> Values:
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             found[prefix + name] = value
     return found
-
-
-def _write_table(path: Path, rows: List[List[str]]) -> None:
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-    os.replace(beside, path)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Union
-from zipfile import BadZipFile
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.arrays import read_arrays, texts_of
 from attribution.similarity import SimilarityMatrix
 
 
@@ -50,13 +50,12 @@ class TaskVectors:
 
         `ConfigurationError` if the file is not one that `save` wrote. Nothing in it is executed.
         """
+        what = "task vectors, which `allennlp embed-tasks` makes"
+        saved = read_arrays(path, ("names", "vectors"), what)
         try:
-            with np.load(path, allow_pickle=False) as saved:
-                return cls(saved["names"].tolist(), saved["vectors"].astype(np.float32))
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
-            raise ConfigurationError(
-                f"{path}: no task vectors ({error}); make them with `allennlp embed-tasks`"
-            ) from error
+            return cls(texts_of(saved["names"]), saved["vectors"].astype(np.float32))
+        except ValueError as error:
+            raise ConfigurationError(f"{path}: not {what} ({error})") from error
 
     def cosines(self) -> SimilarityMatrix:
         """How alike the tasks are. A task whose vector is 0 is like no other."""

@@ -225,7 +225,7 @@ def test_wrong_settings(settings: Any, message: str, config: Any) -> None:
 @pytest.mark.parametrize("name", ["../nli", "a b", ".nli", ""])
 def test_a_name_that_is_no_folder(name: str) -> None:
     task = GymTask(P3JsonlReader("unused"), "train.jsonl", "test.jsonl")
-    with pytest.raises(ConfigurationError, match=re.escape(f"tasks: {name!r} cannot be a file's name")):
+    with pytest.raises(ConfigurationError, match=re.escape(f"tasks: {name!r} cannot be the name of a file")):
         GymBuild({name: task})
 
 

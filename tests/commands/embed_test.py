@@ -97,6 +97,30 @@ def test_killed_it_goes_on_to_the_same_bytes(config: Any, allennlp: Any, tmp_pat
     assert _files(tmp_path / "parts") == _files(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("damaged", [np.zeros((16, 9), np.float32), np.full((16, 2), np.nan, np.float32), None])
+def test_a_damaged_shard_of_an_interrupted_run_is_made_again(
+    damaged: Any, config: Any, allennlp: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = json.loads(Path(config()).read_text())
+    assert allennlp("embed", config(), "-s", tmp_path / "whole").status == 0
+    embedding = Embedding(Pool(settings["pool"]["path"]), NumberEncoder(), "float32", 16)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        new_artefact(
+            tmp_path / "parts", "embed", embedding.inputs(), settings, embedding.identity({}), goes_on=True
+        ) as folder,
+    ):
+        embedding.run(folder, InProcessEngine())
+        shard = folder / "vectors_0000000016.npy"
+        shard.write_bytes(b"") if damaged is None else np.save(shard, damaged)
+        raise KeyboardInterrupt
+    result = allennlp("embed", config(), "-s", tmp_path / "parts")
+    assert "16 of them encoded now" in result.stdout, result.stderr
+    assert "vectors_0000000016.npy: left by an interrupted run" in caplog.text
+    for file in (tmp_path / "whole").glob("*.npy"):
+        assert (tmp_path / "parts" / file.name).read_bytes() == file.read_bytes()
+
+
 def test_workers_do_not_change_a_byte(
     config: Any, tmp_path: Path, ray_engines: Dict[int, RayEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,7 +158,7 @@ def test_targets_may_be_those_of_a_gym(config: Any, allennlp: Any, deltas: Path,
 def test_names_are_what_the_asterisks_stand_for(config: Any, allennlp: Any, deltas: Path, tmp_path: Path) -> None:
     for changes, names in (
         ({"deltas": str(deltas / "*" / "delta")}, TASKS),
-        ({"deltas": str(deltas / "*" / "*")}, [f"{task}/delta" for task in TASKS]),
+        ({"deltas": str(deltas / "*" / "*"), "targets": ["new"]}, [f"{task}/delta" for task in TASKS]),
         ({"deltas": str(deltas / "**" / "delta")}, TASKS),
         ({"deltas": str(deltas / "rte" / "delta"), "targets": ["new"]}, ["delta"]),
     ):
@@ -191,6 +191,8 @@ def test_one_part_of_many_weights_the_whole(config: Any, allennlp: Any, tmp_path
         ({"targets": []}, ["targets is empty"]),
         ({"targets": ["sst"]}, ["the target 'sst' has no scores", "boolq"]),
         ({"targets": ["../rte"], "similarity": None, "weighting": "uniform"}, ["'../rte' cannot be the name of a"]),
+        ({"targets": ["rte", "rte"], "similarity": None, "weighting": "uniform"}, ["targets: 'rte' is there twice"]),
+        ({"targets": ["weights.npz"], "similarity": None, "weighting": "uniform"}, ["targets: 'weights.npz'"]),
         ({"weighting": {"type": "softmax", "temperature": 0}}, ["temperature is 0"]),
         ({"weighting": {"type": "softmax", "temperature": -0.1}}, ["temperature is -0.1"]),
         ({"weighting": {"type": "top_k", "k": 4}}, ["top_k: k is 4; the target 'boolq' has 3 sources"]),

@@ -360,7 +360,7 @@ def test_the_same_bytes_again_and_after_a_kill(
     )
     done = cells.read_text().splitlines()
     assert not (tmp_path / "other").exists() and 2 <= len(done) < 9
-    cells.write_text("".join(f"{line}\n" for line in done[:2]) + done[0][:20])
+    cells.write_text("".join(f"{line}\n" for line in [*done[:2], done[0], "null", "[]"]) + done[0][:20])
     compared.clear()
     result = allennlp("similarity", path, "-s", tmp_path / "other")
     assert result.status == 0 and len(compared) == 7, result.stderr

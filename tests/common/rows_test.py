@@ -143,12 +143,18 @@ def test_an_index_beside_the_file_is_used(indexed: Path, monkeypatch: pytest.Mon
     assert isinstance(rows, JsonlRows) and isinstance(rows._line_ends(), np.memmap)
 
 
-@pytest.mark.parametrize("fault", ["older", "of another size", "cut short", "of another kind"])
+@pytest.mark.parametrize("fault", ["older", "of a file before", "of another size", "cut short", "of another kind"])
 def test_an_index_that_does_not_fit_is_not_used(indexed: Path, fault: str) -> None:
     beside = Path(f"{indexed}{OFFSETS}")
     if fault == "older":
         np.save(beside, np.array([3, indexed.stat().st_size]))
         os.utime(beside, ns=(0, indexed.stat().st_mtime_ns - 1))
+    elif fault == "of a file before":
+        np.save(beside, np.array([3, indexed.stat().st_size]))
+        moved = indexed.with_name("moved")
+        moved.write_bytes(indexed.read_bytes())
+        os.utime(moved, ns=(0, 0))
+        moved.replace(indexed)
     elif fault == "of another size":
         with indexed.open("a") as file:
             file.write('{"n": 25}\n')

@@ -55,3 +55,13 @@ def test_no_model_and_no_tokenizer(tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(ConfigurationError, match="there is no tokenizer in it"):
         PromptTokenizer(str(folder))
+
+
+@pytest.mark.parametrize("name, what", [("tokenizer.json", "tokenizer in it"), ("config.json", "model configuration")])
+def test_damaged_files_of_a_model(name: str, what: str, tmp_path: Path) -> None:
+    folder = build_model("llama", tmp_path)
+    content = json.loads((folder / name).read_text())
+    content["model" if name == "tokenizer.json" else "num_hidden_layers"] = {"vocab": {"a": [None]}}
+    (folder / name).write_text(json.dumps(content))
+    with pytest.raises(ConfigurationError, match=f"model_name {folder}: .*{what}"):
+        PromptTokenizer(str(folder))

@@ -61,3 +61,18 @@ def test_windows_that_are_there_are_not_scored_again(tmp_path: Path) -> None:
     assert scored == [PAIRS[:2], PAIRS[2:4]]
     scored.clear()
     assert in_windows(PAIRS[:], path, 2, score).tolist() == [0, 1, 2, 3, 4, 5, 6] and scored == [PAIRS[4:6], PAIRS[6:]]
+
+
+def test_what_is_no_score_is_scored_again(tmp_path: Path) -> None:
+    path = tmp_path / "pairs"
+    np.array([0, 1, 2, np.nan, 4, 5, 6, 7, 8], dtype="<f4").tofile(path)
+    wanted = [float(second) for _, second in PAIRS]
+    assert (
+        in_windows(PAIRS, path, 2, lambda windows: (np.array([float(b) for _, b in w]) for w in windows)).tolist()
+        == wanted
+    )
+    np.array([*wanted, 7, 8], dtype="<f4").tofile(path)  # Of more pairs than there are.
+    assert in_windows(PAIRS, path, 7, lambda windows: (w for w in list(windows) if 1 / 0)).tolist() == wanted
+    cache = ScoreCache(tmp_path, {})
+    cache.add([pair_key(pair) for pair in PAIRS[:2]], np.array([np.nan, 1.0]))
+    assert cache.read() == {pair_key(PAIRS[1]): 1.0}

@@ -61,6 +61,30 @@ def test_a_stopped_search_goes_on(most: int, pool_path: str, tmp_path: Path, mon
     assert not list(tmp_path.glob("exact*"))
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state.write_bytes(b""),
+        lambda state: state.write_bytes(state.read_bytes()[:-9]),
+        lambda state: state.write_bytes(state.read_bytes()[:900] + b"?" + state.read_bytes()[901:]),
+        lambda state: np.savez(state, ids=np.zeros((2, 5)), scores=np.zeros((2, 5)), done=4, rows_cut=0),
+    ],
+)
+def test_a_damaged_state_is_not_used(
+    damage: Any, pool_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 5)
+    queries = ["number 3.3", "number 17.3"]
+    with pytest.raises(KeyboardInterrupt):
+        ExactRetriever(Counting(6)).retrieve(Pool(pool_path), queries, 6, scratch=tmp_path)
+    [state] = tmp_path.glob("exact*")
+    damage(state)
+    found = ExactRetriever(NumberEncoder()).retrieve(Pool(pool_path), queries, 6, scratch=tmp_path)
+    whole = ExactRetriever(NumberEncoder()).retrieve(Pool(pool_path), queries, 6)
+    assert (found.ids == whole.ids).all() and (found.scores == whole.scores).all()
+    assert str(state) in caplog.text
+
+
 def test_a_vector_that_is_no_number(pool_path: str) -> None:
     class Broken(NumberEncoder):
         def encode(self, texts: Sequence[str]) -> np.ndarray:

@@ -1,7 +1,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import faiss
 import numpy as np
@@ -180,3 +180,17 @@ def test_without_faiss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(ConfigurationError, match="pip install faiss-cpu"):
         load_faiss()
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", None])
+def test_what_an_interrupted_build_left_is_not_used_if_it_is_damaged(
+    content: Optional[bytes], vectors: Vectors, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    partial = tmp_path / "partial.faiss"
+    if content is None:
+        faiss.write_index(faiss.IndexFlatL2(3), str(partial))
+    else:
+        partial.write_bytes(content)
+    index = made("SQ8", vectors, tmp_path, InProcessEngine())
+    assert same(index, made("SQ8", vectors, tmp_path, InProcessEngine()))
+    assert str(partial) in caplog.text

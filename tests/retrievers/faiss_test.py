@@ -116,6 +116,24 @@ def test_a_killed_build_encodes_no_row_twice(pool: Pool, tmp_path: Path, monkeyp
     assert np.array_equal(found.ids, FaissRetriever(encoder, "HNSW8").retrieve(pool, QUERIES, 9).ids)
 
 
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_damaged_shard_of_a_killed_build(
+    number: int, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attribution.retrievers.pool.ROWS_PER_PART", 200)
+    monkeypatch.setattr("attribution.retrievers.faiss.ROWS_PER_PART", 200)
+    whole = FaissRetriever(PlainEncoder(), "SQ8").retrieve(pool, QUERIES, 9)
+    retriever = FaissRetriever(PlainEncoder(), "SQ8", index=str(tmp_path / "index"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("attribution.retrievers.faiss.check_widths", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        retriever.retrieve(pool, QUERIES, 9)
+    files = sorted(tmp_path.rglob("vectors_*.npy"))
+    assert len(files) == 4
+    files[number].write_bytes(b"")
+    found = retriever.retrieve(pool, QUERIES, 9)
+    assert np.array_equal(found.ids, whole.ids) and np.array_equal(found.scores, whole.scores)
+
+
 def test_auto_says_what_it_takes(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
     retriever = FaissRetriever(PlainEncoder())
     with caplog.at_level(logging.INFO):

@@ -103,9 +103,9 @@ def test_no_covariance(values: Any, message: str) -> None:
         Covariance(letters(3), values)
 
 
-@pytest.mark.parametrize("tolerance", [-0.1, float("nan")])
+@pytest.mark.parametrize("tolerance", [-0.1, float("nan"), 1e308, 1])
 def test_a_tolerance_that_is_none(tolerance: float) -> None:
-    with pytest.raises(ConfigurationError, match="tolerance is .*; a number from 0 on is needed"):
+    with pytest.raises(ConfigurationError, match="tolerance is .*; a number from 0 on and below 1 is needed"):
         Covariance(letters(3), THREE, tolerance)
 
 

@@ -57,7 +57,7 @@ def test_what_is_not_there(task: Path) -> None:
     with pytest.raises(ConfigurationError, match="features of 'other': one number a row is needed, 49"):
         _selector("h_score", task).select(zoo, 2)
     np.save(task / "other.npy", np.array([{}]), allow_pickle=True)
-    with pytest.raises(ConfigurationError, match=r"other\.npy: no \.npy of numbers"):
+    with pytest.raises(ConfigurationError, match=r"other\.npy: not an \.npy of features"):
         _selector("h_score", task).select(zoo, 2)
     with pytest.raises(ConfigurationError, match="features: there is no folder /nowhere"):
         _selector("log_me", Path("/nowhere"))

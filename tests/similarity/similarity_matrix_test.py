@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.tables import read_table
 from attribution.similarity import SimilarityMatrix
 
 
@@ -30,3 +32,29 @@ def test_wrong_shapes_and_wrong_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", a=np.zeros(1))
     with pytest.raises(ConfigurationError, match="targets"):
         SimilarityMatrix.load(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"scores": np.ones((1, 2)) * 1j}, "scores are complex128, and real numbers are needed"),
+        ({"scores": np.array([["1", "2"]])}, "scores are <U1, and real numbers are needed"),
+        ({"higher_is_better": "false"}, "'false' in the place of true or false"),
+        ({"higher_is_better": 1}, "1 in the place of true or false"),
+        ({"granularity": 3}, "3 in the place of a text"),
+        ({"targets": [1]}, "int64 of shape"),
+        ({"sources": ["x", "x"]}, "the name 'x' is there twice"),
+        ({"sources": ["x\ty", "z"]}, "the name"),
+        ({"sources": ["x"]}, "scores of shape"),
+    ],
+)
+def test_what_is_no_matrix(changes: Any, message: str, tmp_path: Path) -> None:
+    good = {"targets": ["a"], "sources": ["x", "y"], "scores": np.ones((1, 2)), "higher_is_better": True}
+    np.savez(tmp_path / "m.npz", **{**good, "granularity": "task", **changes})
+    with pytest.raises(ConfigurationError, match=rf"m\.npz: not a similarity matrix .*{message}"):
+        SimilarityMatrix.load(tmp_path / "m.npz")
+
+
+def test_a_name_is_one_cell_of_the_table(tmp_path: Path) -> None:
+    SimilarityMatrix(["a\tb"], ["=x", 'y"'], np.ones((1, 2)), True, "task").save(tmp_path / "m.npz")
+    assert [cells for _, cells in read_table(tmp_path / "m.tsv")] == [["", "=x", 'y"'], ["a\tb", "1.0", "1.0"]]

@@ -12,7 +12,7 @@ from attribution.data.dataset_readers.prompted import PromptedExample, PromptedR
 from attribution.data.dataset_splits import DatasetSplits
 from attribution.data.formats import open_rows
 from attribution.data.prompt_tokenizer import PromptTokenizer
-from attribution.data.prompts import compile_template, render, tell_of_unknown, used_fields
+from attribution.data.prompts import LONGEST, compile_template, render, tell_of_unknown, used_fields
 
 
 class RowPrompt:
@@ -25,6 +25,8 @@ class RowPrompt:
         See `TemplateReader`.
     reader : `str`
         Whose settings they are, for messages.
+    longest : `int`, optional (default = `1000000`)
+        Characters that a template may write for a row.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class RowPrompt:
         label: str,
         label_map: Optional[Dict[str, int]],
         reader: str,
+        longest: int = LONGEST,
     ) -> None:
         if not options:
             raise ConfigurationError(f"{reader}: `options` is empty; name at least one text to rank")
@@ -47,6 +50,7 @@ class RowPrompt:
         """What the rows so far have."""
         self._label = label
         self._label_map = label_map
+        self._longest = longest
 
     def example(self, row: Row, labelled: bool = True) -> PromptedExample:
         """
@@ -57,11 +61,12 @@ class RowPrompt:
         self.there.update(row.content)
         options = self._options(row)
         answer = self._answer(row, options) if labelled else None
-        return PromptedExample(render(self._template, "template", row), options, answer, row.number, row.where)
+        prompt = render(self._template, "template", row, self._longest)
+        return PromptedExample(prompt, options, answer, row.number, row.where)
 
     def _options(self, row: Row) -> List[str]:
         if self._options_field is None:
-            options = [render(option, "options", row) for option in self._texts]
+            options = [render(option, "options", row, self._longest) for option in self._texts]
         else:
             listed = row.content.get(self._options_field)
             if not isinstance(listed, list) or not listed or None in listed:
@@ -179,6 +184,8 @@ class TemplateReader(RowPromptReader):
         Adds the texts as metadata.
     end_of_sequence : `bool`, optional (default = `True`)
         For decoder-only models: whether options end with the end-of-sequence token.
+    longest_text : `int`, optional (default = `1000000`)
+        Characters that a template may write for a row; more are an error.
 
     # Raises
 
@@ -197,10 +204,11 @@ class TemplateReader(RowPromptReader):
         max_answer_length: int = 256,
         return_original_input: bool = False,
         end_of_sequence: bool = True,
+        longest_text: int = LONGEST,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             model_name, max_query_length, max_answer_length, return_original_input, end_of_sequence, **kwargs
         )
-        self.prompt = RowPrompt(template, options, label, label_map, "prompted_reader")
+        self.prompt = RowPrompt(template, options, label, label_map, "prompted_reader", longest_text)
         self.dataset = dataset

@@ -107,6 +107,8 @@ def open_rows(path: Union[str, Path]) -> Rows:
 
     `ConfigurationError` if the file is missing, empty or of another format, or one of ours that has been damaged.
     """
+    if path == "":
+        raise ConfigurationError("the path of a file of rows is empty; name the file, or the folder ('.' is this one)")
     if not isinstance(path, (str, Path)):  # A reader is given whatever a configuration has.
         raise ConfigurationError(f"{path!r} is no path of a file of rows")
     if Path(path).is_dir():

@@ -61,6 +61,8 @@ class DatasetsSource(PoolSource):
         fields: Optional[Dict[str, str]] = None,
         layout: Optional[str] = None,
     ) -> None:
+        if not path.strip():
+            raise ConfigurationError("path is empty; name a data set, a file or a folder ('.' is this one)")
         label = "_".join([Path(path).name.split(".")[0], *([name] if name else [])])
         super().__init__(label, task, template, split, fields, layout=layout)
         if (path.startswith((".", "/")) or named_as_rows(path)) and not Path(path).exists():

@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import Row, RowError
 from attribution.data.pool_sources.pool_source import PoolRow, PoolSource, Skipped
-from attribution.data.prompts import PromptTemplate, read_promptsource, tell_of_unknown
+from attribution.data.prompts import LONGEST, PromptTemplate, read_promptsource, tell_of_unknown
 
 NOT_MEANT = "a template gives no input or no target for the row"
 
@@ -36,6 +36,8 @@ class TemplatesSource(PoolSource):
         The task of all rows; without it, that of `rows`.
     seed : `int`, optional (default = `0`)
         For templates that draw random choices.
+    longest_text : `int`, optional (default = `1000000`)
+        Characters that a template may write for a row; more are an error of that row.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class TemplatesSource(PoolSource):
         metrics: Optional[List[str]] = None,
         task: Optional[str] = None,
         seed: int = 0,
+        longest_text: int = LONGEST,
     ) -> None:
         super().__init__(rows.name, task or rows.task or rows.name, None, rows.split, keep=rows.keep)
         if rows.layout is not None:
@@ -55,7 +58,9 @@ class TemplatesSource(PoolSource):
         if metrics is not None and not isinstance(templates, str):
             raise ConfigurationError("templates: `metrics` is for a templates.yaml, whose prompts name theirs")
         self._templates = (
-            read_promptsource(templates, only, metrics) if isinstance(templates, str) else _configured(templates, only)
+            read_promptsource(templates, only, metrics, longest_text)
+            if isinstance(templates, str)
+            else _configured(templates, only, longest_text)
         )
         self._seed = seed
         self._there: Set[str] = set()
@@ -89,7 +94,9 @@ class TemplatesSource(PoolSource):
                 yield error
 
 
-def _configured(templates: Dict[str, Union[str, Dict[str, str]]], only: Optional[List[str]]) -> List[PromptTemplate]:
+def _configured(
+    templates: Dict[str, Union[str, Dict[str, str]]], only: Optional[List[str]], longest: int
+) -> List[PromptTemplate]:
     unknown = sorted(set(only or ()) - set(templates))
     if unknown or not templates:
         raise ConfigurationError(f"templates: there is no {(unknown or ['template'])[0]!r}, only {sorted(templates)}")
@@ -99,5 +106,5 @@ def _configured(templates: Dict[str, Union[str, Dict[str, str]]], only: Optional
         if not {"jinja"} <= settings.keys() <= {"jinja", "answer_choices"}:
             raise ConfigurationError(f"templates: {name} needs `jinja` and may have `answer_choices`, nothing else")
         if only is None or name in only:
-            chosen.append(PromptTemplate(name, **settings))
+            chosen.append(PromptTemplate(name, **settings, longest=longest))
     return chosen

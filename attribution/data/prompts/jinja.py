@@ -1,16 +1,27 @@
 """Jinja templates over a row's fields, in a sandbox: a template is data, and can reach nothing but the row."""
 
 import logging
-from typing import Any, Set
+from typing import Any, List, NamedTuple, Set
 
 from allennlp.common.checks import ConfigurationError
 from jinja2 import Template, TemplateError, meta
 
 from attribution.common.rows import Row, RowError
 from attribution.data.prompts.missing import Missing, MissingFieldError, is_none, marked
-from attribution.data.prompts.sandbox import PlaceError, RowSandbox, written
+from attribution.data.prompts.sandbox import PlaceError, RowSandbox, changes_fields, written
 
 logger = logging.getLogger(__name__)
+
+LONGEST = 1_000_000
+"""Characters that a template may write for a row, by default."""
+
+
+class RowTemplate(NamedTuple):
+    """A template that is ready to be filled."""
+
+    compiled: Template
+    changes_fields: bool
+    """Whether it can change the lists and objects that it is given."""
 
 
 def no_null(value: Any) -> Any:
@@ -24,14 +35,15 @@ _STRICT = RowSandbox(undefined=Missing, keep_trailing_newline=True, finalize=no_
 _STRICT.tests["none"] = is_none
 
 
-def compile_template(source: str, setting: str, environment: RowSandbox = _STRICT) -> Template:
+def compile_template(source: str, setting: str, environment: RowSandbox = _STRICT) -> RowTemplate:
     """
     # Raises
 
     `ConfigurationError`, naming the `setting` that the template came from, if it is not valid Jinja.
     """
     try:
-        return environment.from_string(environment.parse(source))
+        parsed = environment.parse(source)
+        return RowTemplate(environment.from_string(parsed), changes_fields(parsed))
     except TemplateError as error:
         raise ConfigurationError(f"{setting}: {source!r} is not valid Jinja: {error}") from error
 
@@ -47,17 +59,27 @@ def tell_of_unknown(setting: str, used: Set[str], there: Set[str]) -> None:
         logger.warning("%s: no row has the field %r; there are %s", setting, field, sorted(there))
 
 
-def render(template: Template, setting: str, row: Row, **variables: Any) -> str:
+def render(template: RowTemplate, setting: str, row: Row, longest: int = LONGEST, **variables: Any) -> str:
     """
-    The text without white space at its ends. `variables` are known to the template beside the row's fields.
+    The text without white space at its ends. `variables` are known to the template beside the row's fields. Whatever
+    the template does to a field is done to a copy of its own.
 
     # Raises
 
-    `RowError`, naming the row and the `setting`, whatever went wrong: a template is a program of the user's.
+    `RowError`, naming the row and the `setting`, whatever went wrong: a template is a program of the user's. So it is
+    after more than `longest` characters.
     """
-    fields = marked({**row.content, **variables} if variables else row.content, template.environment.undefined)
+    fields = {**row.content, **variables} if variables else row.content
+    fields = marked(fields, template.compiled.environment.undefined, copied=template.changes_fields)
+    pieces: List[str] = []
+    left = longest
     try:
-        return template.render(fields).strip()
+        for piece in template.compiled.generate(fields):
+            pieces.append(piece)
+            left -= len(piece)
+            if left < 0:
+                raise ValueError(f"it writes more than {longest:,} characters, which `longest_text` allows")
+        return "".join(pieces).strip()
     except MissingFieldError as error:
         present = sorted(name for name, value in row.content.items() if value is not None)
         detail = f", which `{setting}` uses; there are {present}"

@@ -52,9 +52,12 @@ def is_none(value: Any) -> bool:
     return value is None or isinstance(value, Missing)
 
 
-def marked(fields: Dict[str, Any], undefined: Callable[..., Any]) -> Dict[str, Any]:
-    """The fields, with what a template's `undefined` makes of it in the place of each null."""
-    if not _has_null(fields.values()):
+def marked(fields: Dict[str, Any], undefined: Callable[..., Any], copied: bool = False) -> Dict[str, Any]:
+    """
+    The fields, with what a template's `undefined` makes of it in the place of each null. With `copied` no list or
+    object of theirs is in it.
+    """
+    if not copied and not _has_null(fields.values()):
         return fields
     return {
         name: undefined(name=name) if value is None else _marked(name, value, undefined)
@@ -66,7 +69,7 @@ def _has_null(values: Collection[Any]) -> bool:
     if None in values:
         return True
     for value in values:
-        if isinstance(value, (dict, list)) and _has_null(value.values() if isinstance(value, dict) else value):
+        if isinstance(value, (dict, list, tuple)) and _has_null(value.values() if isinstance(value, dict) else value):
             return True
     return False
 
@@ -77,9 +80,9 @@ def _marked(name: str, value: Any, undefined: Callable[..., Any]) -> Any:
             key: undefined(obj=value, name=key) if inner is None else _marked(f"{name}.{key}", inner, undefined)
             for key, inner in value.items()
         }
-    if isinstance(value, list):
-        return [
+    if isinstance(value, (list, tuple)):
+        return type(value)(
             Missing(name=f"{name}[{place}]") if inner is None else _marked(f"{name}[{place}]", inner, undefined)
             for place, inner in enumerate(value)
-        ]
+        )
     return value

@@ -8,7 +8,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from attribution.common.rows import Row
-from attribution.data.prompts.jinja import compile_template, no_null, render, used_fields
+from attribution.data.prompts.jinja import LONGEST, compile_template, no_null, render, used_fields
 from attribution.data.prompts.missing import MissingField, is_none
 from attribution.data.prompts.sandbox import RowSandbox
 
@@ -43,14 +43,19 @@ class PromptTemplate:
         Jinja for the texts to choose from, with `|||` between them.
     where : `str`, optional (default = `"templates"`)
         The file or the setting that it came from, for messages.
+    longest : `int`, optional (default = `1000000`)
+        Characters that it may write for a row.
 
     # Raises
 
     `ConfigurationError` if it is not valid Jinja.
     """
 
-    def __init__(self, name: str, jinja: str, answer_choices: str = "", where: str = "templates") -> None:
+    def __init__(
+        self, name: str, jinja: str, answer_choices: str = "", where: str = "templates", longest: int = LONGEST
+    ) -> None:
         self.name = name
+        self._longest = longest
         self.setting = f"{where}: {name}"
         texts = [text.replace(_WRITTEN_SEPARATOR, _SEPARATOR) for text in (jinja, answer_choices)]
         self._prompt, self._choices = (compile_template(text, self.setting, _ENVIRONMENT) for text in texts)
@@ -66,9 +71,9 @@ class PromptTemplate:
         `RowError` if the row lacks a field that the template writes, or the template fails on it.
         """
         generator = random.Random(f"{seed}|{self.name}|{row.number}")
-        choices = self._parts(render(self._choices, self.setting, row, **{_GENERATOR: generator}))
+        choices = self._parts(render(self._choices, self.setting, row, self._longest, **{_GENERATOR: generator}))
         variables = {_GENERATOR: generator, "answer_choices": choices or None}
-        parts = self._parts(render(self._prompt, self.setting, row, **variables))
+        parts = self._parts(render(self._prompt, self.setting, row, self._longest, **variables))
         return Prompt(parts[0], parts[1], choices) if len(parts) == 2 and all(parts) else None
 
     @staticmethod

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Union
 import yaml
 from allennlp.common.checks import ConfigurationError
 
+from attribution.data.prompts.jinja import LONGEST
 from attribution.data.prompts.prompt_template import PromptTemplate
 
 
@@ -17,11 +18,15 @@ _Loader.add_multi_constructor("!Template", lambda loader, _suffix, node: loader.
 
 
 def read_promptsource(
-    path: Union[str, Path], only: Optional[Sequence[str]] = None, metrics: Optional[Sequence[str]] = None
+    path: Union[str, Path],
+    only: Optional[Sequence[str]] = None,
+    metrics: Optional[Sequence[str]] = None,
+    longest: int = LONGEST,
 ) -> List[PromptTemplate]:
     """
     The templates of a `templates.yaml`, in the order of the file; with `only`, those of these names, and with
-    `metrics`, those whose metadata name one of these metrics. Nothing in the file is executed.
+    `metrics`, those whose metadata name one of these metrics. Each may write `longest` characters for a row. Nothing in
+    the file is executed.
 
     # Raises
 
@@ -36,7 +41,7 @@ def read_promptsource(
     if twice:
         raise ConfigurationError(f"{path}: has two templates with the name {twice[0]!r}; rename one")
     chosen = [
-        PromptTemplate(name, entry["jinja"], entry.get("answer_choices") or "", str(path))
+        PromptTemplate(name, entry["jinja"], entry.get("answer_choices") or "", str(path), longest)
         for name, entry in zip(names, listed)
         if (only is None or name in only) and (metrics is None or _metrics(entry) & set(metrics))
     ]

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Set, Tuple
 
 from jinja2 import StrictUndefined, Undefined, UndefinedError, meta, nodes, pass_environment
 from jinja2.filters import do_float, do_int
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2.sandbox import SandboxedEnvironment, modifies_known_mutable
 from jinja2.visitor import NodeTransformer
 
 # Of no template: filters that subscripts become, and what a function that is called becomes.
@@ -57,6 +57,12 @@ class RowSandbox(SandboxedEnvironment):
         if isinstance(argument, str) and isinstance(found, (BuiltinMethodType, MethodType, FunctionType)):
             return StrictUndefined(f"{argument!r} is a method; write {argument}() to call it")
         return found
+
+
+def changes_fields(template: nodes.Template) -> bool:
+    """Whether it calls what would change a list or an object: `{{ choices.append(answer) }}`."""
+    called = [call.node.attr for call in template.find_all(nodes.Call) if isinstance(call.node, nodes.Getattr)]
+    return any(modifies_known_mutable([], name) or modifies_known_mutable({}, name) for name in called)
 
 
 def written(value: Any) -> Any:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -25,6 +25,33 @@ PICKLE = "adapter_model.bin"
 PREFIX = "base_model.model."
 
 _SAMPLED = 64
+
+_NOTHING = type(None)
+_TEXT, _PATTERNS = (str, _NOTHING), (dict, _NOTHING)
+# What `adapter_config.json` says of what is used here; PEFT takes everything.
+_KINDS: Dict[str, Tuple[type, ...]] = {
+    **dict.fromkeys(("base_model_name_or_path", "revision", "task_type", "bias"), _TEXT),
+    **dict.fromkeys(("rank_pattern", "alpha_pattern"), _PATTERNS),
+    **dict.fromkeys(("target_modules", "modules_to_save", "feedforward_modules"), (str, list, _NOTHING)),
+    "init_lora_weights": (bool, str, _NOTHING),
+    "use_rslora": (bool,),
+    "r": (int,),
+    "lora_alpha": (int, float),
+    "lora_dropout": (int, float),
+    "num_virtual_tokens": (int, _NOTHING),
+    "num_transformer_submodules": (int, _NOTHING),
+    "num_layers": (int, _NOTHING),
+    "token_dim": (int, _NOTHING),
+}
+_IN_WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+    _NOTHING: "null",
+}
 
 
 class Delta(NamedTuple):
@@ -101,10 +128,15 @@ def read_delta_config(folder: Union[str, Path]) -> Dict[str, Any]:
         raise ConfigurationError(f"{folder}: has no {CONFIG}; it is not the folder of a delta, or not a whole one")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path}: not JSON ({error})") from error
     if not isinstance(config, dict) or not isinstance(config.get("peft_type"), str):
         raise ConfigurationError(f"{path}: does not name its method (`peft_type`)")
+    for name, kinds in _KINDS.items():
+        if name in config and type(config[name]) not in kinds:
+            raise ConfigurationError(
+                f"{path}: `{name}` is {config[name]!r:.60}; {' or '.join(map(_IN_WORDS.__getitem__, kinds))} is needed"
+            )
     return config
 
 

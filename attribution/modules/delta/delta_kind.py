@@ -329,7 +329,7 @@ def _decoder_layers(config: Mapping[str, Any]) -> Optional[int]:
 
     try:
         base = AutoConfig.from_pretrained(str(config.get("base_model_name_or_path")), local_files_only=True)
-    except (OSError, ValueError):
+    except Exception:  # Also a damaged one, which is of no use here.
         return None
     decoder = base.get_text_config(decoder=True)
     return getattr(decoder, "decoder_layers", None) or getattr(decoder, "num_decoder_layers", decoder.num_hidden_layers)
@@ -372,7 +372,7 @@ def _scales(config: Any, shapes: Mapping[str, Any], folder: Any) -> Dict[str, fl
             (patterns or {}).get(get_pattern_key(list(patterns or {}), layer), default)
             for patterns, default in ((config.rank_pattern, config.r), (config.alpha_pattern, config.lora_alpha))
         )
-        if type(rank) is not int or rank < 1 or not isinstance(alpha, (int, float)) or not 0 < abs(alpha) < inf:
+        if type(rank) is not int or rank < 1 or type(alpha) not in (int, float) or not 0 < abs(alpha) < inf:
             raise ConfigurationError(
                 f"{folder}: the rank of {layer} is {rank!r}, its alpha {alpha!r}; a rank from 1 on, and an alpha other "
                 "than 0, are needed"

@@ -3,7 +3,6 @@ Task vectors on disk: `.npz` with `names` and `vectors`, or `.safetensors` with 
 weights of a model.
 """
 
-import zipfile
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Union
 
@@ -13,6 +12,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.port import load_tensors
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+
+from attribution.common.arrays import read_arrays
 
 IN_WEIGHTS = "task_vectors."
 
@@ -65,14 +66,14 @@ def read_task_table(path: Union[str, Path]) -> TaskTable:
     file = table_file(path)
     try:
         if file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as arrays:
-                names, vectors = [str(name) for name in arrays["names"]], list(torch.tensor(arrays["vectors"]))
+            arrays = read_arrays(file, ("names", "vectors"), "a task table")
+            names, vectors = [str(name) for name in arrays["names"]], list(torch.tensor(arrays["vectors"]))
         elif file.suffix == ".safetensors":
             tensors = load_file(file)
             names, vectors = list(tensors), list(tensors.values())
         else:
             return stored_table(load_tensors(file, map_location="cpu"), str(path))
-    except (KeyError, TypeError, ValueError, OSError, SafetensorError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise ConfigurationError(
             f"task table {path}: not read ({error}); an .npz has `names` and `vectors`, a .safetensors a tensor a task"
         ) from error

@@ -135,3 +135,11 @@ def test_a_longest_option_leaves_the_cut_of_prompts_alone(
     reader = TemplateReader(tiny_model("t5"), "a film", ["one two"], max_answer_length=3)
     assert len(list(reader.read(write_jsonl("raw.jsonl", [{"label": 0}])))) == 1
     assert reader.tokenizer._tokenizer.backend_tokenizer.truncation["max_length"] == 3
+
+
+@pytest.mark.parametrize("setting", ["template", "options"])
+def test_what_a_template_may_write_for_a_row(setting: str, write_jsonl: Callable[..., str]) -> None:
+    long = "{% for i in range(99) %}{{premise}}{% endfor %}"
+    settings = {**NLI, setting: long if setting == "template" else [long], "longest_text": 98}
+    with pytest.raises(ConfigurationError, match=f"raw.jsonl:1: `{setting}` cannot be filled: it writes more than 98"):
+        _read(settings, [ROW], write_jsonl)

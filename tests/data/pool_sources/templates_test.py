@@ -98,3 +98,11 @@ def test_a_row_without_a_label_is_an_error_that_names_it(label: Any, reason: str
         assert isinstance(contents[3], RowError) and "no field 'label'" in str(contents[3])
     else:
         assert contents[3] == Skipped("a template gives no input or no target for the row")
+
+
+def test_what_a_template_may_write_for_a_row(source: Any) -> None:
+    templates = {"long": "{% for i in range(99) %}{{text}}{% endfor %} ||| x", **INLINE}
+    contents = _contents(source(templates, longest_text=99))
+    errors = [content for content in contents if isinstance(content, RowError)]
+    assert len(errors) == 2  # The third text is empty.
+    assert "films.jsonl:1: `templates: long` cannot be filled: it writes more than 99 characters" in str(errors[0])

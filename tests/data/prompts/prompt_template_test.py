@@ -4,7 +4,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import Row, RowError
-from attribution.data.prompts import Prompt, PromptTemplate
+from attribution.data.prompts import Prompt, PromptTemplate, compile_template
 
 
 def _row(number: int = 0, **fields: Any) -> Row:
@@ -74,3 +74,41 @@ def test_no_jinja() -> None:
         PromptTemplate("broken", "{% if %}", where="file.yaml")
     with pytest.raises(ConfigurationError, match="is not valid Jinja"):
         PromptTemplate("broken", "a ||| b", "{{")
+
+
+def test_what_a_template_does_to_a_field_no_other_sees() -> None:
+    row = _row(text="why?", choices=["a", "b"], inner={"of": [{"x": []}], "pair": ([1],)})
+    changing = PromptTemplate(
+        "changing",
+        "{{choices.append('c') or ''}}{{inner.of[0].x.append(1) or ''}}{{inner.update(z=1) or ''}}"
+        "{{inner.pair[0].append(2) or ''}}{{choices | join}}{{inner}} ||| {{answer_choices.pop()}}",
+        "{{choices.insert(0, 'first') or ''}}{{choices | join('|||')}}",
+    )
+    first = changing.apply(row)
+    assert first == Prompt("abc{'of': [{'x': [1]}], 'pair': ([1, 2],), 'z': 1}", "b", ["first", "a", "b"])
+    assert changing.apply(row) == first
+    assert row.content == {"text": "why?", "choices": ["a", "b"], "inner": {"of": [{"x": []}], "pair": ([1],)}}
+
+
+def test_a_template_that_only_looks_gets_the_row_itself() -> None:
+    reading = compile_template("{{choices | sort | join}}{% set found = [] %}{{text.upper()}}", "reading")
+    changing = compile_template("{% if 1 %}{{choices.remove(text) or ''}}{% endif %}", "changing")
+    assert not reading.changes_fields and changing.changes_fields
+
+
+@pytest.mark.parametrize("longest, fits", [(30, True), (29, False)])
+def test_what_one_template_may_write(longest: int, fits: bool) -> None:
+    template = PromptTemplate("loop", "{% for i in range(n) %}abc{% endfor %} ||| yes", longest=longest)
+    number = 8  # 24 characters, and ` ||| yes` of 6.
+    if fits:
+        assert template.apply(_row(n=number)) == Prompt("abc" * number, "yes", [])
+        return
+    with pytest.raises(RowError, match=r"raw\.jsonl:3: `templates: loop` cannot be filled: it writes more than 29"):
+        template.apply(_row(2, n=number))
+
+
+def test_what_a_template_may_write_by_default() -> None:
+    template = PromptTemplate("loop", "{% for i in range(n) %}{{text}}{% endfor %} ||| yes")
+    assert template.apply(_row(text="a" * 100, n=9_999)) is not None
+    with pytest.raises(RowError, match="more than 1,000,000 characters, which `longest_text` allows"):
+        template.apply(_row(text="a" * 100, n=10_000))

@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from safetensors.torch import save_file
 
 from attribution.modules.delta import base_fingerprint, delta_folder, read_delta, write_delta
+from attribution.modules.delta.delta_folder import read_delta_config
 
 CONFIG = {"peft_type": "HOULSBY", "size": 2, "base_model_name_or_path": "google/t5"}
 TENSORS = {"base_model.model.a": torch.tensor([[1.0, 2.0]]), "base_model.model.b": torch.zeros(0, 3)}
@@ -99,3 +100,20 @@ def test_a_fingerprint_is_of_all_frozen_weights() -> None:
     assert base_fingerprint(model) == before
     model[0].weight.data += 1e-6 * torch.randn(100, 100)
     assert base_fingerprint(model) != before
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"base_model_name_or_path": [[]]}, r"`base_model_name_or_path` is \[\[\]\]; a text or null is needed"),
+        ({"revision": 1}, "`revision` is 1"),
+        ({"init_lora_weights": {}}, r"`init_lora_weights` is \{\}; true or false or a text or null"),
+        ({"rank_pattern": [1]}, "`rank_pattern`"),
+        ({"lora_alpha": True}, "`lora_alpha` is True; a whole number or a number"),
+        ({"use_rslora": "false"}, "`use_rslora` is 'false'; true or false"),
+    ],
+)
+def test_settings_of_another_kind(settings: Any, message: str, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({**CONFIG, **settings}))
+    with pytest.raises(ConfigurationError, match=f"adapter_config.json: {message}"):
+        read_delta_config(tmp_path)

@@ -1,0 +1,396 @@
+"""
+Damaged, wrong and nonsensical inputs for the commands that write a directory, and for `evaluate` and `predict`, each in
+a fork of one process that has loaded everything. None may end in a traceback, hang, name nothing, leave something
+behind that was not there, or be in the way of the mended input. Prints the number of cases by command and outcome; the
+exit status is 1 if any is bad.
+
+    python -m tests.robustness.mutator [--cases 2000] [--seed 0] [--command embed] [--show]
+"""
+
+import argparse
+import gc
+import json
+import os
+import random
+import resource
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, Iterator, NamedTuple, Tuple
+
+import numpy as np
+import pyarrow.parquet
+import torch
+
+from attribution.similarity import SimilarityMatrix
+from tests.ensembling.conftest import LORA, lora_tensors, write_delta_folder
+from tests.rerankers import conftest  # noqa: F401  registers the reranker "tests_nearness"
+from tests.robustness.mutations import Mutation, mutated, write
+from tests.robustness.workbench import Result, Workbench
+
+REFUSED, ACCEPTED, TRACEBACK, HANG, DIED = "refused", "accepted", "traceback", "hang", "died"
+STATUS, NAMELESS, LEFTOVERS, BLOCKED, PRETENDED = "wrong status", "names nothing", "leftovers", "blocked", "pretended"
+OTHER = "other bytes"
+GOOD = (REFUSED, ACCEPTED)
+OUTCOMES = (*GOOD, TRACEBACK, HANG, DIED, STATUS, NAMELESS, LEFTOVERS, BLOCKED, PRETENDED, OTHER)
+
+SECONDS = 60
+_MEMORY = 8 << 30
+OUT, LEFT = "out", "left"
+
+
+class Job(NamedTuple):
+    """A command, and the files that it reads."""
+
+    arguments: Tuple[str, ...]
+    roles: Tuple[str, ...]
+    """What is mutated."""
+    config: Any = None
+    again: str = ""
+    """Where an interrupted run is to be gone on from: what it ends with, whatever is damaged of that run's."""
+
+
+class Case(NamedTuple):
+    """One mutated file for one command."""
+
+    command: str
+    role: str
+    mutation: Mutation
+
+    def __str__(self) -> str:
+        return f"{self.command} [{self.role}] {self.mutation.what}"
+
+
+class Outcome(NamedTuple):
+    """How the command took it."""
+
+    kind: str
+    detail: str
+
+
+class Range:
+    """
+    The commands with good inputs, all of which work.
+
+    # Parameters
+
+    folder : `Path`
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bench = Workbench(folder / "bench")
+        self.jobs: Dict[str, Job] = {}
+        self.good = folder / "good"
+        self.good.mkdir()
+        os.chdir(self.good)
+        self._inputs()
+        for name, job in _jobs().items():
+            if job.config is not None:
+                (self.good / f"{name}.json").write_text(json.dumps(job.config))
+                arguments = (*job.arguments, f"{name}.json")
+                job = job._replace(arguments=arguments, roles=(f"{name}.json", *job.roles))
+            self.jobs[name] = job
+        for name, out in (("embed", "vectors"), ("retrieve", "retrieved")):
+            self._check(name, self.bench.run(*self.jobs[name].arguments, "-s", out))
+        self._interrupted()
+        _loaded()
+        for name, job in self.jobs.items():
+            self._check(name, self.bench.run(*_with_output(job)))
+            self._remove_output()
+        gc.collect()
+        gc.freeze()
+
+    def _inputs(self) -> None:
+        rows = [
+            {"input": f"the cat sat number {n}", "target": ["no", "yes"][n % 2], "answer_choices": ["no", "yes"],
+             "task": f"t{n % 3}", "score": n / 2}
+            for n in range(24)
+        ]  # fmt: skip
+        for name, some in (("rows.jsonl", rows), ("queries.jsonl", rows[:4])):
+            Path(name).write_text("".join(json.dumps(row) + "\n" for row in some))
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), "rows.parquet", row_group_size=8)
+        shutil.copytree(self.bench.model, "t5")
+        shutil.copyfile(self.bench.archives["p3_jsonl"], "model.tar.gz")
+        names = ["a", "b", "c"]
+        for number, name in enumerate(names):
+            write_delta_folder(Path("runs", name, "delta"), lora_tensors(number), **LORA)
+        scores = np.array([[1.0, 0.3, 0.2], [0.3, 1.0, 0.1], [0.2, 0.1, 1.0]])
+        SimilarityMatrix(names, names, scores, True, "model").save(Path("similarity.npz"))
+        np.save("kappa.npy", scores)
+        Path("names.txt").write_text("a\nb\nc\n")
+
+    def _interrupted(self) -> None:
+        """What a killed `embed` leaves, under a name that is in nobody's way."""
+        scratch = Path(LEFT)
+        scratch.mkdir()
+        for file in Path("vectors").glob("*.npy"):
+            shutil.copyfile(file, scratch / file.name)
+        identity = json.loads(Path("vectors", "manifest.json").read_text())["identity"]
+        (scratch / "plan.json").write_text(json.dumps(identity))
+
+    def _check(self, name: str, result: Result) -> None:
+        if result.status or result.seen:
+            raise RuntimeError(f"{name} does not work on good inputs: {result.stderr[-2000:]}")
+
+    def _remove_output(self) -> None:
+        shutil.rmtree(OUT) if Path(OUT).is_dir() else Path(OUT).unlink()
+
+    def cases(self, count: int, seed: int, command: str = "") -> Iterator[Case]:
+        """So many, in turns of all commands; the same for the same seed."""
+        names = [name for name in self.jobs if command in ("", name)]
+        for number in range(count):
+            name = names[number % len(names)]
+            draw = random.Random(f"{seed} {name} {number}")
+            job = self.jobs[name]
+            config = f"{name}.json"
+            # Of the settings there is the most to get wrong.
+            role = config if config in job.roles and draw.random() < 0.3 else draw.choice(job.roles)
+            yield Case(name, role, mutated(role, (self.good / role).read_bytes(), draw, role == config))
+
+    def tried(self, case: Case, number: int) -> Outcome:
+        """What becomes of one case, in a process of its own."""
+        folder = self.folder / f"case_{number}"
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            os.setpgid(0, 0)
+            _limit()
+            try:
+                outcome = self._tried(case, folder)
+            except BaseException as error:
+                outcome = Outcome(DIED, f"the mutator itself: {error!r}")
+            os.write(writing, json.dumps(outcome).encode()[:60_000])
+            os._exit(0)
+        os.close(writing)
+        try:
+            return _outcome(child, reading)
+        finally:
+            os.close(reading)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _tried(self, case: Case, folder: Path) -> Outcome:
+        job = self.jobs[case.command]
+        shutil.copytree(self.good, folder)
+        os.chdir(folder)
+        path = Path(case.role)
+        good = path.read_bytes()
+        write(path, case.mutation)
+        if job.again:
+            os.replace(LEFT, f".{OUT}.part")
+        before = _there()
+        result = self.bench.run(*_with_output(job), seconds=SECONDS)
+        if result.seen:
+            return Outcome(result.seen, result.stderr[-3000:])
+        if result.status not in (0, 1):
+            return Outcome(STATUS, f"{result.status}: {result.message}")
+        if not result.status:
+            return self._accepted(case, job)
+        left = sorted(_there() - before)
+        if left:
+            return Outcome(LEFTOVERS, f"{left}: {result.message}")
+        if not _names(case, job, result.message):
+            return Outcome(NAMELESS, result.message)
+        if not path.is_relative_to(LEFT):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            path.write_bytes(good)
+        force = ("-f",) if path.is_relative_to(LEFT) else ()
+        mended = self.bench.run(*_with_output(job), *force, seconds=SECONDS)
+        if mended.status or mended.seen:
+            return Outcome(BLOCKED, f"{result.message} THEN {mended.stderr[-1500:]}")
+        return Outcome(REFUSED, result.message)
+
+    def _accepted(self, case: Case, job: Job) -> Outcome:
+        unfinished = [path for path in _there() if path.endswith((".part", ".tmp"))]
+        if unfinished:
+            return Outcome(LEFTOVERS, str(unfinished))
+        if job.again:
+            files = Path(job.again).glob("*.npy")
+            changed = [file.name for file in files if (Path(OUT) / file.name).read_bytes() != file.read_bytes()]
+            # Other digits in numbers that are numbers nobody can see.
+            unseen = not changed or case.mutation.what == "flipped"
+            return Outcome(ACCEPTED, "") if unseen else Outcome(OTHER, str(changed))
+        return Outcome(PRETENDED if case.mutation.must_stop else ACCEPTED, "")
+
+
+def _jobs() -> Dict[str, Job]:
+    reader = {"type": "p3_jsonl", "model_name": "t5"}
+    encoder = {"type": "transformer", "model_name": "t5"}
+    model = tuple(f"t5/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json"))
+    queries = {"path": "queries.jsonl", "reader": reader}
+    deltas = tuple(f"runs/b/delta/{name}" for name in ("adapter_config.json", "adapter_model.safetensors"))
+    vectors = ("vectors/manifest.json", *(f"vectors/vectors_{first:010d}.npy" for first in (0, 8, 16)))
+    embed = {"pool": {"path": "rows.jsonl"}, "encoder": encoder, "dtype": "float32", "shard_rows": 8}
+    exact = {"type": "exact", "encoder": encoder, "vectors": "vectors"}
+    retrieved = tuple(
+        f"retrieved/{name}"
+        for name in ("composition.npz", "retrieved.jsonl", "composition.json", "search_log.jsonl", "manifest.json")
+    )
+    scratch = tuple(file.replace("vectors/", f"{LEFT}/").replace("manifest", "plan") for file in vectors)
+    gym = {"reader": reader, "train_data_path": "rows.jsonl", "test_data_path": "queries.jsonl", "shots": 2}
+    return {
+        "build-pool": _job(
+            "build-pool",
+            {"sources": [{"type": "rows", "path": "rows.jsonl", "keep": ["score"]}], "seed": 1},
+            "rows.jsonl",
+        ),
+        "parquet": _job(
+            "build-pool", {"sources": [{"type": "rows", "path": "rows.parquet", "keep": ["score"]}]}, "rows.parquet"
+        ),
+        "embed": _job("embed", embed, "rows.jsonl", *model),
+        "retrieve": _job(
+            "retrieve",
+            {"pool": {"path": "rows.jsonl"}, "queries": queries, "retriever": exact, "neighbours": 3},
+            "rows.jsonl",
+            "queries.jsonl",
+            *vectors,
+        ),
+        "bm25": _job(
+            "retrieve",
+            {"pool": {"path": "rows.jsonl"}, "queries": queries, "retriever": {"type": "bm25"}, "neighbours": 3},
+            "rows.jsonl",
+            "queries.jsonl",
+        ),
+        "rerank": _job(
+            "rerank", {"retrieved": "retrieved", "reranker": {"type": "tests_nearness", "size": 3}}, *retrieved
+        ),
+        "ensemble": _job(
+            "ensemble",
+            {
+                "deltas": "runs/*/delta",
+                "similarity": "similarity.npz",
+                "weighting": {"type": "softmax", "temperature": 1.0},
+            },
+            "similarity.npz",
+            *deltas,
+        ),
+        "similarity": _job(
+            "similarity",
+            {
+                "measure": {"type": "parameter_cosine"},
+                "sources": "runs/*/delta",
+                "target_deltas": "runs/*/delta",
+                "heat_map": False,
+            },
+            *deltas,
+        ),
+        "select": _job(
+            "select",
+            {
+                "covariance": "similarity.npz",
+                "selector": {"type": "mmi"},
+                "k": 2,
+                "tolerance": 0.001,
+                "normalize": True,
+            },
+            "similarity.npz",
+        ),
+        "select npy": _job(
+            "select",
+            {"covariance": "kappa.npy", "names": "names.txt", "selector": {"type": "entropy"}, "k": 1},
+            "kappa.npy",
+            "names.txt",
+        ),
+        "build-gym": _job("build-gym", {"tasks": {"one": gym}, "seeds": [1, 2]}, "rows.jsonl", "queries.jsonl"),
+        "report": _job("report", {"directories": ["retrieved"]}, *retrieved[:4]),
+        "evaluate": Job(
+            ("evaluate", "model.tar.gz", "rows.jsonl", "--predictions-output-file", OUT), ("rows.jsonl", "model.tar.gz")
+        ),
+        "predict": Job(
+            ("predict", "model.tar.gz", "rows.jsonl", "--output-file", OUT, "--silent", "--use-dataset-reader"),
+            ("rows.jsonl", "model.tar.gz"),
+        ),
+        "go on": _job("embed", embed, *scratch)._replace(again="vectors"),
+    }
+
+
+def _job(command: str, config: Any, *roles: str) -> Job:
+    """Of a command that writes a directory; the configuration's file is named when it is written."""
+    return Job((command,), roles, config)
+
+
+def _with_output(job: Job) -> Tuple[str, ...]:
+    return job.arguments if job.config is None else (*job.arguments, "-s", OUT)
+
+
+def _loaded() -> None:
+    """Nothing is imported from now on: to look for plugins again takes longer than a command."""
+    import allennlp.commands
+
+    allennlp.commands.import_plugins = lambda: None  # type: ignore[attr-defined]
+    torch.set_num_threads(1)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def _limit() -> None:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, used + _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _outcome(child: int, reading: int) -> Outcome:
+    answer = b""
+    end = time.monotonic() + 3 * SECONDS
+    while select.select([reading], [], [], max(0.0, end - time.monotonic()))[0]:
+        block = os.read(reading, 1 << 16)
+        if not block:
+            _, status = os.waitpid(child, 0)
+            return Outcome(*json.loads(answer)) if answer else Outcome(DIED, f"wait status {status}")
+        answer += block
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return Outcome(HANG, f"{3 * SECONDS} s")
+
+
+def _there() -> "set[str]":
+    return {str(path) for path in Path().rglob("*")}
+
+
+def _names(case: Case, job: Job, message: str) -> bool:
+    """Whether a message says what is wrong: a file, its folder, or a setting."""
+    files = [name for role in job.roles for name in (Path(role).name, str(Path(role).parent))]
+    words = [*files, *(job.config or ()), *case.mutation.words]
+    return any(word not in ("", ".") and word in message for word in words)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=2000, help="how many")
+    parser.add_argument("--seed", type=int, default=0, help="which of all that there are")
+    parser.add_argument("--command", default="", help="of one command only, as the table calls it")
+    parser.add_argument("--show", action="store_true", help="every case with its outcome, not the bad ones only")
+    arguments = parser.parse_args()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        there = Range(Path(folder))
+        print(f"set up in {time.monotonic() - begun:.0f} s", flush=True)
+        counts: "Counter[Tuple[str, str]]" = Counter()
+        for number, case in enumerate(there.cases(arguments.cases, arguments.seed, arguments.command)):
+            outcome = there.tried(case, number)
+            counts[case.command, outcome.kind] += 1
+            if arguments.show or outcome.kind not in GOOD:
+                print(f"{outcome.kind}: {case}: {outcome.detail.strip()}", flush=True)
+        os.chdir("/")
+    print(table(counts))
+    bad = sum(count for (_, outcome), count in counts.items() if outcome not in GOOD)
+    print(f"\n{counts.total()} cases, {bad} bad, {time.monotonic() - begun:.0f} s")
+    return int(bad > 0)
+
+
+def table(counts: "Counter[Tuple[str, str]]") -> str:
+    """By command and outcome."""
+    lines = [f"\n| command | {' | '.join(OUTCOMES)} | all |", f"|{'---|' * (len(OUTCOMES) + 2)}"]
+    for command in dict.fromkeys(command for command, _ in counts):
+        row = [counts[command, outcome] for outcome in OUTCOMES]
+        lines.append(f"| {command} | {' | '.join(map(str, row))} | {sum(row)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
