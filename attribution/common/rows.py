@@ -46,6 +46,13 @@ JSON_DECODER = json.JSONDecoder(parse_float=WrittenNumber, parse_constant=_const
 """Numbers print as they are written, and NaN, which is how many programs write a missing value, is null."""
 
 
+def text_of(value: Any) -> Optional[str]:
+    """A text as it stands, a number's digits, or `true` and `false` as JSON writes them; none for anything else."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (str, int, float)) else None
+
+
 class RowError(ConfigurationError):
     """A row that cannot be used. `reason` says why without its details, so that such rows can be counted."""
 

@@ -30,10 +30,10 @@ def test_pool_errors(pool_path: str, tmp_path: Path) -> None:
     [
         {"input": "", "target": "x"},
         {"input": "  ", "target": "x"},
-        {"input": 3, "target": "x"},
+        {"input": [3], "target": "x"},
         {"target": "x"},
         {"input": "a"},
-        {"input": "a", "target": 3},
+        {"input": "a", "target": [3]},
     ],
 )
 def test_a_row_without_a_text_is_named(row: Any, write_jsonl: Callable[..., str]) -> None:

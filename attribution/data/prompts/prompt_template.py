@@ -59,7 +59,8 @@ class PromptTemplate:
 
     def apply(self, row: Row, seed: int = 0) -> Optional[Prompt]:
         """
-        The row's prompt, or None if the template gives no input or no target: it is not meant for this row.
+        The row's prompt, or None if the template gives no input, no target or an empty choice: it is not meant for this
+        row.
 
         # Raises
 
@@ -69,7 +70,7 @@ class PromptTemplate:
         choices = self._parts(render(self._choices, self.setting, row, **{_GENERATOR: generator}))
         variables = {_GENERATOR: generator, "answer_choices": choices or None}
         parts = self._parts(render(self._prompt, self.setting, row, **variables))
-        return Prompt(parts[0], parts[1], choices) if len(parts) == 2 and all(parts) else None
+        return Prompt(parts[0], parts[1], choices) if len(parts) == 2 and all(parts) and all(choices) else None
 
     @staticmethod
     def _parts(text: str) -> List[str]:
