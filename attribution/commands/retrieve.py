@@ -22,6 +22,7 @@ from allennlp.common.tqdm import Tqdm
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.common.artefacts import MANIFEST, PLAN, Identity, write_json
 from attribution.common.engines import Engine
+from attribution.data.wrong_answers import NOT_CORRECT
 from attribution.rerankers import Reranker
 from attribution.rerankers.reranker import told
 from attribution.retrievers import (
@@ -51,6 +52,7 @@ _DROPPED = {
     "equal": "equal to evaluation rows",
     "nearly_equal": "nearly_equal to evaluation rows",
     "own_task": "of the target's own task",
+    "not_correct": NOT_CORRECT,
 }
 _FLAGS = ("pool", "queries", "retriever", "encoder", "neighbours", "size")
 
@@ -62,7 +64,7 @@ class Target(NamedTuple):
     folder: Path
     ranked: RankedRows
     dropped: Dict[str, int]
-    """How many rows were left out: of its evaluation, those that were found; of its own task, those of the pool."""
+    """How many rows were left out: of its evaluation, those that were found; of others, those of the pool."""
     queries: Dict[str, int]
     """How many it has, and how many of them found fewer rows than they were to find, or none."""
     reranked: Dict[str, Any]
@@ -134,7 +136,7 @@ class Retrieval(ArtefactJob):
         self.own_task = own_task
 
     def inputs(self) -> List[Path]:
-        files = [self.pool.rows.path]
+        files = [*self.pool.files]
         for queries in self.targets.values():
             files += queries.files
             if queries.overlap is not None:
@@ -170,6 +172,7 @@ class Retrieval(ArtefactJob):
             write_search_log(queries.texts, found, folder / SEARCH_LOG)
             ranked, dropped, reranked = self._choose(queries, found, engine, directory)
             dropped.update(own_rows.get(name, {}))
+            dropped.update({"not_correct": self.pool.wrong_answers} if self.pool.wrong_answers else {})
             about = {**queries.about(), **self._short(found)}
             chosen.append(Target(name, folder, ranked, dropped, about, reranked))
         shutil.rmtree(directory / RERANKING, ignore_errors=True)
@@ -357,7 +360,9 @@ class Retrieve(ArtefactCommand):
 
     def add_arguments(self, subparser: argparse.ArgumentParser) -> None:
         subparser.add_argument("param_path", type=str, nargs="?", help="the configuration (jsonnet); or else:")
-        subparser.add_argument("--pool", type=str, help="prompted rows, a file of any format that is read")
+        subparser.add_argument(
+            "--pool", type=str, help="prompted rows, a file of any format that is read or a folder of them"
+        )
         subparser.add_argument("--queries", type=str, help="the target's prompted inputs, in such a file")
         subparser.add_argument("--retriever", type=str, help="exact (the default), bm25, random, ...")
         subparser.add_argument("--encoder", type=str, help="a model, where the retriever needs one")

@@ -164,7 +164,7 @@ class FaissRetriever(Retriever):
         if is_whole(directory, identity):
             return
         empty_index(recipe, dimension)  # A mistake in the recipe comes before the work.
-        with new_artefact(directory, "index", [pool.rows.path], recipe._asdict(), identity) as folder:
+        with new_artefact(directory, "index", pool.files, recipe._asdict(), identity) as folder:
             vectors = self.vectors or self._encoded(folder / _VECTORS, pool.whole(), origin, engine)
             vectors.check(origin)
             index = build(recipe, vectors, folder, engine)
@@ -187,7 +187,7 @@ class FaissRetriever(Retriever):
         rows = len(pool.rows)
         identity = {**origin, "rows": rows, "dtype": "float32", "shard_rows": ROWS_PER_PART}
         if not is_whole(directory, identity):
-            with new_artefact(directory, "embed", [pool.rows.path], {}, identity) as folder:
+            with new_artefact(directory, "embed", pool.files, {}, identity) as folder:
                 left = [shard for shard in shards(rows, ROWS_PER_PART) if not (folder / shard.file).is_file()]
                 parts = (part for part in pool.parts("encoding the pool") if left and part.ids[0] >= left[0].first)
                 cut = _texts_cut(folder, left[0].first if left else rows)
