@@ -3,6 +3,7 @@
 """
 
 import argparse
+import base64
 import json
 import logging
 import re
@@ -272,8 +273,7 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
             for file, rows, counts in zip(files, found, tasks):
                 if row.number in rows:
                     added = {"index_id": row.number, **rows[row.number]}
-                    # Of what JSON does not have, a Parquet file's dates say, the text.
-                    file.write(json.dumps({**row.content, **added}, ensure_ascii=False, default=str) + "\n")
+                    file.write(json.dumps({**row.content, **added}, ensure_ascii=False, default=_as_text) + "\n")
                     counts[str(row.content.get("task") or "")] += 1
     for target in targets:
         if target.ranked.reranker_scores is not None:
@@ -290,6 +290,11 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
         }
         for target, counts in zip(targets, tasks)
     ]
+
+
+def _as_text(value: Any) -> str:
+    """Of what JSON does not have, a Parquet file's dates and images, say."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _by_id(ranked: RankedRows) -> Dict[int, Dict[str, Any]]:

@@ -1,3 +1,4 @@
+import base64
 import datetime
 import json
 import shutil
@@ -186,11 +187,17 @@ def test_a_target_that_finds_nothing_leaves_the_others(config: Any, allennlp: An
 
 
 def test_what_json_does_not_have_is_text(config: Any, allennlp: Any, tmp_path: Path) -> None:
-    rows = {"input": [str(n) for n in range(4)], "target": ["x"] * 4, "day": [datetime.date(2026, 1, 2)] * 4}
+    rows = {
+        "input": [str(n) for n in range(4)],
+        "target": ["x"] * 4,
+        "day": [datetime.date(2026, 1, 2)] * 4,
+        "image": [b"\xff"] * 4,
+    }
     pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / "pool.parquet")
     result = allennlp("retrieve", config(pool={"path": str(tmp_path / "pool.parquet")}), "-s", tmp_path / "out")
     assert result.status == 0, result.stderr
-    assert _lines(tmp_path / "out" / "retrieved.jsonl")[0]["day"] == "2026-01-02"
+    row = _lines(tmp_path / "out" / "retrieved.jsonl")[0]
+    assert row["day"] == "2026-01-02" and base64.b64decode(row["image"]) == b"\xff"
 
 
 def test_evaluation_rows_are_left_out(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import RowError
-from attribution.data.dataset_readers import P3JsonlReader
+from attribution.data.dataset_readers import P3JsonlReader, TemplateReader
 from attribution.data.layouts import LAYOUTS, open_prompted_rows
 from attribution.data.pool_sources import DatasetsSource, PoolRow, RowsSource
 from attribution.retrievers.pool import Pool
@@ -256,6 +258,40 @@ def test_numbers_inside_a_layout(write_jsonl: Callable[..., str]) -> None:
     items = list(RowsSource(write_jsonl("rows.jsonl", rows)).rows())
     texts = [(item.content["input"], item.content["target"]) for item in items]  # type: ignore[union-attr]
     assert texts == [("Add.\n\n0", "1.5"), ("2", "true"), ("Add.\n\n7", "0")]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_bytes_are_the_texts_that_they_are(ending: str, tmp_path: Path) -> None:
+    image = {"bytes": [b"\x89PNG", b"\xff"], "path": ["a", None]}
+    columns = {"input": ["käse".encode(), b"\xff"], "target": [b"x", b"y"], "parts": [[b"p"], [b"q"]], "image": []}
+    columns["image"] = [{key: values[place] for key, values in image.items()} for place in (0, 1)]  # type: ignore[dict-item]
+    table = pyarrow.table(columns)
+    path = tmp_path / f"rows.{ending}"
+    if ending == "parquet":
+        pyarrow.parquet.write_table(table, path)
+    else:
+        with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+    first, second = RowsSource(str(path)).rows()
+    assert first.content["input"] == "käse" and first.content["target"] == "x"  # type: ignore[union-attr]
+    assert isinstance(second, RowError) and second.reason == "`input` is not a text"
+    [example] = P3JsonlReader("unused").examples(str(path))
+    assert (example.input, example.options) == ("käse", ["x"])
+    texts = {
+        "{{target}} {{parts}} {{image.path}}": "x ['p'] a",
+        "{{input}}": "käse",
+        "{{image.bytes}}": None,
+        "{{image.bytes ~ 'x'}}": None,
+        "{{image.bytes | upper}}": None,
+        "{{image}}": None,
+        "{{[[image.bytes]]}}": None,
+    }
+    for template, text in texts.items():
+        reader = TemplateReader("unused", template, ["{{target}}"], "target")
+        found = [one.input for one in reader.examples(str(path), skip_bad_rows=True) if one.row == 0]
+        assert found == ([] if text is None else [text]), template
+        with pytest.raises(ConfigurationError, match="rows.(parquet|arrow):[12]: .*(bytes that are no UTF-8|no field)"):
+            list(reader.examples(str(path)))
 
 
 def test_rows_have_their_numbers(write_jsonl: Callable[..., str]) -> None:

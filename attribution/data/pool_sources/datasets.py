@@ -5,7 +5,7 @@ from typing import Dict, Iterator, List, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import Row, RowError, without_nan
+from attribution.common.rows import Row, RowError, as_json
 from attribution.data.dataset_files import DatasetRows, data_files, is_saved_dataset, load, load_saved
 from attribution.data.formats import is_row_file, named_as_rows, open_files, open_rows
 from attribution.data.pool_sources.pool_source import PoolSource
@@ -88,7 +88,7 @@ class DatasetsSource(PoolSource):
         number = -1
         try:
             for number, content in enumerate(load(self._where, **self._settings, streaming=self._streaming)):
-                yield Row(number, without_nan(content), f"{self._where}:{number + 1}")
+                yield Row(number, as_json(content), f"{self._where}:{number + 1}")
         except ConfigurationError:
             raise
         except Exception as error:  # Whatever a network, a cache or a foreign file gives.

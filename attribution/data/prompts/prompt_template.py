@@ -13,7 +13,7 @@ from attribution.data.prompts.missing import MissingField, is_none
 from attribution.data.prompts.sandbox import RowSandbox
 
 _WRITTEN_SEPARATOR = "|||"
-_SEPARATOR = "\x1e"  # Stands for the written one, which may also occur in a row's own text.
+_SEPARATOR = "\x02"  # Stands for the written one, which may also occur in a row's own text; it is no white space.
 _GENERATOR = "random_number_generator"
 
 
