@@ -218,12 +218,14 @@ def _with_texts(row: Row) -> Row:
             texts[name] = [value if text_of(value) is None else text_of(value) for value in values]
     for name in ("input", "target"):
         value = content.get(name)
-        if value is not None and not isinstance(value, str) and text_of(value) is not None:
+        if not isinstance(value, str) and text_of(value) is not None:
             texts[name] = text_of(value)
+    if not texts:
+        return row
     name = "answer_choices" if content.get("answer_choices") else "options"
     if "target" in texts and content.get(name):
         texts["target"] = _chosen(row, texts.get(name, content[name]))
-    return row._replace(content={**content, **texts}) if texts else row
+    return row._replace(content={**content, **texts})
 
 
 def _chosen(row: Row, choices: Any) -> Any:

@@ -81,7 +81,7 @@ class P3JsonlReader(PromptedReader):
                 raise RowError(row.where, "no text under `input`", f"; there are {sorted(row.content)}")
             self.counts["rows skipped: no input, or not a string"] += 1
             return None
-        if not text.strip():
+        if not text or text.isspace():
             if not labelled:
                 raise RowError(row.where, "empty input", ": nothing under `input`")
             self.counts["rows skipped: empty input"] += 1
@@ -123,7 +123,9 @@ class P3JsonlReader(PromptedReader):
 
 
 def _choices(row: Row) -> List[str]:
-    choices = row.content.get("answer_choices") or row.content.get("options") or []
+    choices = row.content.get("answer_choices") or row.content.get("options")
+    if not choices:
+        return []
     if not are_texts(choices):
         raise RowError(row.where, f"`answer_choices` {NO_TEXTS}", f": {choices!r:.80}")
     return [choice.strip() for choice in choices]

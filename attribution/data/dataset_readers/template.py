@@ -40,7 +40,10 @@ class RowPrompt:
         self._template = compile_template(template, f"{reader}: `template`")
         self._options_field = options if isinstance(options, str) else None
         texts = [] if isinstance(options, str) else options
-        self._texts = [compile_template(text, f"{reader}: `options`") for text in texts]
+        # A fixed text is rendered once and for all.
+        self._texts = [
+            compile_template(text, f"{reader}: `options`") if "{" in text else text.strip() for text in texts
+        ]
         self.fields = set().union(*map(used_fields, [template, *texts]))
         """What the prompt takes from a row."""
         self.there: Set[str] = set()
@@ -65,7 +68,7 @@ class RowPrompt:
 
     def _options(self, row: Row) -> List[str]:
         if self._options_field is None:
-            options = [render(option, "options", row) for option in self._texts]
+            options = [text if isinstance(text, str) else render(text, "options", row) for text in self._texts]
         else:
             listed = row.content.get(self._options_field)
             texts = [text_of(option) for option in listed] if isinstance(listed, list) else []
