@@ -54,6 +54,7 @@ class PromptTemplate:
         self.setting = f"{where}: {name}"
         texts = [text.replace(_WRITTEN_SEPARATOR, _SEPARATOR) for text in (jinja, answer_choices)]
         self._prompt, self._choices = (compile_template(text, self.setting, _ENVIRONMENT) for text in texts)
+        self._fixed = None if "{" in answer_choices else self._parts(texts[1].strip())
         self.fields = set().union(*(used_fields(text, _ENVIRONMENT) for text in texts)) - {"answer_choices"}
         """What it takes from a row."""
 
@@ -67,7 +68,10 @@ class PromptTemplate:
         `RowError` if the row lacks a field that the template writes, or the template fails on it.
         """
         generator = random.Random(f"{seed}|{self.name}|{row.number}")
-        choices = self._parts(render(self._choices, self.setting, row, **{_GENERATOR: generator}))
+        if self._fixed is None:
+            choices = self._parts(render(self._choices, self.setting, row, **{_GENERATOR: generator}))
+        else:
+            choices = [*self._fixed]
         variables = {_GENERATOR: generator, "answer_choices": choices or None}
         parts = self._parts(render(self._prompt, self.setting, row, **variables))
         return Prompt(parts[0], parts[1], choices) if len(parts) == 2 and all(parts) and all(choices) else None
