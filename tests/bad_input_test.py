@@ -156,7 +156,7 @@ def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp
         ("a.jsonl", f"{good}\n{{", "a.jsonl:2: not valid JSON"),
         ("b.jsonl", f"{good}\n[1]\n", "b.jsonl:2: not a JSON object, but list"),
         ("c.jsonl", "", "c.jsonl: has no lines"),
-        ("d.jsonl", f'{good}\n{{"input": "good"}}\n', "d.jsonl:2: there are no options to choose from in this row"),
+        ("d.jsonl", f'{good}\n{{"input": "good"}}\n', "d.jsonl:2: there is nothing to choose from in this row"),
         ("g.jsonl", f'{good}\n{{"text": "good"}}\n', "g.jsonl:2: no text under `input`"),
         ("h.jsonl", f"{good}\n{'[' * 100_000}\n", "h.jsonl:2: not valid JSON"),
         ("i.jsonl", f"{good}\nb\xe4d\n", "i.jsonl: not UTF-8 text"),

@@ -51,7 +51,7 @@ class Embedding(ArtefactJob):
         self.shard_rows = shard_rows
 
     def inputs(self) -> List[Path]:
-        return [self.pool.rows.path]
+        return self.pool.files
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
         return {
@@ -77,7 +77,7 @@ class Embedding(ArtefactJob):
         return f"{len(self.pool.rows)} vectors, {now} of them encoded now{longer}"
 
     def _parts(self, missing: Sequence[Shard]) -> Iterator[List[str]]:
-        texts = (row.text for row in self.pool.texts("encoding the pool"))
+        texts = (row.text for row in self.pool.whole().texts("encoding the pool"))
         place = 0
         for shard in missing:
             for _ in islice(texts, shard.first - place):  # In shards that are there.

@@ -47,7 +47,7 @@ class TupleMining(ArtefactJob):
         self.dev_share = dev_share
 
     def inputs(self) -> List[Path]:
-        return [self.pool.rows.path]
+        return self.pool.files
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
         identity = {**super().identity(configuration), "miner": self.miner.identity()}

@@ -68,7 +68,7 @@ class Novelty(ArtefactJob):
 
     def inputs(self) -> List[Path]:
         pools = [self.rows] if self.retrieved is None else [self.rows, self.retrieved]
-        return [pool.rows.path for pool in pools]
+        return [file for pool in pools for file in pool.files]
 
     def identity(self, configuration: Dict[str, Any]) -> Identity:
         return {**super().identity(configuration), "encoder": self.encoder.identity}

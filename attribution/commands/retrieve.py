@@ -3,6 +3,7 @@
 """
 
 import argparse
+import base64
 import json
 import logging
 import shutil
@@ -23,6 +24,7 @@ from attribution.common.engines import Engine
 from attribution.common.json_lines import json_line
 from attribution.common.manifest import Identity, write_json
 from attribution.common.names import check_names
+from attribution.data.wrong_answers import NOT_CORRECT
 from attribution.rerankers import Reranker
 from attribution.rerankers.reranker import told
 from attribution.retrievers import (
@@ -51,6 +53,7 @@ _DROPPED = {
     "equal": "equal to evaluation rows",
     "nearly_equal": "nearly_equal to evaluation rows",
     "own_task": "of the target's own task",
+    "not_correct": NOT_CORRECT,
 }
 _FLAGS = ("pool", "queries", "retriever", "encoder", "neighbours", "size")
 
@@ -62,7 +65,7 @@ class Target(NamedTuple):
     folder: Path
     ranked: RankedRows
     dropped: Dict[str, int]
-    """How many rows were left out: of its evaluation, those that were found; of its own task, those of the pool."""
+    """How many rows were left out: of its evaluation, those that were found; of others, those of the pool."""
     queries: Dict[str, int]
     """How many it has, and how many of them found fewer rows than they were to find, or none."""
     reranked: Dict[str, Any]
@@ -134,7 +137,7 @@ class Retrieval(ArtefactJob):
         self.own_task = own_task
 
     def inputs(self) -> List[Path]:
-        files = [self.pool.rows.path]
+        files = [*self.pool.files]
         for queries in self.targets.values():
             files += queries.files
             if queries.overlap is not None:
@@ -170,6 +173,7 @@ class Retrieval(ArtefactJob):
             write_search_log(queries.texts, found, folder / SEARCH_LOG)
             ranked, dropped, reranked = self._choose(queries, found, engine, directory)
             dropped.update(own_rows.get(name, {}))
+            dropped.update({"not_correct": self.pool.wrong_answers} if self.pool.wrong_answers else {})
             about = {**queries.about(), **self._short(found)}
             chosen.append(Target(name, folder, ranked, dropped, about, reranked))
         shutil.rmtree(directory / RERANKING, ignore_errors=True)
@@ -269,8 +273,7 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
             for file, rows, counts in zip(files, found, tasks):
                 if row.number in rows:
                     added = {"index_id": row.number, **rows[row.number]}
-                    # Of what JSON does not have, a Parquet file's dates say, the text.
-                    file.write(json_line({**row.content, **added}, row.where, default=str) + "\n")
+                    file.write(json_line({**row.content, **added}, row.where, default=_as_text) + "\n")
                     counts[str(row.content.get("task") or "")] += 1
     for target in targets:
         if target.ranked.reranker_scores is not None:
@@ -287,6 +290,11 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
         }
         for target, counts in zip(targets, tasks)
     ]
+
+
+def _as_text(value: Any) -> str:
+    """Of what JSON does not have, a Parquet file's dates and images, say."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _by_id(ranked: RankedRows) -> Dict[int, Dict[str, Any]]:
@@ -357,7 +365,9 @@ class Retrieve(ArtefactCommand):
 
     def add_arguments(self, subparser: argparse.ArgumentParser) -> None:
         subparser.add_argument("param_path", type=str, nargs="?", help="the configuration (jsonnet); or else:")
-        subparser.add_argument("--pool", type=str, help="prompted rows, a file of any format that is read")
+        subparser.add_argument(
+            "--pool", type=str, help="prompted rows, a file of any format that is read or a folder of them"
+        )
         subparser.add_argument("--queries", type=str, help="the target's prompted inputs, in such a file")
         subparser.add_argument("--retriever", type=str, help="exact (the default), bm25, random, ...")
         subparser.add_argument("--encoder", type=str, help="a model, where the retriever needs one")

@@ -46,6 +46,20 @@ JSON_DECODER = json.JSONDecoder(parse_float=WrittenNumber, parse_constant=_const
 """Numbers print as they are written, and NaN, which is how many programs write a missing value, is null."""
 
 
+class NoText(bytes):
+    """Bytes that are no UTF-8 text, as those of an image."""
+
+    def __str__(self) -> str:
+        raise ValueError("bytes that are no UTF-8 text")
+
+
+def text_of(value: Any) -> Optional[str]:
+    """A text as it stands, a number's digits, or `true` and `false` as JSON writes them; none for anything else."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (str, int, float)) else None
+
+
 class RowError(ConfigurationError):
     """A row that cannot be used. `reason` says why without its details, so that such rows can be counted."""
 
@@ -209,7 +223,7 @@ class ParquetRows(Rows):
             self._file = pyarrow.parquet.ParquetFile(path, memory_map=True)
         except (pyarrow.ArrowException, OSError) as error:
             raise ConfigurationError(f"{path}: not a Parquet file ({error})") from error
-        self._has_floats = re.search("float|double", str(self._file.schema_arrow.types)) is not None
+        self._is_json = re.search("float|double|binary", str(self._file.schema_arrow.types)) is None
 
     def __len__(self) -> int:
         return self._file.metadata.num_rows
@@ -227,8 +241,7 @@ class ParquetRows(Rows):
             first, last = np.searchsorted(numbers, [start, end])
             if first < last:
                 for number, content in zip(numbers[first:last], self._contents(group, start, numbers[first:last])):
-                    content = without_nan(content) if self._has_floats else content
-                    yield Row(int(number), content, self.where(int(number)))
+                    yield Row(int(number), content if self._is_json else as_json(content), self.where(int(number)))
             start = end
 
     def _contents(self, group: int, start: int, numbers: np.ndarray) -> List[JsonDict]:
@@ -305,12 +318,20 @@ def local_file(path: Union[str, Path], wanted: str = "") -> Path:
     return local
 
 
-def without_nan(value: Any) -> Any:
-    """The same with null in the place of NaN, which is how tables of numbers write a missing value."""
+def as_json(value: Any) -> Any:
+    """
+    The same of a table with null in the place of NaN, which is how tables of numbers write a missing value, and with
+    the texts that bytes are.
+    """
     if isinstance(value, dict):
-        return {key: without_nan(inner) for key, inner in value.items()}
+        return {key: as_json(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [without_nan(inner) for inner in value]
+        return [as_json(inner) for inner in value]
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return NoText(value)
     return None if isinstance(value, float) and value != value else value
 
 

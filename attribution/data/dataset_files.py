@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterator, List, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import Row, Rows, checked_numbers, without_nan
+from attribution.common.rows import Row, Rows, as_json, checked_numbers
 
 _ROWS_AT_ONCE = 1000
 
@@ -45,7 +45,7 @@ class DatasetRows(Rows):
         for start in range(0, len(numbers), _ROWS_AT_ONCE):
             block = numbers[start : start + _ROWS_AT_ONCE]
             for number, content in zip(block, self.dataset.select(block)):
-                yield Row(number, without_nan(content), self.where(number))
+                yield Row(number, as_json(content), self.where(number))
 
 
 def arrow_rows(path: Path) -> DatasetRows:

@@ -1,21 +1,29 @@
 """How people lay out rows that have a prompt and its answer: recognised by the names of their fields."""
 
 import logging
-import sys
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import JsonDict, Row, RowError, Rows
+from attribution.common.rows import JsonDict, Row, RowError, Rows, text_of
 from attribution.data.formats import open_rows
 
 logger = logging.getLogger(__name__)
 
 PROMPTED = "prompted"
+GYM = "few_shot_gym"
 PROMPTED_FIELDS = ("input", "target", "answer_choices", "references", "task", "template", "id")
+NO_TEXTS = "is not a list of texts, or one of them is empty"
+"""What to say of what `are_texts` refuses."""
+
+_SYSTEM = ("system", "system_prompt")
 _USERS = ("user", "human")
 _ASSISTANTS = ("assistant", "gpt", "model", "bot", "chatgpt")
+
+_Turn = Tuple[str, str]
+"""Who speaks, and the text."""
 
 
 class Layout(NamedTuple):
@@ -25,10 +33,19 @@ class Layout(NamedTuple):
     """A row that has all of them is of this layout."""
     prompt: Callable[[JsonDict], JsonDict]
     """`input`, `target` and what else the row says. What has no answer has no `target`, or a null there."""
+    others: Tuple[str, ...] = ()
+    """What else it has, if not in every row. Any other field is not read."""
+
+
+def _text(value: Any) -> str:
+    text = "" if value is None else text_of(value)
+    if text is None:
+        raise TypeError(f"{value!r:.80} is no text")
+    return text
 
 
 def _joined(*texts: Any) -> str:
-    return "\n\n".join(text for text in texts if text)
+    return "\n\n".join(filter(None, map(_text, texts)))
 
 
 def _present(row: JsonDict, *names: str) -> Any:
@@ -44,13 +61,17 @@ def _flan(row: JsonDict) -> JsonDict:
 
 
 def _alpaca(row: JsonDict) -> JsonDict:
-    text = _joined(row["instruction"], row.get("input") or row.get("context"))
-    return {"input": text, "target": _present(row, "output", "response", "target")}
+    """With `system` and `history`, pairs of what was said before, as LLaMA-Factory's."""
+    turns: List[_Turn] = []
+    for question, answer in row.get("history") or ():
+        turns += [("User", _text(question)), ("Assistant", _text(answer))]
+    turns.append(("User", _joined(row["instruction"], _text(row.get("input")) or row.get("context"))))
+    return {"input": _dialogue(row, turns), "target": _present(row, "output", "response", "target")}
 
 
 def _natural_instructions(row: JsonDict) -> JsonDict:
-    outputs = _present(row, "output", "target") or []
-    references = outputs if isinstance(outputs, list) else [outputs]
+    outputs = _present(row, "output", "target")
+    references = outputs if isinstance(outputs, list) else [] if outputs is None else [outputs]
     text = _joined(row["definition"], row["input"])
     return {"input": text, "target": references[0] if references else None, "references": references}
 
@@ -62,47 +83,75 @@ def _squad(row: JsonDict) -> JsonDict:
 
 
 def _chat(row: JsonDict) -> JsonDict:
-    """What the assistant says last is the target. Of several questions and answers each is named by who says it."""
-    turns = [_turn(message) for message in row.get("messages", row.get("conversations")) or []]
+    """What the assistant says last is the target."""
+    turns = [_turn(message) for message in _present(row, "messages", "conversations") or ()]
     target = turns.pop()[1] if turns and turns[-1][0] == "Assistant" else None
-    several = sum(speaker != "System" for speaker, _ in turns) > 1
-    texts = (f"{speaker}: {text}" if several and speaker != "System" else text for speaker, text in turns)
-    return {"input": _joined(*texts), "target": target}
+    return {"input": _dialogue(row, turns), "target": target}
 
 
-def _turn(message: JsonDict) -> Tuple[str, str]:
+def _turn(message: JsonDict) -> _Turn:
     role = (message.get("role") or message["from"]).lower()
     speaker = "User" if role in _USERS else "Assistant" if role in _ASSISTANTS else role.capitalize()
     content = message.get("content", message.get("value"))
     if isinstance(content, list):
         content = "\n".join(part["text"] for part in content)
-    return speaker, content or ""
+    return speaker, _text(content)
+
+
+def _dialogue(row: JsonDict, turns: List[_Turn]) -> str:
+    """A field for the system stands first, as its turn would. Of several other turns each is named by who speaks."""
+    system = _text(_present(row, *_SYSTEM))
+    first = [("System", system)] if ("System", system) not in turns else []
+    several = sum(speaker != "System" for speaker, _ in turns) > 1
+    return _joined(
+        *(f"{speaker}: {text}" if several and speaker != "System" else text for speaker, text in first + turns)
+    )
 
 
 LAYOUTS: Dict[str, Layout] = {
-    "alpaca": Layout(("instruction",), _alpaca),
-    "natural_instructions": Layout(("definition", "input"), _natural_instructions),
+    "alpaca": Layout(
+        ("instruction",), _alpaca, ("input", "context", "output", "response", "target", "history", *_SYSTEM)
+    ),
+    "natural_instructions": Layout(("definition", "input"), _natural_instructions, ("output", "target")),
     PROMPTED: Layout(("input", "target"), dict),
-    "p3": Layout(("inputs_pretokenized",), _p3),
-    "messages": Layout(("messages",), _chat),
-    "conversations": Layout(("conversations",), _chat),
+    GYM: Layout(("input", "target"), dict),  # As `gym` has them read.
+    "p3": Layout(("inputs_pretokenized",), _p3, ("targets_pretokenized", "inputs", "targets")),
+    "messages": Layout(("messages",), _chat, _SYSTEM),
+    "conversations": Layout(("conversations",), _chat, _SYSTEM),
     "squad": Layout(("context", "question", "answers"), _squad),
-    "flan": Layout(("inputs",), _flan),
+    "flan": Layout(("inputs",), _flan, ("targets", "definition")),
 }
 """By name; the first that fits a row is its layout."""
 
 KNOWN = ", ".join(f"{name} ({', '.join(layout.fields)})" for name, layout in LAYOUTS.items())
 """For messages."""
 
+_READ = {name: {*layout.fields, *layout.others, *PROMPTED_FIELDS} for name, layout in LAYOUTS.items()}
+
+
+@lru_cache(maxsize=1024)
+def _fitting(fields: Tuple[str, ...]) -> Optional[str]:
+    return next((name for name, layout in LAYOUTS.items() if set(layout.fields) <= set(fields)), None)
+
+
+def _recognised(row: JsonDict) -> str:
+    """A field that is null says what a row is only where no other does. What nothing fits is prompted already."""
+    fields = tuple(row)
+    if None in row.values():
+        return _fitting(tuple(name for name in row if row[name] is not None)) or _fitting(fields) or PROMPTED
+    return _fitting(fields) or PROMPTED
+
 
 class Prompting:
     """
-    Makes rows `{input, target}` of rows in one layout.
+    Makes rows `{input, target}` of rows in one layout or several, whose texts are texts: a number there is its digits.
+    A target that is a whole number is the place of a choice, where the row has choices.
 
     # Parameters
 
     layout : `str`, optional
-        Its name. Without it the first row says; what no other layout fits is prompted already.
+        Its name. Without it each row is of the first layout whose fields it has, which the log says once, together with
+        the fields that are then not read; what no layout fits is prompted already.
     fields : `Dict[str, str]`, optional
         Instead: from a field's name in the file to its name in a prompted row.
     """
@@ -118,37 +167,85 @@ class Prompting:
                 f"fields maps to {wrong[0]!r}; it maps the file's names to those of a prompted row, which are "
                 f"{list(PROMPTED_FIELDS)}"
             )
-        self.layout = PROMPTED if fields else layout
+        self._layout = PROMPTED if fields or layout == GYM else layout
+        self.gym = layout == GYM if layout or fields else None
+        """Whether files of rows are the Few-shot Gym's; None where their names say so."""
         self._fields = {ours: theirs for theirs, ours in (fields or {}).items()}
-
-    def look(self, row: Row) -> None:
-        """Recognises the layout of the row, unless it is known."""
-        if self.layout is None:
-            found = (name for name, layout in LAYOUTS.items() if row.content.keys() >= set(layout.fields))
-            self.layout = next(found, PROMPTED)
-            if self.layout != PROMPTED:
-                logger.warning(
-                    "%s: of the layout %r, by its fields %s; `layout` or `fields` says otherwise",
-                    row.where, self.layout, ", ".join(LAYOUTS[self.layout].fields),
-                )  # fmt: skip
+        self._told: Set[str] = set()
 
     def __call__(self, row: Row) -> Row:
         """
         # Raises
 
-        `RowError` if the row is not of the layout.
+        `RowError` if the row is not of the layout, or its target may be one choice or another.
         """
-        self.look(row)
+        layout = self._layout or _recognised(row.content)
         if self._fields:
             renamed = {ours: row.content.get(theirs) for ours, theirs in self._fields.items()}
-            return row._replace(content={**row.content, **renamed})
-        if self.layout == PROMPTED:
-            return row
-        try:
-            return row._replace(content={**row.content, **LAYOUTS[str(self.layout)].prompt(row.content)})
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
-            detail = f" ({error!r}); the row has {sorted(row.content)}"
-            raise RowError(row.where, f"not of the layout {self.layout!r}", detail) from error
+            row = row._replace(content={**row.content, **renamed})
+        elif layout != PROMPTED:
+            self._tell(row, layout)
+            try:
+                row = row._replace(content={**row.content, **LAYOUTS[layout].prompt(row.content)})
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+                detail = f" ({error!r}); the row has {sorted(row.content)}"
+                raise RowError(row.where, f"not of the layout {layout!r}", detail) from error
+        return _with_texts(row)
+
+    def _tell(self, row: Row, layout: str) -> None:
+        """Once of each layout, and of each field that it does not read."""
+        unread = sorted(
+            field
+            for field in row.content.keys() - _READ[layout]
+            if row.content[field] is not None and f"{layout}.{field}" not in self._told
+        )
+        if layout in self._told and not unread:
+            return
+        self._told |= {layout, *(f"{layout}.{field}" for field in unread)}
+        logger.warning(
+            "%s: of the layout %r, by its fields %s%s; `layout` or `fields` says otherwise",
+            row.where, layout, ", ".join(LAYOUTS[layout].fields),
+            f"; not read are {', '.join(unread)}" if unread else "",
+        )  # fmt: skip
+
+
+def _with_texts(row: Row) -> Row:
+    content = row.content
+    texts: JsonDict = {}
+    for name in ("answer_choices", "options", "references"):
+        values = content.get(name)
+        if isinstance(values, list) and not all(isinstance(value, str) for value in values):
+            texts[name] = [value if text_of(value) is None else text_of(value) for value in values]
+    for name in ("input", "target"):
+        value = content.get(name)
+        if not isinstance(value, str) and text_of(value) is not None:
+            texts[name] = text_of(value)
+    if not texts:
+        return row
+    name = "answer_choices" if content.get("answer_choices") else "options"
+    if "target" in texts and content.get(name):
+        texts["target"] = _chosen(row, texts.get(name, content[name]))
+    return row._replace(content={**content, **texts})
+
+
+def _chosen(row: Row, choices: Any) -> Any:
+    """The choice that a number says; the number if it says none."""
+    target = row.content["target"]
+    written = text_of(target)
+    if not isinstance(choices, list):
+        return target
+    choices = [choice.strip() if isinstance(choice, str) else choice for choice in choices]
+    if type(target) is int and 0 <= target < len(choices):
+        if written in choices and choices[target] != written:
+            detail = f", of {choices}; write the option's text"
+            raise RowError(row.where, f"`target` {target} is the place of one option, the text of another", detail)
+        return choices[target]
+    return written if written in choices else target
+
+
+def are_texts(values: Any) -> bool:
+    """Whether it is a list of texts with something in each, as choices are."""
+    return isinstance(values, list) and all(isinstance(value, str) and value.strip() for value in values)
 
 
 class PromptedRows(Rows):
@@ -198,15 +295,5 @@ def open_prompted_rows(
 
     `ConfigurationError` as `open_rows` does, or if there is no such layout.
     """
-    rows, prompting = open_rows(path), Prompting(layout, fields)
-    first = _first(rows)
-    if first is not None:
-        prompting.look(first)
-    return rows if prompting.layout in (None, PROMPTED) and not fields else PromptedRows(rows, prompting)
-
-
-def _first(rows: Rows) -> Optional[Row]:
-    try:
-        return next(rows.shard(0, sys.maxsize), None)
-    except RowError:
-        return next((row for row in rows.each() if isinstance(row, Row)), None)
+    prompting = Prompting(layout, fields)
+    return PromptedRows(open_rows(path, prompting.gym), prompting)

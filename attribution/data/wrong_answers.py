@@ -10,4 +10,5 @@ _FALSE = ("false", "0", "0.0")
 
 def is_wrong_answer(content: JsonDict) -> bool:
     """Whether a row says that its target is wrong."""
-    return str(content.get("is_correct")).strip().casefold() in _FALSE
+    correct = content.get("is_correct")
+    return correct is not None and str(correct).strip().casefold() in _FALSE

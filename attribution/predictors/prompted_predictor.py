@@ -9,7 +9,7 @@ from allennlp.data import Instance
 from allennlp.predictors.predictor import Predictor
 
 from attribution.common.json_lines import json_line
-from attribution.common.rows import Row
+from attribution.common.rows import JSON_DECODER, Row
 from attribution.data.dataset_readers import PromptedReader
 
 
@@ -22,6 +22,10 @@ class PromptedPredictor(Predictor):
 
     Registered as a `Predictor` with name "prompted".
     """
+
+    def load_line(self, line: str) -> JsonDict:
+        """With numbers as they are written, as readers have them."""
+        return JSON_DECODER.decode(line)
 
     def dump_line(self, outputs: JsonDict) -> str:
         return json_line(outputs, "the output of a row") + "\n"
@@ -53,9 +57,10 @@ class PromptedPredictor(Predictor):
         # A single option is the target of a row without choices.
         options = example.options if len(example.options) > 1 else []
         if not options and self._model.generation is None:
+            only = f", its only option is {example.options[0]!r}" if example.options else ""
             raise ConfigurationError(
-                f"{where}: there are no options to choose from in this row, and the model does not write: {json_dict}. "
-                "Give the row `answer_choices`, or let the model write: "
+                f"{where}: there is nothing to choose from in this row{only}, and the model does not write: {json_dict}"
+                ". A choice needs `answer_choices` (a target says what is right, and is none); or let the model write: "
                 """-o '{"model.generation": {"max_new_tokens": 16}}'"""
             )
         instance = reader.text_to_instance(example.input, options)

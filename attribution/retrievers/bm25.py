@@ -105,7 +105,7 @@ class Bm25Retriever(Retriever):
         identity = {"retriever": "bm25", **settings, "pool": pool.identity(), "words": words.identity()}
         if is_whole(index, identity):
             return
-        with new_artefact(index, INDEX, [pool.rows.path], settings, identity) as folder:
+        with new_artefact(index, INDEX, pool.files, settings, identity) as folder:
             numbers: Dict[str, int] = {}
             counts: List[Path] = []
             rows_with, lengths = np.zeros(0), [np.zeros(0)]

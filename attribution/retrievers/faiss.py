@@ -165,7 +165,7 @@ class FaissRetriever(Retriever):
         if is_whole(directory, identity):
             return
         empty_index(recipe, dimension)  # A mistake in the recipe comes before the work.
-        with new_artefact(directory, INDEX, [pool.rows.path], recipe._asdict(), identity, goes_on=True) as folder:
+        with new_artefact(directory, INDEX, pool.files, recipe._asdict(), identity, goes_on=True) as folder:
             vectors = self.vectors or self._encoded(folder / _VECTORS, pool.whole(), origin, engine)
             vectors.check(origin)
             index = build(recipe, vectors, folder, engine)
@@ -186,7 +186,7 @@ class FaissRetriever(Retriever):
         rows = len(pool.rows)
         identity = {**origin, "rows": rows, "dtype": "float32", "shard_rows": ROWS_PER_PART}
         if not is_whole(directory, identity):
-            with new_artefact(directory, "embed", [pool.rows.path], {}, identity, goes_on=True) as folder:
+            with new_artefact(directory, "embed", pool.files, {}, identity, goes_on=True) as folder:
                 every = shards(rows, ROWS_PER_PART)
                 there = [shard for shard in every if (folder / shard.file).exists()]
                 left = missing_shards(folder, every, "float32")

@@ -106,7 +106,7 @@ class LuceneRetriever(Retriever):
         identity = {"retriever": "lucene", **settings, "pool": pool.identity()}
         if is_whole(index, identity):
             return
-        with new_artefact(index, INDEX, [pool.rows.path], settings, identity) as folder:
+        with new_artefact(index, INDEX, pool.files, settings, identity) as folder:
             arguments = {"input": "", "collection": "JsonCollection", "language": self.language}
             arguments.update(index=str(folder / "lucene"), threads=str(self.threads))
             flat = [word for key, value in arguments.items() for word in (f"-{key}", value)]

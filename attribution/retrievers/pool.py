@@ -1,5 +1,7 @@
 """The prompted examples that training rows are retrieved from."""
 
+import hashlib
+import logging
 from collections import Counter
 from copy import copy
 from pathlib import Path
@@ -14,6 +16,9 @@ from allennlp.common.util import lazy_groups_of
 from attribution.common.manifest import Identity, fingerprint
 from attribution.common.rows import Row, Rows
 from attribution.data.layouts import open_prompted_rows
+from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
+
+logger = logging.getLogger(__name__)
 
 ROWS_PER_PART = 4096
 
@@ -41,19 +46,18 @@ class PoolPart(NamedTuple):
 
 class Pool(FromParams):
     """
-    A file of prompted rows `{"input": str, "target": str, "task": str, ...}`. A row's number is its id.
+    A file of prompted rows `{"input": str, "target": str, "task": str, ...}`, or a folder of such files. A row's number
+    is its id. Rows that `is_correct` marks as wrong answers are never retrieved, but counted.
 
     # Parameters
 
     path : `str`
-        A file of any format and layout that is read. A folder is made into one by `allennlp build-pool`.
+        A file of any format and layout that is read, or a folder of such files, one after the other by their names.
     exclude_tasks : `List[str]`, optional
         Rows whose `task` is one of these are never retrieved: the target's own data, say.
     """
 
     def __init__(self, path: str, exclude_tasks: Optional[List[str]] = None) -> None:
-        if Path(path).is_dir():
-            raise ConfigurationError(f"{path}: is a directory; name a file, or make one of it with allennlp build-pool")
         self.path = path
         self.exclude_tasks = frozenset(exclude_tasks or ())
         self.rows: Rows = open_prompted_rows(path)
@@ -61,13 +65,26 @@ class Pool(FromParams):
             raise ConfigurationError(f"{path}: has no rows")
         self._removed_tasks: FrozenSet[str] = frozenset()
         self._among: Optional[Sequence[int]] = None
-        self._rows_of_task: "Counter[str]" = Counter()  # One for all parts of a pool.
+        self._with_wrong_answers = False
+        # One for all parts of a pool.
+        self._rows_of_task: "Counter[str]" = Counter()
+        self._left_out: "Counter[str]" = Counter()
 
     @property
     def tasks(self) -> "Counter[str]":
         """How many rows of each task may be retrieved: known once `texts` has gone by, here or in a part."""
         left_out = self.exclude_tasks | self._removed_tasks
         return Counter({task: rows for task, rows in self._rows_of_task.items() if task not in left_out})
+
+    @property
+    def wrong_answers(self) -> int:
+        """How many rows are left out as such: known once `texts` has gone by."""
+        return self._left_out[NOT_CORRECT]
+
+    @property
+    def files(self) -> List[Path]:
+        """Where its rows are."""
+        return self.rows.files()
 
     def among(self, ids: Sequence[int]) -> "Pool":
         """The same pool, of which only rows with these ids (different, in any order) may be retrieved."""
@@ -85,12 +102,16 @@ class Pool(FromParams):
         """The same pool with all of its rows."""
         whole = copy(self)
         whole.exclude_tasks, whole._removed_tasks, whole._among = frozenset(), frozenset(), None
+        whole._with_wrong_answers = True
         return whole
 
     def identity(self) -> Identity:
         """Its content: what an index of it depends on."""
-        content = fingerprint(self.rows.path)
-        return {key: content[key] for key in ("bytes", "sha256")}
+        contents = [fingerprint(file) for file in self.files]
+        digests = [content["sha256"] for content in contents]
+        joined = hashlib.sha256("".join(digests).encode()).hexdigest()
+        size = sum(content["bytes"] for content in contents)
+        return {"bytes": size, "sha256": digests[0] if len(digests) == 1 else joined}
 
     def ids(self, progress: str) -> np.ndarray:
         """The numbers of the rows that may be retrieved, in file order, int64."""
@@ -116,20 +137,33 @@ class Pool(FromParams):
                     yield text
             return
         tasks: "Counter[str]" = Counter()
-        left = 0
+        left = wrong_answers = 0
         for row in Tqdm.tqdm(self.rows, desc=progress, unit="row", total=len(self.rows)):
             text = _pool_text(row)
-            tasks[text.task] += 1
+            wrong = is_wrong_answer(row.content)
+            wrong_answers += wrong
+            tasks[text.task] += not wrong
+            if wrong and not self._with_wrong_answers:
+                continue
             if text.task not in self.exclude_tasks and text.task not in self._removed_tasks:
                 left += 1
                 yield text
         self._rows_of_task.update({task: rows for task, rows in tasks.items() if task not in self._rows_of_task})
+        self._count_wrong_answers(wrong_answers)
         unknown = sorted(self.exclude_tasks - set(tasks))
         if unknown:
             raise ConfigurationError(f"{self.path}: exclude_tasks names {unknown}; the tasks there are {sorted(tasks)}")
         if not left:
             excluded = sorted(self.exclude_tasks | self._removed_tasks)
-            raise ConfigurationError(f"{self.path}: no row is left but those of the excluded tasks {excluded}")
+            raise ConfigurationError(
+                f"{self.path}: no row is left but those of the excluded tasks {excluded}, and {wrong_answers} rows "
+                f"{NOT_CORRECT}"
+            )
+
+    def _count_wrong_answers(self, rows: int) -> None:
+        if rows and not self.wrong_answers:
+            logger.warning("%s: %d rows are left out: %s", self.path, rows, NOT_CORRECT)
+        self._left_out[NOT_CORRECT] = rows
 
 
 def _pool_text(row: Row) -> PoolText:

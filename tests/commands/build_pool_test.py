@@ -176,7 +176,7 @@ def test_several_sources_and_kept_fields(build: Any, write_jsonl: Any, tmp_path:
     ]
     [one, two] = json.loads((tmp_path / "pool" / "tasks.json").read_text())["sources"]
     assert (one["name"], one["rows_taken"], two["name"], two["rows_taken"]) == ("a", 1, "films", 1)
-    assert two["rows_dropped"] == {"a template gives no input or no target for the row": 1}
+    assert two["rows_dropped"] == {"a template gives no input, no target or an empty choice for the row": 1}
 
 
 def test_parquet(config: Any, allennlp: Any, tmp_path: Path) -> None:

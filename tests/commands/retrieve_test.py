@@ -1,3 +1,4 @@
+import base64
 import datetime
 import json
 import shutil
@@ -186,11 +187,17 @@ def test_a_target_that_finds_nothing_leaves_the_others(config: Any, allennlp: An
 
 
 def test_what_json_does_not_have_is_text(config: Any, allennlp: Any, tmp_path: Path) -> None:
-    rows = {"input": [str(n) for n in range(4)], "target": ["x"] * 4, "day": [datetime.date(2026, 1, 2)] * 4}
+    rows = {
+        "input": [str(n) for n in range(4)],
+        "target": ["x"] * 4,
+        "day": [datetime.date(2026, 1, 2)] * 4,
+        "image": [b"\xff"] * 4,
+    }
     pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / "pool.parquet")
     result = allennlp("retrieve", config(pool={"path": str(tmp_path / "pool.parquet")}), "-s", tmp_path / "out")
     assert result.status == 0, result.stderr
-    assert _lines(tmp_path / "out" / "retrieved.jsonl")[0]["day"] == "2026-01-02"
+    row = _lines(tmp_path / "out" / "retrieved.jsonl")[0]
+    assert row["day"] == "2026-01-02" and base64.b64decode(row["image"]) == b"\xff"
 
 
 def test_evaluation_rows_are_left_out(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
@@ -212,6 +219,22 @@ def test_evaluation_rows_are_left_out(config: Any, allennlp: Any, write_jsonl: A
         name: {row["index_id"] for row in _lines(tmp_path / "both" / name / "retrieved.jsonl")} for name in targets
     }
     assert 3 not in found["one"] and found["two"] == found["one"] | {3}
+
+
+def test_wrong_answers_of_the_pool_are_counted(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
+    pool = [{"input": str(n), "target": "x", "task": "t", "is_correct": n % 2 == 0} for n in range(6)]
+    (tmp_path / "shards").mkdir()
+    write_jsonl("shards/part-0.jsonl", pool[:4])
+    write_jsonl("shards/part-1.jsonl", pool[4:])
+    folder = tmp_path / "retrieved"
+    result = allennlp("retrieve", config(pool={"path": str(tmp_path / "shards")}), "-s", folder)
+    assert result.status == 0, result.stderr
+    assert "3 not marked as correct left out" in result.stdout
+    assert {row["index_id"] for row in _lines(folder / "retrieved.jsonl")} <= {0, 2, 4}
+    composition = json.loads((folder / "composition.json").read_text())
+    assert composition["dropped"] == {"not_correct": 3} and composition["tasks"]["t"]["pool_rows"] == 3
+    inputs = json.loads((folder / MANIFEST).read_text())["inputs"]
+    assert [Path(file["path"]).name for file in inputs] == ["part-0.jsonl", "part-1.jsonl", "queries.jsonl"]
 
 
 def test_the_targets_own_task_in_the_pool(config: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def test_with_and_without_a_label(predictor: Any) -> None:
 
 @pytest.mark.parametrize("row", [{"input": "a good movie ?"}, FREE, {**FREE, "answer_choices": ["yes"]}])
 def test_a_row_without_a_choice(row: Dict[str, Any], predictor: Any, writer: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"no options to choose from in this row.*model\.generation"):
+    only = ", its only option is 'yes'" if "target" in row else ""
+    with pytest.raises(ConfigurationError, match=f"nothing to choose from in this row{only}, and .*model\\.generation"):
         predictor.predict_json(row)
     output = writer.predict_json(row)
     ids = writer._model.transformer.generate(
@@ -56,6 +57,23 @@ def test_nothing_is_not_a_word(writer: Any, write_jsonl: Any) -> None:
     alone, several = writer.predict_batch_instance(instances)
     assert writer.predict_instance(instances[0])["response"] is alone["response"] is alone["best_option"] is None
     assert alone["target"] == several["target"] == "yes" and several["best_option"] in ("yes", "no")
+
+
+@pytest.mark.parametrize(
+    "line, text",
+    [
+        ('{"input": 1.50, "answer_choices": [1, 2.0]}', "1.50"),
+        ('{"instruction": "Say it.", "input": "a good movie ?", "output": "x"}', "Say it.\n\na good movie ?"),
+    ],
+)
+def test_rows_are_as_readers_have_them(line: str, text: str, writer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In any layout, and with numbers as they are written."""
+    given: List[Any] = []
+    reader = writer._dataset_reader
+    make = reader.text_to_instance
+    monkeypatch.setattr(reader, "text_to_instance", lambda *texts: given.append(texts) or make(*texts))
+    writer.predict_json(writer.load_line(line))
+    assert given == [(text, ["1", "2.0"] if "answer_choices" in line else [])]
 
 
 def test_lines_that_can_be_read(predictor: Any) -> None:

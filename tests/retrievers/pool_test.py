@@ -30,10 +30,10 @@ def test_pool_errors(pool_path: str, tmp_path: Path) -> None:
     [
         {"input": "", "target": "x"},
         {"input": "  ", "target": "x"},
-        {"input": 3, "target": "x"},
+        {"input": [3], "target": "x"},
         {"target": "x"},
         {"input": "a"},
-        {"input": "a", "target": 3},
+        {"input": "a", "target": [3]},
     ],
 )
 def test_a_row_without_a_text_is_named(row: Any, write_jsonl: Callable[..., str]) -> None:
@@ -56,3 +56,28 @@ def test_parts_are_consecutive(pool_path: str, monkeypatch: pytest.MonkeyPatch) 
         assert [row.id for row in pool.texts("reading")] == [row for part in parts for row in part.ids]
         assert pool.ids("reading").tolist() == [row for part in parts for row in part.ids]
         assert len(list(pool.whole().texts("reading"))) == 40
+
+
+def test_shards_are_what_they_say(write_jsonl: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
+    for number in range(3):
+        write_jsonl(
+            f"shards/part-{number}.jsonl", [{"input": f"{number}.{place}", "target": "x"} for place in range(2)]
+        )
+    pool = Pool(str(tmp_path / "shards"))
+    assert [row.content["input"] for row in pool.rows.take([1, 2, 5])] == ["0.1", "1.0", "2.1"]
+    assert [path.name for path in pool.files] == ["part-0.jsonl", "part-1.jsonl", "part-2.jsonl"]
+    before = pool.identity()
+    assert before["bytes"] == sum(path.stat().st_size for path in pool.files)
+    write_jsonl("shards/part-1.jsonl", [{"input": "1.0", "target": "y"}, {"input": "1.1", "target": "x"}])
+    assert Pool(str(tmp_path / "shards")).identity() != before
+    write_jsonl("shards/part-1.jsonl", [{"input": "1.0"}])
+    with pytest.raises(ConfigurationError, match=r"shards/part-1.jsonl:1: a pool row needs texts"):
+        list(Pool(str(tmp_path / "shards")).texts("reading"))
+
+
+def test_wrong_answers_alone(write_jsonl: Callable[..., str]) -> None:
+    pool = Pool(write_jsonl("pool.jsonl", [{"input": "a", "target": "x", "is_correct": 0}]))
+    with pytest.raises(ConfigurationError, match="no row is left .* and 1 rows not marked as correct"):
+        list(pool.texts("reading"))
+    assert len(list(pool.whole().texts("reading"))) == 1

@@ -38,7 +38,7 @@ def test_labels_are_not_needed(write_jsonl: Callable[..., str]) -> None:
 
 
 def test_bad_rows_are_skipped_and_counted(write_jsonl: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
-    path = write_jsonl("some.jsonl", [{"input": 3}, {"input": "a"}, {"input": " "}, {"text": "b"}])
+    path = write_jsonl("some.jsonl", [{"input": [3]}, {"input": "a"}, {"input": " "}, {"text": "b"}])
     with open(path, "a") as file:
         file.write('{"input": \n{"input": "c"}\n')
     assert _queries(path, on_bad_row="skip").texts == ["a", "c"]
@@ -46,7 +46,7 @@ def test_bad_rows_are_skipped_and_counted(write_jsonl: Callable[..., str], caplo
         assert message in caplog.text
     with pytest.raises(ConfigurationError, match="some.jsonl:1: no text under `input`"):
         _queries(path)
-    none = write_jsonl("none.jsonl", [{"input": 3}])
+    none = write_jsonl("none.jsonl", [{"input": [3]}])
     with pytest.raises(ConfigurationError, match="no query in it; {'rows skipped: no text under `input`': 1}"):
         _queries(none, on_bad_row="skip")
 
@@ -70,7 +70,7 @@ def test_mistakes(path: str, write_jsonl: Callable[..., str]) -> None:
         _queries(path, positive_only=True)
     with pytest.raises(ConfigurationError, match="size is 0"):
         _queries(path, size=0)
-    with pytest.raises(ConfigurationError, match=r"empty.jsonl:2: the query is empty"):
+    with pytest.raises(ConfigurationError, match=r"empty.jsonl:2: empty input"):
         _queries(write_jsonl("empty.jsonl", [{"input": "a"}, {"input": "  "}]))
     with pytest.raises(ConfigurationError, match=r"none.jsonl:1: no text under `input`; there are \['text'\]"):
         _queries(write_jsonl("none.jsonl", [{"text": "a"}]))

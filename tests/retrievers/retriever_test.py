@@ -1,5 +1,6 @@
 """One contract for every retriever."""
 
+import gzip
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -73,6 +74,32 @@ def test_contract(name: str, pool_path: str) -> None:
     few = RETRIEVERS[name]().retrieve(Pool(pool_path, ["a"]), QUERIES, 12)
     assert (np.sort(few.ids, axis=1) == [-1, -1, *range(30, 40)]).all()
     assert (few.ids[:, 10:] == -1).all() and np.isneginf(few.scores[:, 10:]).all()
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+def test_shards_in_a_folder_are_as_one_file(name: str, pool_path: str, tmp_path: Path) -> None:
+    lines = Path(pool_path).read_bytes().splitlines(keepends=True)
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "part-0.jsonl").write_bytes(b"".join(lines[:13]))
+    (tmp_path / "shards" / "part-1.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[13:14])))
+    (tmp_path / "shards" / "part-2.jsonl").write_bytes(b"".join(lines[14:]))
+    for exclude in ([], ["a"]):
+        one, several = Pool(pool_path, exclude), Pool(str(tmp_path / "shards"), exclude)
+        expected = RETRIEVERS[name]().retrieve(one, QUERIES, 12)
+        found = RETRIEVERS[name]().retrieve(several, QUERIES, 12)
+        assert (found.ids == expected.ids).all() and (found.scores == expected.scores).all()
+        assert several.tasks == one.tasks
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+def test_wrong_answers_are_never_found(name: str, pool_path: str, caplog: pytest.LogCaptureFixture) -> None:
+    wrong = b'{"input": "number 3", "target": "x", "task": "a", "is_correct": false}\n'
+    Path(pool_path).write_bytes(wrong * 3 + Path(pool_path).read_bytes() + wrong * 2)
+    pool = Pool(pool_path)
+    found = RETRIEVERS[name]().retrieve(pool, QUERIES, 4)
+    assert ((found.ids >= 3) & (found.ids < 43)).all()
+    assert pool.wrong_answers == 5 and pool.tasks["a"] == 30
+    assert caplog.text.count("pool.jsonl: 5 rows are left out: not marked as correct") == 1
 
 
 @pytest.mark.parametrize("name", RETRIEVERS)

@@ -6,7 +6,8 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
 from attribution.common.rows import Row, RowError, Rows
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
-from attribution.data.layouts import open_prompted_rows
+from attribution.data.formats import open_rows
+from attribution.data.layouts import NO_TEXTS, Prompting, are_texts
 from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
 
 _NO_DETAILS: Dict[str, Any] = {}
@@ -22,9 +23,10 @@ class P3JsonlReader(PromptedReader):
     choice, as in the few-shot files of CaseHOLD (as published, none of their rows was read). `references`, where a row
     has others than its target, become the example's details; where they are empty, the target stands for them.
 
-    Rows whose input or target is missing or not a string are skipped and counted in the log, as published; as queries,
-    they are errors. Rows that `is_correct` marks as wrong answers, as P3's `*_score_eval` do, are skipped and counted,
-    too; as queries, they are rows like others.
+    Rows whose input or target is missing, or neither a text nor a number, are skipped and counted in the log, as
+    published, and so are those where one of them is empty; as queries, rows without an input are errors. Rows that
+    `is_correct` marks as wrong answers, as P3's `*_score_eval` do, are skipped and counted, too; as queries, they are
+    rows like others.
 
     Registered as a `DatasetReader` with name "p3_jsonl".
 
@@ -44,8 +46,8 @@ class P3JsonlReader(PromptedReader):
         Fields of a row that become part of its details, where it has them: its `id` for predictions, its `template`
         for the metric `grouped`, its `task` for a retrieval that leaves the target's own task out.
     layout : `str`, optional
-        What the rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it the first row says, and the log
-        has what it says.
+        What the rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it each row says, and the log has
+        what they say.
     fields : `Dict[str, str]`, optional
         Instead: from a field's name in the file to its name in such rows, `{question: 'input', answer: 'target'}`.
     """
@@ -66,25 +68,25 @@ class P3JsonlReader(PromptedReader):
             model_name, max_query_length, max_answer_length, return_original_input, end_of_sequence, **kwargs
         )
         self.keep = keep or []
-        self.layout = layout
-        self.fields = fields
+        self.prompting = Prompting(layout, fields)
 
     def open(self, file_path: str) -> Rows:
-        return open_prompted_rows(file_path, self.layout, self.fields)
+        return open_rows(file_path, self.prompting.gym)
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
+        row = self.prompting(row)
         text, target = row.content.get("input"), row.content.get("target")
         if not isinstance(text, str):
             if not labelled:
                 raise RowError(row.where, "no text under `input`", f"; there are {sorted(row.content)}")
             self.counts["rows skipped: no input, or not a string"] += 1
             return None
+        if not text or text.isspace():
+            if not labelled:
+                raise RowError(row.where, "empty input", ": nothing under `input`")
+            self.counts["rows skipped: empty input"] += 1
+            return None
         options = _choices(row)
-        if type(target) is int and 0 <= target < len(options):
-            if str(target) in options and options[target] != str(target):
-                detail = f", of {options}; write the option's text"
-                raise RowError(row.where, f"`target` {target} is the place of one option, the text of another", detail)
-            target = options[target]
         if not labelled:
             only = [target.strip()] if isinstance(target, str) else []
             return PromptedExample(text, options or only, None, row.number, row.where, self._kept(row) or None)
@@ -95,6 +97,9 @@ class P3JsonlReader(PromptedReader):
             self.counts[f"rows skipped: {NOT_CORRECT}"] += 1
             return None
         target = target.strip()
+        if not target:
+            self.counts["rows skipped: empty target"] += 1
+            return None
         if target not in options:
             self.counts["targets added to their choices"] += bool(options)
             options.append(target)
@@ -118,7 +123,9 @@ class P3JsonlReader(PromptedReader):
 
 
 def _choices(row: Row) -> List[str]:
-    choices = row.content.get("answer_choices") or row.content.get("options") or []
-    if not isinstance(choices, list) or None in choices:
-        raise RowError(row.where, "`answer_choices` is not a list, or has a null", f", but {choices!r:.80}")
-    return [str(choice).strip() for choice in choices]
+    choices = row.content.get("answer_choices") or row.content.get("options")
+    if not choices:
+        return []
+    if not are_texts(choices):
+        raise RowError(row.where, f"`answer_choices` {NO_TEXTS}", f": {choices!r:.80}")
+    return [choice.strip() for choice in choices]

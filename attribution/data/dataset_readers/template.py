@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from allennlp.data.instance import Instance
 
-from attribution.common.rows import Row, RowError, Rows
+from attribution.common.rows import Row, RowError, Rows, text_of
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader, TokenizedBlock
 from attribution.data.dataset_splits import DatasetSplits
 from attribution.data.formats import open_rows
@@ -43,7 +43,10 @@ class RowPrompt:
         self._template = compile_template(template, f"{reader}: `template`")
         self._options_field = options if isinstance(options, str) else None
         texts = [] if isinstance(options, str) else options
-        self._texts = [compile_template(text, f"{reader}: `options`") for text in texts]
+        # A fixed text is rendered once and for all.
+        self._texts = [
+            compile_template(text, f"{reader}: `options`") if "{" in text else text.strip() for text in texts
+        ]
         self.fields = set().union(*map(used_fields, [template, *texts]))
         """What the prompt takes from a row."""
         self.there: Set[str] = set()
@@ -62,20 +65,26 @@ class RowPrompt:
         options = self._options(row)
         answer = self._answer(row, options) if labelled else None
         prompt = render(self._template, "template", row, self._longest)
+        if not prompt or not all(options):
+            reason = "an empty option" if prompt else "an empty prompt"
+            raise RowError(row.where, reason, f"; the row has {sorted(row.content)}, the options are {options}")
         return PromptedExample(prompt, options, answer, row.number, row.where)
 
     def _options(self, row: Row) -> List[str]:
         if self._options_field is None:
-            options = [render(option, "options", row, self._longest) for option in self._texts]
+            options = [
+                text if isinstance(text, str) else render(text, "options", row, self._longest) for text in self._texts
+            ]
         else:
             listed = row.content.get(self._options_field)
-            if not isinstance(listed, list) or not listed or None in listed:
+            texts = [text_of(option) for option in listed] if isinstance(listed, list) else []
+            if not texts or None in texts:
                 raise RowError(
                     row.where,
                     f"`options` names the field {self._options_field!r}, which is no list of texts",
                     f", but {listed!r:.80}",
                 )
-            options = [str(option).strip() for option in listed]
+            options = [text.strip() for text in texts if text is not None]
         return options
 
     def _answer(self, row: Row, options: List[str]) -> int:
@@ -84,19 +93,21 @@ class RowPrompt:
                 row.where, f"no field {self._label!r}, which `label` names", f"; there are {sorted(row.content)}"
             )
         label = row.content[self._label]
+        written = text_of(label)
         if self._label_map is not None:
-            if str(label) not in self._label_map:
+            named = next((text for text in (written, str(label)) if text in self._label_map), None)
+            if named is None:
                 raise RowError(
                     row.where, f"the label {label!r} is not in `label_map`", f", which has {sorted(self._label_map)}"
                 )
-            label = self._label_map[str(label)]
+            label = self._label_map[named]
         if type(label) is int and 0 <= label < len(options):
             if self._label_map is None and str(label) in options and options[label] != str(label):
                 detail = f", of {options}; a `label_map` says which it is"
                 raise RowError(row.where, f"the label {label} is the place of one option, the text of another", detail)
             return label
-        if isinstance(label, str) and label.strip() in options:
-            return options.index(label.strip())
+        if self._label_map is None and written is not None and written.strip() in options:
+            return options.index(written.strip())
         if isinstance(label, str) and label.isdecimal() and int(label) < len(options):
             return int(label)  # As CSV has it.
         raise RowError(row.where, "the target is none of the options", f": {label!r} of {options}")
@@ -165,14 +176,16 @@ class TemplateReader(RowPromptReader):
     model_name : `str`
         Whose tokenizer to use: a hub id or a local folder.
     template : `str`
-        The prompt, over the row's fields. Rendered in a sandbox; a field that a row lacks is an error.
+        The prompt, over the row's fields. Rendered in a sandbox; a field that a row lacks is an error. JSON's `true` is
+        true in it, and written as Jinja does, `True`.
     options : `Union[str, List[str]]`
         The texts to rank: templates over the row's fields (fixed texts are templates too), or the name of a field
         that holds a list of them.
     label : `str`, optional (default = `"label"`)
         The field that says which option is right.
     label_map : `Dict[str, int]`, optional
-        From the label, as text, to the option's index. Without it the label is that index, or the option's text.
+        From the label, as text (`1.0`; of a truth `true` or `True`), to the option's index. Without it the label is
+        that index, or the option's text.
     dataset : `DatasetSplits`, optional
         Where the rows are and which of them are wanted, for a reader whose path is `dummy`; otherwise they are all of
         the path's file.

@@ -5,12 +5,12 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import torch
-from allennlp.data.fields.field import Field
 
+from attribution.data.fields.readable_field import ReadableField
 from attribution.data.fields.token_ids_field import TokenIds, pad_flat_token_ids
 
 
-class AnswerOptionsField(Field[torch.Tensor]):
+class AnswerOptionsField(ReadableField[torch.Tensor]):
     """
     The options of one prompt, stored end to end. A batch of them is flat: no option is made up to fill a row that has
     fewer than its neighbours.

@@ -3,10 +3,11 @@
 from typing import Dict, List
 
 import torch
-from allennlp.data.fields.field import Field
+
+from attribution.data.fields.readable_field import ReadableField
 
 
-class NumberField(Field[torch.Tensor]):
+class NumberField(ReadableField[torch.Tensor]):
     """
     As AllenNLP's `LabelField` without a vocabulary, but a tensor is made once for a batch: int64 (batch,).
 

@@ -4,13 +4,14 @@ from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import torch
-from allennlp.data.fields.field import Field
+
+from attribution.data.fields.readable_field import ReadableField
 
 TokenIds = Dict[str, torch.Tensor]
 """`{"token_ids": int64 (batch, length), "mask": bool (batch, length)}`, padded on the right."""
 
 
-class TokenIdsField(Field[torch.Tensor]):
+class TokenIdsField(ReadableField[torch.Tensor]):
     """
     The token ids of one text. A batch of them is a `TokenIds`, padded to the longest text of the batch and no further.
 

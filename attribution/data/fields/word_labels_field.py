@@ -4,9 +4,10 @@ from typing import Dict, List, Optional, Sequence, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data.fields.field import Field
 from allennlp.data.vocabulary import Vocabulary
 from torch.nn.utils.rnn import pad_sequence
+
+from attribution.data.fields.readable_field import ReadableField
 
 WordLabel = Union[str, float, None]
 """A class, a number, or None for a word that has no label."""
@@ -15,7 +16,7 @@ UNKNOWN_LABEL = -100
 """The index of a class that the vocabulary does not have: `torch.nn.functional.cross_entropy` leaves it out."""
 
 
-class WordLabelsField(Field[Dict[str, torch.Tensor]]):
+class WordLabelsField(ReadableField[Dict[str, torch.Tensor]]):
     """
     The labels of one sentence, and for a batch of them
 

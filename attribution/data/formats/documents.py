@@ -1,20 +1,44 @@
-"""JSON files that are one object with rows in it: SQuAD's official files and the tasks of Super-NaturalInstructions."""
+"""
+JSON files that are one object with rows in it: SQuAD's official files, the tasks of Super-NaturalInstructions, and any
+list under `data` or the name of a split.
+"""
 
 from pathlib import Path
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
-from attribution.common.rows import JsonDict, LoadedRows, RowError, Rows
+from allennlp.common.checks import ConfigurationError
 
-DOCUMENTS = "SQuAD's official JSON, tasks of Super-NaturalInstructions"
+from attribution.common.rows import JsonDict, LoadedRows, RowError, Rows, object_row
+
+DOCUMENTS = "SQuAD's official JSON, tasks of Super-NaturalInstructions, a list under `data` or a split's name"
+
+_HOLDERS = ("data", "train", "validation", "dev", "test")
 
 
 def document_rows(path: Path, document: JsonDict) -> Optional[Rows]:
-    """The rows of such an object; nothing if it is none."""
-    if isinstance(document.get("data"), list):
-        return LoadedRows(path, _squad(path, document["data"]))
+    """
+    The rows of such an object; nothing if it is none.
+
+    # Raises
+
+    `ConfigurationError` if one of them is not as it should be, or there are several lists.
+    """
     if isinstance(document.get("Instances"), list):
         return LoadedRows(path, _natural_instructions(path, document))
-    return None
+    held = [name for name in _HOLDERS if isinstance(document.get(name), list)]
+    if not held:
+        return None
+    if len(held) > 1:
+        raise ConfigurationError(f"{path}: has rows under {' and '.join(held)}; write each list into a file of its own")
+    rows = document[held[0]]
+    is_squad = any(isinstance(row, dict) and "paragraphs" in row for row in rows)
+    return LoadedRows(path, _squad(path, rows) if is_squad else _listed(path, held[0], rows))
+
+
+def _listed(path: Path, name: str, rows: List[Any]) -> Iterator[Tuple[JsonDict, str]]:
+    for number, content in enumerate(rows, start=1):
+        where = f"{path}: {name}, row {number}"
+        yield object_row(number - 1, content, where, escaped=True).content, where
 
 
 def _squad(path: Path, articles: Any) -> Iterator[Tuple[JsonDict, str]]:

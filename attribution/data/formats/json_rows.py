@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
+from allennlp.common.checks import ConfigurationError
+
 from attribution.common.compression import DAMAGED, binary_lines, damaged, open_bytes
 from attribution.common.rows import JSON_DECODER, Row, RowError, StreamedRows, content_lines, json_row, object_row
 
@@ -101,5 +103,8 @@ class JsonListRows(StreamedRows):
             place = end
             number += 1
         after = (text[place + 1 :] + file.read(_CHARACTERS)).strip()
-        if after:
-            raise RowError(self.where(number), "text after the end of the list", f": {after!r:.80}")
+        if after:  # None of the rows in it is known, so that they could be counted.
+            raise ConfigurationError(
+                f"{self.path}: text after the end of the list, which has {number} rows: {after!r:.80}; such a file is "
+                "one list, or has an object in each line"
+            )

@@ -3,6 +3,7 @@
 import logging
 import re
 from bisect import bisect_left
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
 
@@ -98,10 +99,15 @@ class ChainedRows(Rows):
         return self.parts[0].class_names(field)
 
 
-def open_rows(path: Union[str, Path]) -> Rows:
+def open_rows(path: Union[str, Path], gym: Optional[bool] = None) -> Rows:
     """
     Opens a file of rows, or all such files of a folder in the order of their names. What it holds is found by its
     ending, and JSON by looking: lines, a list or one object. A URL is downloaded once.
+
+    # Parameters
+
+    gym : `bool`, optional
+        Whether it is the Few-shot Gym's, a TSV without names of columns. By default its name says so, which is logged.
 
     # Raises
 
@@ -112,14 +118,18 @@ def open_rows(path: Union[str, Path]) -> Rows:
     if not isinstance(path, (str, Path)):  # A reader is given whatever a configuration has.
         raise ConfigurationError(f"{path!r} is no path of a file of rows")
     if Path(path).is_dir():
-        return open_files(shards(Path(path)), Path(path))
+        return open_files(shards(Path(path)), Path(path), gym)
     local = local_file(path, "file of rows")
     check_products([local, local.with_name(local.name + OFFSETS)])
     name, compression = split_compression(str(path).partition("?")[0] if "://" in str(path) else str(path))
     ending = _ending(name)
     task = gym_task(Path(name).name)
-    if task:
-        return GymRows(local, task, compression)
+    if gym or (gym is None and task):
+        if ending != ".tsv":
+            raise ConfigurationError(f"{path}: the Few-shot Gym's files are .tsv")
+        if gym is None:
+            _tell_of_gym(str(path))
+        return GymRows(local, task or Path(name).stem, compression)
     if ending in _SEPARATORS:
         return DelimitedRows(local, _SEPARATORS[ending], compression)
     if ending in _BINARY:
@@ -129,9 +139,19 @@ def open_rows(path: Union[str, Path]) -> Rows:
     return _open_json(local, compression, lines=ending in _LINES)
 
 
-def open_files(paths: Sequence[Path], place: Path) -> Rows:
+@lru_cache(maxsize=None)
+def _tell_of_gym(path: str) -> None:
+    """Once: a file is opened several times."""
+    logger.warning(
+        "%s: by its name a file of the Few-shot Gym, in each line an input and its answers; if the first line has the "
+        "names of columns, `layout: 'prompted'`, `fields` or another name of the file says so",
+        path,
+    )
+
+
+def open_files(paths: Sequence[Path], place: Path, gym: Optional[bool] = None) -> Rows:
     """The rows of one file, or of several one after the other, which have the `place` in common."""
-    parts = [open_rows(path) for path in paths]
+    parts = [open_rows(path, gym) for path in paths]
     return parts[0] if len(parts) == 1 else ChainedRows(place, parts)
 
 

@@ -5,7 +5,7 @@ from typing import Dict, Iterator, List, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import Row, RowError, without_nan
+from attribution.common.rows import Row, RowError, as_json
 from attribution.data.dataset_files import DatasetRows, data_files, is_saved_dataset, load, load_saved
 from attribution.data.formats import is_row_file, named_as_rows, open_files, open_rows
 from attribution.data.pool_sources.pool_source import PoolSource
@@ -44,8 +44,8 @@ class DatasetsSource(PoolSource):
     fields : `Dict[str, str]`, optional
         From a field's name in the dataset to its name in the pool.
     layout : `str`, optional
-        What prompted rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` the first row
-        says, and the log has what it says.
+        What prompted rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` each row
+        says, and the log has what they say.
     """
 
     def __init__(
@@ -77,20 +77,20 @@ class DatasetsSource(PoolSource):
         return [local] if local.is_file() else sorted(path for path in local.rglob("*") if path.is_file())
 
     def read(self) -> Iterator[Union[Row, RowError]]:
-        local = Path(self._path)
+        local, gym = Path(self._path), self.prompting.gym
         if local.is_file():
-            return open_rows(local).each()
+            return open_rows(local, gym).each()
         if is_saved_dataset(local):
             return DatasetRows(Path(self._where), load_saved(local, self.split)).each()
         # `datasets` knows which files are a split; of JSON and CSV it would guess at types, dates and missing values.
         files = data_files(self._where, self._settings) if local.is_dir() else []
-        return open_files(files, local).each() if files and all(map(is_row_file, files)) else self._load()
+        return open_files(files, local, gym).each() if files and all(map(is_row_file, files)) else self._load()
 
     def _load(self) -> Iterator[Union[Row, RowError]]:
         number = -1
         try:
             for number, content in enumerate(load(self._where, **self._settings, streaming=self._streaming)):
-                yield Row(number, without_nan(content), f"{self._where}:{number + 1}")
+                yield Row(number, as_json(content), f"{self._where}:{number + 1}")
         except ConfigurationError:
             raise
         except Exception as error:  # Whatever a network, a cache or a foreign file gives.

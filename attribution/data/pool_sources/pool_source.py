@@ -7,8 +7,8 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import JsonDict, Row, RowError
-from attribution.data.layouts import PROMPTED, Prompting
+from attribution.common.rows import JsonDict, Row, RowError, text_of
+from attribution.data.layouts import NO_TEXTS, Prompting, are_texts
 from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
 
 TEXTS = ("input", "target")
@@ -50,7 +50,7 @@ class PoolSource(Registrable):
     keep : `List[str]`, optional
         Fields of the source that go into the pool beside the pool's own.
     layout : `str`, optional
-        What the rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` the first row says.
+        What the rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` each row says.
     """
 
     def __init__(
@@ -73,12 +73,8 @@ class PoolSource(Registrable):
         self.template = template
         self.split = split
         self.keep = keep or []
-        if layout is not None and fields:
-            raise ConfigurationError("layout and fields both say where a prompt is; leave one of them out")
         self.layout = layout
-        self._prompting = Prompting(PROMPTED if fields else layout)
-        self._places = {field: field for field in POOL_FIELDS}
-        self._places.update({ours: theirs for theirs, ours in (fields or {}).items()})
+        self.prompting = Prompting(layout, fields)
 
     @abstractmethod
     def read(self) -> Iterator[Union[Row, RowError]]:
@@ -106,8 +102,8 @@ class PoolSource(Registrable):
             yield Skipped(NOT_CORRECT)
             return
         try:
-            row = self._prompting(row)
-            yield self.pool_row(row, {ours: row.content.get(theirs) for ours, theirs in self._places.items()})
+            row = self.prompting(row)
+            yield self.pool_row(row, {field: row.content.get(field) for field in POOL_FIELDS})
         except RowError as error:
             yield error
 
@@ -122,11 +118,12 @@ class PoolSource(Registrable):
         for field in TEXTS:
             value = content[field]
             if not isinstance(value, str) or not value.strip():
-                detail = f"; the row has {sorted(row.content)}. `fields` says what a field stands for"
+                present = sorted(name for name, value in row.content.items() if value is not None)
+                detail = f"; the row has {present}. `fields` says what a field stands for"
                 raise RowError(row.where, _fault(field, value), detail)
         choices = content.get("answer_choices")
-        if choices and not (isinstance(choices, list) and all(isinstance(choice, str) for choice in choices)):
-            raise RowError(row.where, "`answer_choices` is not a list of texts", f": {choices!r:.80}")
+        if choices and not are_texts(choices):
+            raise RowError(row.where, f"`answer_choices` {NO_TEXTS}", f": {choices!r:.80}")
         task = self.task or _label(content.get("task")) or self.name
         template = self.template or _label(content.get("template"))
         return PoolRow(
@@ -150,4 +147,4 @@ def _fault(field: str, value: Any) -> str:
 
 
 def _label(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else text_of(value) or str(value)

@@ -32,8 +32,8 @@ class RowsSource(PoolSource):
     keep : `List[str]`, optional
         Fields that go into the pool beside the pool's own.
     layout : `str`, optional
-        What prompted rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` the first row
-        says, and the log has what it says.
+        What prompted rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` each row
+        says, and the log has what they say.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class RowsSource(PoolSource):
         reserved = sorted(set(keep or []) & set(POOL_FIELDS))
         if reserved:
             raise ConfigurationError(f"keep names {reserved[0]!r}, which is a field of the pool; map it with `fields`")
-        self._rows = open_rows(path)
+        self._rows = open_rows(path, self.prompting.gym)
 
     def inputs(self) -> List[Path]:
         return self._rows.files()

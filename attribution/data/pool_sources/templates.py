@@ -9,7 +9,7 @@ from attribution.common.rows import Row, RowError
 from attribution.data.pool_sources.pool_source import PoolRow, PoolSource, Skipped
 from attribution.data.prompts import LONGEST, PromptTemplate, read_promptsource, tell_of_unknown
 
-NOT_MEANT = "a template gives no input or no target for the row"
+NOT_MEANT = "a template gives no input, no target or an empty choice for the row"
 
 
 @PoolSource.register("templates")

@@ -13,7 +13,7 @@ from attribution.data.prompts.missing import MissingField, is_none
 from attribution.data.prompts.sandbox import RowSandbox
 
 _WRITTEN_SEPARATOR = "|||"
-_SEPARATOR = "\x1e"  # Stands for the written one, which may also occur in a row's own text.
+_SEPARATOR = "\x02"  # Stands for the written one, which may also occur in a row's own text; it is no white space.
 _GENERATOR = "random_number_generator"
 
 
@@ -59,22 +59,27 @@ class PromptTemplate:
         self.setting = f"{where}: {name}"
         texts = [text.replace(_WRITTEN_SEPARATOR, _SEPARATOR) for text in (jinja, answer_choices)]
         self._prompt, self._choices = (compile_template(text, self.setting, _ENVIRONMENT) for text in texts)
+        self._fixed = None if "{" in answer_choices else self._parts(texts[1].strip())
         self.fields = set().union(*(used_fields(text, _ENVIRONMENT) for text in texts)) - {"answer_choices"}
         """What it takes from a row."""
 
     def apply(self, row: Row, seed: int = 0) -> Optional[Prompt]:
         """
-        The row's prompt, or None if the template gives no input or no target: it is not meant for this row.
+        The row's prompt, or None if the template gives no input, no target or an empty choice: it is not meant for this
+        row.
 
         # Raises
 
         `RowError` if the row lacks a field that the template writes, or the template fails on it.
         """
         generator = random.Random(f"{seed}|{self.name}|{row.number}")
-        choices = self._parts(render(self._choices, self.setting, row, self._longest, **{_GENERATOR: generator}))
+        if self._fixed is None:
+            choices = self._parts(render(self._choices, self.setting, row, self._longest, **{_GENERATOR: generator}))
+        else:
+            choices = [*self._fixed]
         variables = {_GENERATOR: generator, "answer_choices": choices or None}
         parts = self._parts(render(self._prompt, self.setting, row, self._longest, **variables))
-        return Prompt(parts[0], parts[1], choices) if len(parts) == 2 and all(parts) else None
+        return Prompt(parts[0], parts[1], choices) if len(parts) == 2 and all(parts) and all(choices) else None
 
     @staticmethod
     def _parts(text: str) -> List[str]:

@@ -12,6 +12,8 @@ from jinja2.filters import do_float, do_int
 from jinja2.sandbox import SandboxedEnvironment, modifies_known_mutable
 from jinja2.visitor import NodeTransformer
 
+from attribution.common.rows import NoText
+
 # Of no template: filters that subscripts become, and what a function that is called becomes.
 _PLACE, _PART, _NOT_NEGATIVE, _FUNCTION = "a place", "a part", "not negative", "_function_"
 
@@ -75,7 +77,17 @@ def written(value: Any) -> Any:
     """
     if isinstance(value, RunningIterator) or (callable(value) and not isinstance(value, Undefined)):
         raise ValueError(f"a {type(value).__name__} is no text; `| list` or `| join` writes what it gives")
+    if isinstance(value, (dict, list)):
+        _check_parts(value)
     return value
+
+
+def _check_parts(value: Any) -> None:
+    """What is written whole has no bytes in it."""
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(part, NoText):
+            str(part)
+        _check_parts(part)
 
 
 class _Functions(NodeTransformer):

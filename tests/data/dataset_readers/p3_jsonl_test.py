@@ -41,14 +41,18 @@ def test_one_row(row: Dict[str, Any], options: List[str], answer: int, write_jso
 def test_unusable_rows_are_skipped_and_counted(
     write_jsonl: Callable[..., str], tiny_model: Callable[[str], str]
 ) -> None:
-    rows = [{"target": "yes"}, {"input": "a"}, {"input": "a", "target": 3}, {"input": "a film", "target": "good"}]
+    rows: List[Any] = [{"target": "yes"}, {"input": "a"}, {"input": "a", "target": [3]}]
+    rows += [{"input": "a film", "target": "good"}, {"input": " \n", "target": "b"}, {"input": "a", "target": "  "}]
     reader = P3JsonlReader(tiny_model("t5"))
     [instance] = reader.read(write_jsonl("rows.jsonl", rows))
     assert instance["row"].metadata == 3
     assert reader.counts["rows skipped: no input, or not a string"] == 1
     assert reader.counts["rows skipped: no target, or not a string"] == 2
+    assert reader.counts["rows skipped: empty input"] == reader.counts["rows skipped: empty target"] == 1
     with pytest.raises(ConfigurationError, match="no usable row"):
         list(reader.read(write_jsonl("bad.jsonl", rows[:2])))
+    with pytest.raises(ConfigurationError, match="rows.jsonl:1: empty input: nothing under `input`"):
+        list(reader.examples(write_jsonl("rows.jsonl", [{"input": " "}]), labelled=False))
 
 
 def test_reads_the_published_few_shot_files(tiny_model: Callable[[str], str], shared_data: Path) -> None:
@@ -62,7 +66,7 @@ def test_reads_the_published_few_shot_files(tiny_model: Callable[[str], str], sh
 
 
 def test_choices_that_are_no_list(write_jsonl: Any) -> None:
-    for choices in ("yes|||no", 3, ["yes", None], ["yes", float("nan")]):
+    for choices in ("yes|||no", 3, ["yes", None], ["yes", float("nan")], ["yes", " "]):
         path = write_jsonl("choices.jsonl", [{"input": "a", "target": "yes", "answer_choices": choices}])
         with pytest.raises(ConfigurationError, match=r"choices.jsonl:1: `answer_choices` is not a list"):
             list(P3JsonlReader("unused").examples(path))
@@ -77,6 +81,7 @@ def test_choices_that_are_no_list(write_jsonl: Any) -> None:
         ({"references": None}, {}),
         ({"references": ["yes", "true"]}, {"references": ["yes", "true"]}),
         ({"references": ["no"]}, {"references": ["no"]}),
+        ({"references": [1, True]}, {"references": ["1", "true"]}),
     ],
 )
 def test_several_right_answers(row: Dict[str, Any], details: Any, write_jsonl: Callable[..., str]) -> None:
@@ -100,7 +105,7 @@ def test_rows_with_several_right_answers_and_others_in_one_batch(tiny_model: Any
     assert batch.as_tensor_dict()["details"] == [{}, {"references": ["yes", "true"]}]
 
 
-@pytest.mark.parametrize("references", ["yes", [1], {"text": "yes"}])
+@pytest.mark.parametrize("references", ["yes", [[1]], {"text": "yes"}])
 def test_references_that_are_no_texts(references: Any, write_jsonl: Any) -> None:
     with pytest.raises(ConfigurationError, match="rows.jsonl:1: `references` is not a list of texts"):
         _example({"input": "a", "target": "yes", "references": references}, write_jsonl)

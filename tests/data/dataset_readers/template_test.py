@@ -33,6 +33,10 @@ def test_from_a_configuration(write_jsonl: Callable[..., str]) -> None:
         ({"options": ["{{a}}", "{{b}}"]}, {"a": "one", "b": "two", "label": 1}, ["one", "two"], 1),
         ({"options": "endings"}, {"endings": ["x ", "y", "z"], "label": "z"}, ["x", "y", "z"], 2),
         ({"options": ["no", "yes"], "label_map": {"True": 1, "False": 0}}, {"label": True}, ["no", "yes"], 1),
+        ({"options": ["no", "yes"], "label_map": {"true": 1, "false": 0}}, {"label": True}, ["no", "yes"], 1),
+        ({"options": ["true", "false"], "label_map": None}, {"label": False}, ["true", "false"], 1),
+        ({"options": "choices", "label_map": None}, {"choices": [False, True], "label": True}, ["false", "true"], 1),
+        ({"options": "choices", "label_map": None}, {"choices": [2, 3, 4], "label": 4}, ["2", "3", "4"], 2),
         ({"options": ["1", "2"], "label": "answer"}, {"answer": "2"}, ["1", "2"], 1),
     ],
 )
@@ -41,6 +45,32 @@ def test_options_and_labels(
 ) -> None:
     [example] = _read({"template": "which?", **settings}, [row], write_jsonl)
     assert (example.options, example.answer) == (options, answer)
+
+
+@pytest.mark.parametrize(
+    "settings, reason",
+    [
+        ({"template": " {% if a %}{{a}}{% endif %}\n"}, "an empty prompt"),
+        ({"template": "x", "options": ["no", "{% if a %}{{a}}{% endif %}"]}, "an empty option"),
+        ({"template": "x", "options": "listed"}, "an empty option"),
+    ],
+)
+def test_nothing_to_read_or_to_rank(settings: Any, reason: str, write_jsonl: Callable[..., str]) -> None:
+    rows = [{"a": "a", "label": 0, "listed": ["no", "a"]}, {"a": "", "label": 0, "listed": ["no", " "]}]
+    reader = TemplateReader("unused", **{"options": ["no", "a"], **settings})
+    path = write_jsonl("raw.jsonl", rows)
+    with pytest.raises(ConfigurationError, match=f"raw.jsonl:2: {reason}; the row has"):
+        list(reader.examples(path))
+    assert len(list(reader.examples(path, skip_bad_rows=True))) == 1
+    assert reader.counts == {f"rows skipped: {reason}": 1}
+
+
+def test_a_truth_in_a_template(write_jsonl: Callable[..., str]) -> None:
+    """As Jinja writes it, and as promptsource's prompts have it."""
+    rows = [{"a": True, "label": 0}, {"a": False, "label": 0}]
+    template = "{{a}}{% if a %} yes{% endif %}"
+    texts = [one.input for one in _read({"template": template, "options": ["x"]}, rows, write_jsonl)]
+    assert texts == ["True yes", "False"]
 
 
 def test_queries_need_no_label(write_jsonl: Callable[..., str]) -> None:

@@ -67,3 +67,34 @@ def test_other_objects(tmp_path: Path) -> None:
     path.write_text(json.dumps({"a": 1, "b": 2}, indent=1))
     with pytest.raises(ConfigurationError, match=r"an object without rows that are known, but with \['a', 'b'\]; what"):
         open_rows(path)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("name", ["data", "train", "test"])
+def test_a_list_under_a_name(name: str, indent: Any, tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({"version": 1, name: [{"a": 1}, {"a": 2}]}, indent=indent))
+    rows = open_rows(path)
+    assert [row.content for row in rows] == [{"a": 1}, {"a": 2}]
+    assert [row.where for row in rows.take([1])] == [f"{path}: {name}, row 2"]
+    path.write_text(json.dumps({name: [{"a": 1}, 7]}, indent=indent))
+    with pytest.raises(ConfigurationError, match=f"rows.json: {name}, row 2: a row must be a JSON object, this is int"):
+        open_rows(path)
+    path.write_text(json.dumps({name: [{"a": 1}], "dev": [{"a": 2}]}, indent=indent))
+    with pytest.raises(
+        ConfigurationError, match=f"rows.json: has rows under {name} and dev|dev and {name}; write each"
+    ):
+        open_rows(path)
+
+
+def test_one_object(tmp_path: Path) -> None:
+    """On one line it is a row, as JSON lines may have one; on several it might be anything."""
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({"messages": [{"role": "user"}]}))
+    [row] = open_rows(path)
+    assert row.content == {"messages": [{"role": "user"}]}
+    path.write_text(json.dumps({"input": "a", "target": "b"}, indent=1))
+    with pytest.raises(
+        ConfigurationError, match=r"rows.json: an object without rows that are known, but with \['input'"
+    ):
+        open_rows(path)

@@ -34,7 +34,6 @@ def test_a_list_is_read_in_parts(
     "text, rows, message",
     [
         ('[{"a": 1}, {"a": 2', 1, "rows.json: row 2: not valid JSON"),
-        ('[{"a": 1}] [{"a": 2}]', 1, "rows.json: row 2: text after the end of the list: '\\[{"),
         ('[{"a": 1}, 7, {"a": 2}]', 2, "rows.json: row 2: a row must be a JSON object, this is int"),
         ('[{"a": "\\\\ud83d"}]', 0, "rows.json: row 1: half of a character"),
     ],
@@ -54,3 +53,14 @@ def test_a_list_that_is_cut_short(tmp_path: Path) -> None:
     path.write_bytes(compressed(".gz", text.encode())[:-30])
     *good, error = open_rows(path).each()
     assert good and isinstance(error, RowError) and f"truncated or not a .gz file after row {len(good)} (" in str(error)
+
+
+@pytest.mark.parametrize("between", ["", "\n", " \n, "])
+def test_a_list_after_a_list(between: str, tmp_path: Path) -> None:
+    """It is no row among others that can be counted."""
+    path = tmp_path / "rows.json"
+    path.write_text(f'[{{"a": 1}}, {{"a": 2}}]{between}[{{"a": 3}}, {{"a": 4}}]')
+    with pytest.raises(
+        ConfigurationError, match="rows.json: text after the end of the list, which has 2 rows: .*; such a"
+    ):
+        list(open_rows(path).each())

@@ -49,13 +49,17 @@ def test_constants_win_and_fields_are_renamed() -> None:
     "row, message",
     [
         ({"target": "b"}, "list:1: `input` is missing; the row has ['target']"),
-        ({"input": 3, "target": "b"}, "list:1: `input` is not a text"),
+        ({"input": [3], "target": "b"}, "list:1: `input` is not a text"),
         ({"input": " \n", "target": "b"}, "list:1: `input` is empty"),
         ({"input": "a", "target": None}, "list:1: `target` is missing"),
         ({"input": "a", "target": ""}, "list:1: `target` is empty"),
         ({"input": "a", "target": ["b"]}, "list:1: `target` is not a text"),
-        ({**GOOD, "answer_choices": "b"}, "list:1: `answer_choices` is not a list of texts: 'b'"),
-        ({**GOOD, "answer_choices": ["b", 1]}, "list:1: `answer_choices` is not a list of texts"),
+        (
+            {**GOOD, "answer_choices": "b"},
+            "list:1: `answer_choices` is not a list of texts, or one of them is empty: 'b'",
+        ),
+        ({**GOOD, "answer_choices": ["b", None]}, "list:1: `answer_choices` is not a list of texts"),
+        ({**GOOD, "answer_choices": ["b", " "]}, "list:1: `answer_choices` is not a list of texts, or one"),
     ],
 )
 def test_a_bad_row_is_an_error_in_its_place(row: Any, message: str) -> None:

@@ -97,7 +97,7 @@ def test_a_row_without_a_label_is_an_error_that_names_it(label: Any, reason: str
     if label is None:  # Nor is it known whether it is 1.
         assert isinstance(contents[3], RowError) and "no field 'label'" in str(contents[3])
     else:
-        assert contents[3] == Skipped("a template gives no input or no target for the row")
+        assert contents[3] == Skipped("a template gives no input, no target or an empty choice for the row")
 
 
 def test_what_a_template_may_write_for_a_row(source: Any) -> None:

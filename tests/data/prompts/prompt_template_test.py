@@ -48,6 +48,18 @@ def test_a_missing_field_is_named() -> None:
         PromptTemplate("nli", "{{premise}} ||| {{label}}").apply(_row(3, label=1))
 
 
+def test_fixed_choices_are_each_rows_own() -> None:
+    template = PromptTemplate("ask", "{{q}} ||| {{answer_choices.pop()}}", "a ||| b")
+    prompts = [template.apply(Row(number, {"q": "?"}, "here")) for number in (0, 1)]
+    assert [prompt and prompt.target for prompt in prompts] == ["b", "b"]
+
+
+def test_an_empty_choice_is_not_meant() -> None:
+    template = PromptTemplate("ask", "{{q}} ||| {{answer_choices[0]}}", "{{options | join('|||')}}")
+    assert template.apply(Row(0, {"q": "?", "options": ["a", "b"]}, "here")) is not None
+    assert template.apply(Row(0, {"q": "?", "options": ["a", " "]}, "here")) is None
+
+
 def test_random_choices_are_the_rows_own() -> None:
     template = PromptTemplate("t", "{{ words | choice }}{{ words | random }} ||| {{ ['x', 'y'] | choice }}")
     prompts = [template.apply(_row(number, words=list("abcdefgh"))) for number in range(40)]
