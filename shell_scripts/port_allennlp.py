@@ -60,6 +60,7 @@ REMOVED = (
 
 _OURS = Path(__file__).parent / "allennlp_port"
 ADDED = {
+    "allennlp/common/kinds.py": _OURS / "kinds.py",
     "allennlp/common/port.py": _OURS / "port.py",
     "allennlp/common/settings.py": _OURS / "settings.py",
     "allennlp/training/continuation.py": _OURS / "continuation.py",
@@ -115,27 +116,7 @@ EDITS = (
         "        for module_finder, name, _ in pkgutil.walk_packages(path):\n",
         "        for module_finder, name, _ in pkgutil.iter_modules(path):\n",
     ),
-    # A null, or a text for a list, where a constructor does not take it.
-    Edit(
-        "allennlp/common/from_params.py",
-        "        explicitly_set = param_name in params\n",
-        "        explicitly_set = param_name in params\n"
-        "        needs_value = annotation is param.annotation and annotation not in {inspect.Parameter.empty, Any}\n"
-        "        if explicitly_set and params.get(param_name) is None and needs_value and param.default is not None:\n"
-        "            raise ConfigurationError(\n"
-        "                f'\"{params.history}{param_name}\" is null; leave it out, or give it a value'\n"
-        "            )\n",
-    ),
-    Edit(
-        "allennlp/common/from_params.py",
-        "        value_cls = annotation.__args__[0]\n\n        value_list = []\n\n"
-        "        for i, value_params in enumerate(popped_params):\n",
-        "        value_cls = annotation.__args__[0]\n\n        value_list = []\n\n"
-        "        if isinstance(popped_params, str):\n"
-        '            raise ConfigurationError(f"{argument_name} is {popped_params!r}; a list is needed")\n'
-        "        for i, value_params in enumerate(popped_params):\n",
-    ),
-    # Every setting is an argument of what it makes, or is refused with the nearest name.
+    # Every setting is an argument of what it makes, and of its kind, or is refused.
     Edit(
         "allennlp/common/from_params.py",
         "                constructor_to_call = cls\n\n",
@@ -206,12 +187,6 @@ EDITS = (
         "from allennlp.common import util as common_util, Tqdm, Lazy\n",
         "from allennlp.common import util as common_util, Tqdm, Lazy\n"
         "from allennlp.common.settings import check_parameter_groups, check_patterns\n",
-    ),
-    # A truth value is no number.
-    Edit(
-        "allennlp/common/from_params.py",
-        "        if type(popped_params) in {int, bool}:\n",
-        "        if type(popped_params) is int or type(popped_params) is annotation:\n",
     ),
     # What transformers and torch renamed or dropped.
     Edit("allennlp/training/optimizers.py", "(Optimizer, transformers.AdamW)", "(Optimizer, torch.optim.AdamW)"),

@@ -10,6 +10,7 @@ import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union, get_args, get_origin
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.kinds import SETTING, UNIONS, fits, length, refusal, shown
 
 Arguments = Dict[str, Any]
 """By name the annotation of each."""
@@ -18,6 +19,31 @@ _CLOSE = 0.6
 """The likeness of names that somebody may have mixed up, as difflib has it."""
 
 SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
+
+_LEAST: Dict[str, Dict[str, int]] = {
+    "GradientDescentTrainer": {
+        "num_epochs": 1,
+        "patience": 1,
+        "num_gradient_accumulation_steps": 1,
+        "grad_norm": 0,
+        "grad_clipping": 0,
+    },
+    "MultiProcessDataLoader": {
+        "batch_size": 1,
+        "batches_per_epoch": 1,
+        "num_workers": 0,
+        "max_instances_in_memory": 1,
+    },
+    "BatchSampler": {"batch_size": 1},
+    "Checkpointer": {
+        "save_every_num_seconds": 0,
+        "save_every_num_batches": 1,
+        "keep_most_recent_by_count": 0,
+        "keep_most_recent_by_age": 0,
+    },
+    "DatasetReader": {"max_instances": 1},
+}
+"""What numbers of AllenNLP's classes must not be below."""
 
 EXAMPLE = """write it as in -o '{"trainer.num_epochs": 1, "model.delta": {"type": "lora"}}'"""
 
@@ -37,9 +63,10 @@ def check_settings(cls: type, constructor: Callable[..., Any], settings: Mapping
 
     # Raises
 
-    `ConfigurationError`, naming the setting and the nearest one, if one is no argument, or if there is no such type.
+    `ConfigurationError`, naming the setting and the nearest one, if one is no argument, or if there is no such type;
+    with what is needed and what is there, if one is of another kind than its argument, or out of its range.
     """
-    _check_arguments(cls.__name__, arguments(cls, constructor), settings, where)
+    _check_made(cls, constructor, settings, where)
 
 
 def check_experiment(settings: Mapping[str, Any]) -> None:
@@ -54,11 +81,26 @@ def check_experiment(settings: Mapping[str, Any]) -> None:
     from allennlp.evaluation import Evaluator
     from allennlp.nn.parallel import DdpAccelerator
 
-    distributed = ("cuda_devices", "num_nodes", "primary_address", "primary_port")
-    blocks = {"evaluation": Evaluator, "distributed": Any, "include_in_archive": List[str], **dict.fromkeys(SEEDS, int)}
-    _check_object(TrainModel, settings, "", blocks)
-    known = {**dict.fromkeys(distributed, Any), "ddp_accelerator": DdpAccelerator}
-    _check_arguments("distributed", known, settings.get("distributed") or {}, "distributed.")
+    made, constructor = _resolve(TrainModel, settings := dict(settings), "")
+    more = {
+        "evaluation": Evaluator,
+        "distributed": Dict[str, Any],
+        "include_in_archive": Optional[List[str]],
+        **dict.fromkeys(SEEDS, Optional[Union[int, str]]),
+    }
+    _check_made(made, constructor, settings, "", more)
+    distributed = {
+        "cuda_devices": Optional[List[Union[int, str]]],
+        "num_nodes": int,
+        "primary_address": str,
+        "primary_port": Optional[int],
+        "ddp_accelerator": Optional[DdpAccelerator],
+    }
+    _check_arguments("distributed", distributed, settings.get("distributed", {}), "distributed.")
+    for name in SEEDS:
+        seed = settings.get(name)
+        if seed is not None and not (str(seed).isdecimal() and int(seed) < 2**32):
+            raise ConfigurationError(f'"{name}" is {shown(seed)}; a whole number from 0 to 2^32 - 1 is needed')
 
 
 def check_overrides(overrides: Any) -> Dict[str, Any]:
@@ -68,7 +110,7 @@ def check_overrides(overrides: Any) -> Dict[str, Any]:
     `ConfigurationError` if what `-o` says is no object of settings.
     """
     if not isinstance(overrides, dict):
-        raise ConfigurationError(f"-o is {overrides!r}; {EXAMPLE}")
+        raise ConfigurationError(f"-o is {shown(overrides)}; {EXAMPLE}")
     for key in overrides:
         if not all(key.split(".")):
             raise ConfigurationError(f"-o: {key!r} names no setting; {EXAMPLE}")
@@ -132,7 +174,11 @@ def arguments(cls: type, constructor: Callable[..., Any]) -> Arguments:
 
     taken = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = infer_params(cls, constructor).items()
-    return {name: one.annotation for name, one in parameters if name != "self" and one.kind in taken}
+    return {
+        name: Optional[one.annotation] if one.default is None else one.annotation
+        for name, one in parameters
+        if name != "self" and one.kind in taken
+    }
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -144,6 +190,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if best >= _CLOSE else f"there are: {', '.join(known) or 'none'}"
 
 
+def _check_made(
+    cls: type,
+    constructor: Callable[..., Any],
+    settings: Mapping[str, Any],
+    where: str,
+    more: Optional[Arguments] = None,
+) -> None:
+    """`more` are arguments that somebody else takes out before the object is made."""
+    _check_arguments(cls.__name__, {**arguments(cls, constructor), **(more or {})}, settings, where)
+    for base in cls.__mro__:
+        for key, least in _LEAST.get(base.__name__, {}).items():
+            if key in settings and settings[key] is not None and settings[key] < least:
+                raise ConfigurationError(f'"{where}{key}" is {shown(settings[key])}; {least} or more is needed')
+
+
 def _check_arguments(name: str, known: Arguments, settings: Mapping[str, Any], where: str) -> None:
     for key, value in settings.items():
         if key not in known:
@@ -152,24 +213,28 @@ def _check_arguments(name: str, known: Arguments, settings: Mapping[str, Any], w
 
 
 def _check(annotation: Any, value: Any, where: str) -> None:
-    """The setting at `where`; one of another kind than its annotation's is left to the constructor."""
+    """The setting at `where`, with all that is in it."""
     from allennlp.common.lazy import Lazy
 
-    kind, parts = get_origin(annotation) or annotation, [part for part in get_args(annotation) if part is not ...]
+    if not isinstance(value, SETTING):
+        return
+    if not fits(annotation, value):
+        raise ConfigurationError(f'"{where}" is {refusal(annotation, value)}')
+    kind, parts = get_origin(annotation) or annotation, get_args(annotation)
+    if value is None:
+        return
     if kind is Lazy:
         _check(parts[0], value, where)
-    elif kind is Union:
-        _check_one_of([part for part in parts if part is not type(None)], value, where)
+    elif kind in UNIONS:
+        _check_one_of([part for part in parts if fits(part, value)], value, where)
     elif hasattr(kind, "from_params"):
         _check_object(kind, value, f"{where}.")
-    elif kind is list and isinstance(value, (dict, int, float)):
-        raise ConfigurationError(f'"{where}" is {value!r}; a list is needed')
-    elif isinstance(value, dict) and len(parts) == 2:
+    elif isinstance(value, Mapping) and len(parts) == 2:
         for key, part in value.items():
             _check(parts[1], part, f"{where}.{key}")
-    elif isinstance(value, list) and parts:
+    elif isinstance(value, (list, tuple)) and parts:
         for number, part in enumerate(value):
-            _check(parts[number if number < len(parts) else 0], part, f"{where}.{number}")
+            _check(parts[number if length(annotation) else 0], part, f"{where}.{number}")
 
 
 def _check_one_of(annotations: List[Any], value: Any, where: str) -> None:
@@ -181,14 +246,11 @@ def _check_one_of(annotations: List[Any], value: Any, where: str) -> None:
     _check(annotations[-1], value, where)
 
 
-def _check_object(cls: Any, value: Any, where: str, more: Optional[Arguments] = None) -> None:
-    """`more` are arguments that somebody else takes out before the object is made."""
-    value = {"type": value} if isinstance(value, str) else value
-    if not isinstance(value, dict) or "_pretrained" in value:
-        return
-    settings = dict(value)
-    made, constructor = _resolve(cls, settings, where)
-    _check_arguments(made.__name__, {**arguments(made, constructor), **(more or {})}, settings, where)
+def _check_object(cls: Any, value: Any, where: str) -> None:
+    settings = {"type": value} if isinstance(value, str) else dict(value)
+    if "_pretrained" not in settings:
+        made, constructor = _resolve(cls, settings, where)
+        _check_made(made, constructor, settings, where)
 
 
 def _resolve(cls: Any, settings: Dict[str, Any], where: str) -> Tuple[Any, Callable[..., Any]]:
@@ -220,7 +282,7 @@ def check_choice(name: Any, choices: List[str], where: str, class_names: bool = 
     `ConfigurationError` if there is no such choice.
     """
     if not isinstance(name, str):
-        raise ConfigurationError(f'"{where}" is {name!r}; a name is needed')
+        raise ConfigurationError(f'"{where}" is {shown(name)}; a name is needed')
     if name not in choices and not (class_names and "." in name):
         raise ConfigurationError(
             f'"{where}" is "{name}", which is not there; {nearest(name, choices)} (A type of your own is known '
