@@ -144,6 +144,14 @@ EDITS = (
     ),
     Edit(
         _PARAMS,
+        "                msg = f'key \"{key}\" is required'\n"
+        "                if self.history:\n"
+        "                    msg += f' at location \"{self.history}\"'\n"
+        "                raise ConfigurationError(msg)\n",
+        "                raise ConfigurationError(f'\"{self.history}{key}\" is missing')\n",
+    ),
+    Edit(
+        _PARAMS,
         "            raise ValueError(\n"
         "                f\"overrides for '{prefix[:-1]}.*' expected list or dict in original, \"\n"
         '                f"found {type(original)} instead"\n',
@@ -180,7 +188,8 @@ EDITS = (
         _TRAINER,
         "        optimizer_ = optimizer.construct(model_parameters=parameters)\n",
         "        optimizer_ = optimizer.construct(model_parameters=parameters)\n"
-        "        check_parameter_groups(optimizer_)\n",
+        "        names = [name for name, _ in pytorch_model.named_parameters()]\n"
+        "        check_parameter_groups(optimizer_, optimizer._params.get('parameter_groups'), names)\n",
     ),
     Edit(
         _TRAINER,
@@ -602,7 +611,7 @@ EDITS = (
         "allennlp/commands/evaluate.py",
         "    config = deepcopy(archive.config)\n    prepare_environment(config)\n",
         "    config = deepcopy(archive.config)\n"
-        '    check_used(cmd_overrides, config, "evaluate", "data_loader", "evaluation", *SEEDS)\n'
+        '    check_used(cmd_overrides, config, "evaluate", *EVALUATE_USES)\n'
         "    prepare_environment(config)\n",
     ),
     Edit(
@@ -617,7 +626,7 @@ EDITS = (
         "from allennlp.common.util import prepare_environment\n",
         "from allennlp.common.checks import ConfigurationError\n"
         "from allennlp.common.port import check_writable, device_number\n"
-        "from allennlp.common.settings import SEEDS, check_used\n"
+        "from allennlp.common.settings import EVALUATE_USES, check_used\n"
         "from allennlp.common.util import prepare_environment\n",
     ),
     Edit(
@@ -811,12 +820,35 @@ EDITS = (
         "            named = action if action.option_strings else None\n"
         '            message = f"{value!r} is not there; {nearest(value, action.choices)}"\n'
         "            raise argparse.ArgumentError(named, message)\n\n"
+        "    def parse_known_args(self, args=None, namespace=None):\n"
+        "        self._given = sys.argv[1:] if args is None else args\n"
+        "        known, left = super().parse_known_args(args, namespace)\n"
+        "        if left:\n"
+        "            self.error(f\"unrecognized arguments: {' '.join(left)}\")\n"
+        "        return known, left\n\n"
+        "    def error(self, message):\n"
+        "        own = takewhile(lambda one: one.startswith('-') or not self._subparsers, self._given)\n"
+        "        super().error(message + misspelt_flags(own, self._option_string_actions))\n\n"
         "    def add_argument(self, *args, **kwargs):\n",
     ),
     Edit(
         "allennlp/commands/__init__.py",
         "from allennlp.common.plugins import import_plugins\n",
-        "from allennlp.common.plugins import import_plugins\nfrom allennlp.common.settings import nearest\n",
+        "from allennlp.common.plugins import import_plugins\n"
+        "from allennlp.common.settings import misspelt_flags, nearest\n",
+    ),
+    Edit("allennlp/commands/__init__.py", "import argparse\n", "import argparse\nfrom itertools import takewhile\n"),
+    # What an archive's model and readers are made of is named by its whole place.
+    Edit(
+        "allennlp/models/archival.py",
+        "        config = Params.from_file(os.path.join(serialization_dir, CONFIG_NAME), overrides)\n",
+        "        config = Params.from_file(os.path.join(serialization_dir, CONFIG_NAME), overrides)\n"
+        "        check_archived(config.params)\n",
+    ),
+    Edit(
+        "allennlp/models/archival.py",
+        "from allennlp.common.params import Params\n",
+        "from allennlp.common.params import Params\nfrom allennlp.common.settings import check_archived\n",
     ),
     # On a machine without a GPU torch refuses a bare number before AllenNLP can say what to do.
     Edit("allennlp/common/util.py", "    return torch.device(device)\n", '    return torch.device(f"cuda:{device}")\n'),

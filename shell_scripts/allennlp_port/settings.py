@@ -20,6 +20,13 @@ _CLOSE = 0.6
 
 SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
 
+EVALUATE_USES = ("data_loader", "evaluation", *SEEDS)
+"""The blocks of an archive that `evaluate` looks at, beside the model and the reader."""
+
+_WITHOUT_ROWS = ("empty", "from_files", "from_pretrained_transformer")
+"""Vocabularies that are not made of the rows' words."""
+
+
 _LEAST: Dict[str, Dict[str, int]] = {
     "GradientDescentTrainer": {
         "num_epochs": 1,
@@ -101,6 +108,56 @@ def check_experiment(settings: Mapping[str, Any]) -> None:
         seed = settings.get(name)
         if seed is not None and not (str(seed).isdecimal() and int(seed) < 2**32):
             raise ConfigurationError(f'"{name}" is {shown(seed)}; a whole number from 0 to 2^32 - 1 is needed')
+    _check_datasets(settings)
+
+
+def _check_datasets(settings: Mapping[str, Any]) -> None:
+    """That what a training says of its data has data to work on."""
+    there = [name for name in ("train", "validation", "test") if settings.get(f"{name}_data_path") is not None]
+    named = settings.get("datasets_for_vocab_creation")
+    for number, name in enumerate(named or ()):
+        if name not in there:
+            where = f"datasets_for_vocab_creation.{number}"
+            raise ConfigurationError(f'"{where}" is {shown(name)}, which has no data path; {nearest(name, there)}')
+    vocabulary = settings.get("vocabulary") or {}
+    kind = vocabulary if isinstance(vocabulary, str) else vocabulary.get("type")
+    in_vocabulary = "test" in named if named is not None else kind not in _WITHOUT_ROWS
+    if "test" in there and not (settings.get("evaluate_on_test") or in_vocabulary):
+        raise ConfigurationError('"test_data_path": nothing is done with it; "evaluate_on_test": true evaluates on it')
+    if settings.get("evaluate_on_test") and "test" not in there:
+        raise ConfigurationError('"evaluate_on_test" needs "test_data_path"')
+    if settings.get("batch_weight_key") and not settings.get("evaluate_on_test"):
+        raise ConfigurationError('"batch_weight_key" is for "evaluate_on_test" alone')
+
+
+def check_archived(settings: Mapping[str, Any]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError`, as above, if what an archive is made of, with what `-o` says, is not as it should be.
+    """
+    from allennlp.data import DataLoader, DatasetReader, Vocabulary
+    from allennlp.evaluation import Evaluator
+    from allennlp.models.model import Model
+
+    readers = dict.fromkeys(("dataset_reader", "validation_dataset_reader"), Optional[DatasetReader])
+    loaders = dict.fromkeys(("data_loader", "validation_data_loader"), Optional[DataLoader])
+    others = {"model": Model, "vocabulary": Optional[Vocabulary], "evaluation": Optional[Evaluator]}
+    for name, annotation in {**readers, **loaders, **others}.items():
+        if name in settings:
+            _check(annotation, settings[name], name)
+
+
+def check_evaluation(overrides: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError`, as above, if `evaluate` would not take these overrides of an archive's settings.
+    """
+    from allennlp.common.params import with_overrides
+
+    check_used(overrides, settings, "evaluate", *EVALUATE_USES)
+    check_archived(with_overrides(settings, overrides))
 
 
 def check_overrides(overrides: Any) -> Dict[str, Any]:
@@ -143,13 +200,19 @@ def check_used(overrides: Union[str, Mapping[str, Any]], settings: Mapping[str, 
             )
 
 
-def check_parameter_groups(optimizer: Any) -> None:
+def check_parameter_groups(optimizer: Any, groups: Optional[List[Any]], names: List[str]) -> None:
     """
     # Raises
 
-    `ConfigurationError` if a group of an optimizer's parameters has a setting that the optimizer does not know: torch
-    keeps it there, and does nothing.
+    `ConfigurationError` if a group of an optimizer's parameters has none of the model's, trained or not, or a setting
+    that the optimizer does not know: torch keeps it there, and does nothing.
     """
+    for number, (patterns, _) in enumerate(groups or ()):
+        if not any(re.search(pattern, name) for pattern in patterns for name in names):
+            where = f"trainer.optimizer.parameter_groups.{number}.0"
+            raise ConfigurationError(
+                f'"{where}" is {shown(patterns)}, which fits no parameter of the model, such as {names[0]!r}'
+            )
     for number, group in enumerate(optimizer.param_groups):
         for key in group.keys() - optimizer.defaults.keys() - {"params", "requires_grad"}:
             where = f"trainer.optimizer.parameter_groups.{number}.1.{key}"
@@ -188,6 +251,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     best = max(likeness.values(), default=0.0)
     close = [f'"{other}"' for other in known if likeness[other] == best]
     return f"did you mean {' or '.join(close)}?" if best >= _CLOSE else f"there are: {', '.join(known) or 'none'}"
+
+
+def misspelt_flags(given: Iterable[str], known: Iterable[str]) -> str:
+    """The end of a message that refuses a command line: what may have been meant by options that there are not."""
+    options = [one.partition("=")[0] for one in given if re.match("--?[A-Za-z]", one)]
+    unknown = [one for one in options if not any(other.startswith(one) or other == one[:2] for other in known)]
+    return "".join(f"; {one} is not there, {nearest(one, known)}" for one in dict.fromkeys(unknown))
 
 
 def _check_made(

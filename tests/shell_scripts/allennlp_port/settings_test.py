@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple, Union
 
 import pytest
+import torch
 from allennlp.commands.subcommand import Subcommand
 from allennlp.commands.train import TrainModel
 from allennlp.common import FromParams, Lazy, Params, Registrable
@@ -15,7 +16,16 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.from_params import infer_params
 from allennlp.common.kinds import fits, refusal
 from allennlp.common.params import parse_overrides, with_overrides
-from allennlp.common.settings import arguments, check_experiment, check_settings, check_used, nearest
+from allennlp.common.settings import (
+    arguments,
+    check_archived,
+    check_experiment,
+    check_parameter_groups,
+    check_settings,
+    check_used,
+    misspelt_flags,
+    nearest,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,6 +170,13 @@ def test_an_unknown_key_of_any_block_of_a_training_is_refused(data: Any) -> None
         ({"evaluation": 3}, '"evaluation" is 3; an object, or the name of a type, is needed'),
         ({"distributed": [0, 1]}, '"distributed" is [0, 1]; an object is needed'),
         ({"distributed.num_nodes": "two"}, '"distributed.num_nodes" is "two"; a whole number is needed'),
+        ({"test_data_path": "t", "vocabulary": "empty"}, '"test_data_path": nothing is done with it; "evaluate_on_'),
+        ({"evaluate_on_test": True}, '"evaluate_on_test" needs "test_data_path"'),
+        ({"batch_weight_key": "w"}, '"batch_weight_key" is for "evaluate_on_test" alone'),
+        (
+            {"datasets_for_vocab_creation": ["trian"]},
+            '"datasets_for_vocab_creation.0" is "trian", which has no data path; did you mean "train"?',
+        ),
         ({"random_seed": -1}, '"random_seed" is -1; a whole number from 0 to 2^32 - 1 is needed'),
         ({"model.metrics": [{"type": 1}]}, '"model.metrics.0.type" is 1; a name is needed'),
         ({"random_sed": 1}, 'did you mean "random_seed"?'),
@@ -336,6 +353,48 @@ def test_overrides_that_change_nothing(overrides: str, message: str) -> None:
     with pytest.raises((ConfigurationError, RuntimeError)) as refused:
         with_overrides(EXPERIMENT, parse_overrides(overrides))
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"test_data_path": "t"},
+        {"test_data_path": "t", "vocabulary": {"type": "empty"}, "evaluate_on_test": True, "batch_weight_key": "w"},
+        {"test_data_path": "t", "datasets_for_vocab_creation": ["train", "test"]},
+    ],
+)
+def test_a_test_that_is_used(changes: Dict[str, Any]) -> None:
+    check_experiment({**EXPERIMENT, **changes})
+
+
+def test_what_an_archive_is_made_of() -> None:
+    check_archived({**EXPERIMENT, "trainer": {"nonsense": 1}})
+    for change, message in (
+        ({"dataset_reader": {"keepp": 1}}, '"dataset_reader.type" is missing; there are: '),
+        ({"model": "seq2sec"}, '"model.type" is "seq2sec", which is not there; did you mean "seq2seq"'),
+        ({"validation_data_loader": {"batch_size": 0}}, '"validation_data_loader.batch_size" is 0; 1 or more'),
+    ):
+        with pytest.raises(ConfigurationError) as refused:
+            check_archived({**EXPERIMENT, **change})
+        assert message in str(refused.value)
+
+
+@given(st.lists(st.sampled_from(["-s", "--force", "--forc", "out", "--serialisation-dir", "--x=-1", "-7", "-fs"])))
+def test_options_that_there_are_not(given_words: List[str]) -> None:
+    said = misspelt_flags(given_words, ["-s", "--serialization-dir", "-f", "--force"])
+    expected = {
+        "--serialisation-dir": '--serialisation-dir is not there, did you mean "--serialization-dir"?',
+        "--x=-1": "--x is not there, there are: --force, --serialization-dir, -f, -s",
+    }
+    assert said == "".join(f"; {expected[word]}" for word in dict.fromkeys(given_words) if word in expected)
+
+
+def test_a_group_of_parameters_that_fits_none() -> None:
+    layer = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.Adam(layer.parameters())
+    check_parameter_groups(optimizer, [[["wieght", "bias"], {}], [["weight"], {}]], ["weight", "bias"])
+    with pytest.raises(ConfigurationError, match=r'parameter_groups.1.0" is \["wieght"\], which fits no parameter'):
+        check_parameter_groups(optimizer, [[["bias"], {}], [["wieght"], {}]], ["weight", "bias"])
 
 
 def test_overrides_of_what_is_not_used() -> None:
