@@ -125,8 +125,16 @@ EDITS = (
     ),
     Edit(
         "allennlp/common/from_params.py",
+        "            return constructor_to_call(**kwargs)  # type: ignore\n",
+        "            with constructing(params.history):\n"
+        "                return constructor_to_call(**kwargs)  # type: ignore\n",
+    ),
+    Edit(
+        "allennlp/common/from_params.py",
         "from allennlp.common.params import Params\n",
-        "from allennlp.common.params import Params\nfrom allennlp.common.settings import check_settings\n",
+        "from allennlp.common.params import Params\n"
+        "from allennlp.common.port import constructing\n"
+        "from allennlp.common.settings import check_settings\n",
     ),
     Edit(
         _PARAMS,

@@ -45,10 +45,18 @@ _LEAST: Dict[str, Dict[str, int]] = {
     "Checkpointer": {
         "save_every_num_seconds": 0,
         "save_every_num_batches": 1,
-        "keep_most_recent_by_count": 0,
+        "keep_most_recent_by_count": 1,
         "keep_most_recent_by_age": 0,
     },
+    "Optimizer": {"lr": 0, "weight_decay": 0, "momentum": 0, "eps": 0},
+    "LearningRateScheduler": {
+        **dict.fromkeys(("num_epochs", "num_steps_per_epoch", "step_size", "t_initial", "ratio", "model_size"), 1),
+        **dict.fromkeys(("warmup_steps", "num_steps", "cut_frac", "gamma", "power", "factor", "patience"), 0),
+    },
+    "MovingAverage": {"decay": 0},
+    "LogWriterCallback": {"summary_interval": 1, "distribution_interval": 1},
     "DatasetReader": {"max_instances": 1},
+    "distributed": {"num_nodes": 1},
 }
 """What numbers of AllenNLP's classes must not be below."""
 
@@ -104,11 +112,16 @@ def check_experiment(settings: Mapping[str, Any]) -> None:
         "ddp_accelerator": Optional[DdpAccelerator],
     }
     _check_arguments("distributed", distributed, settings.get("distributed", {}), "distributed.")
+    _check_least("distributed", settings.get("distributed", {}), "distributed.")
+    _check_seeds(settings)
+    _check_datasets(settings)
+
+
+def _check_seeds(settings: Mapping[str, Any]) -> None:
     for name in SEEDS:
         seed = settings.get(name)
         if seed is not None and not (str(seed).isdecimal() and int(seed) < 2**32):
             raise ConfigurationError(f'"{name}" is {shown(seed)}; a whole number from 0 to 2^32 - 1 is needed')
-    _check_datasets(settings)
 
 
 def _check_datasets(settings: Mapping[str, Any]) -> None:
@@ -146,6 +159,7 @@ def check_archived(settings: Mapping[str, Any]) -> None:
     for name, annotation in {**readers, **loaders, **others}.items():
         if name in settings:
             _check(annotation, settings[name], name)
+    _check_seeds(settings)
 
 
 def check_evaluation(overrides: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -207,17 +221,18 @@ def check_parameter_groups(optimizer: Any, groups: Optional[List[Any]], names: L
     `ConfigurationError` if a group of an optimizer's parameters has none of the model's, trained or not, or a setting
     that the optimizer does not know: torch keeps it there, and does nothing.
     """
-    for number, (patterns, _) in enumerate(groups or ()):
-        if not any(re.search(pattern, name) for pattern in patterns for name in names):
-            where = f"trainer.optimizer.parameter_groups.{number}.0"
+    if not optimizer.defaults:  # It is several optimizers.
+        return
+    defaults = {**optimizer.defaults, "requires_grad": True}
+    known = {key: type(value) if type(value) in (bool, float) else Any for key, value in defaults.items()}
+    for number, (patterns, settings) in enumerate(groups or ()):
+        where = f"trainer.optimizer.parameter_groups.{number}"
+        if not any(_fits_a_name(pattern, names, f"{where}.0") for pattern in patterns):
             raise ConfigurationError(
-                f'"{where}" is {shown(patterns)}, which fits no parameter of the model, such as {names[0]!r}'
+                f'"{where}.0" is {shown(patterns)}, which fits no parameter of the model, such as {names[0]!r}'
             )
-    for number, group in enumerate(optimizer.param_groups):
-        for key in group.keys() - optimizer.defaults.keys() - {"params", "requires_grad"}:
-            where = f"trainer.optimizer.parameter_groups.{number}.1.{key}"
-            name = type(optimizer).__name__
-            raise ConfigurationError(f'"{where}" is no setting of {name}; {nearest(key, optimizer.defaults)}')
+        _check_arguments(type(optimizer).__name__, known, settings, f"{where}.1.")
+        _check_least("Optimizer", settings, f"{where}.1.")
 
 
 def check_patterns(setting: str, patterns: Iterable[str], names: List[str]) -> None:
@@ -227,8 +242,15 @@ def check_patterns(setting: str, patterns: Iterable[str], names: List[str]) -> N
     `ConfigurationError` if one fits none of the names.
     """
     for pattern in patterns:
-        if not any(re.search(pattern, name) for name in names):
+        if not _fits_a_name(pattern, names, setting):
             raise ConfigurationError(f"{setting}: {pattern!r} fits no parameter of the model, such as {names[0]!r}")
+
+
+def _fits_a_name(pattern: str, names: List[str], where: str) -> bool:
+    try:
+        return any(re.search(pattern, name) for name in names)
+    except re.error as error:
+        raise ConfigurationError(f'"{where}": {pattern!r} is no pattern: {error}') from error
 
 
 def arguments(cls: type, constructor: Callable[..., Any]) -> Arguments:
@@ -255,9 +277,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def misspelt_flags(given: Iterable[str], known: Iterable[str]) -> str:
     """The end of a message that refuses a command line: what may have been meant by options that there are not."""
-    options = [one.partition("=")[0] for one in given if re.match("--?[A-Za-z]", one)]
+    options = dict.fromkeys(one.partition("=")[0] for one in given if re.match("--?[A-Za-z]", one))
     unknown = [one for one in options if not any(other.startswith(one) or other == one[:2] for other in known)]
-    return "".join(f"; {one} is not there, {nearest(one, known)}" for one in dict.fromkeys(unknown))
+    long = {other.lstrip("-"): other for other in known}
+    message = ""
+    for one in unknown:
+        close = difflib.get_close_matches(one.lstrip("-"), long, n=1, cutoff=_CLOSE)
+        meant = f"did you mean {long[close[0]]}?" if close else f"there are: {', '.join(sorted(known))}"
+        message += f"; {one} is not there, {meant}"
+    return message
 
 
 def _check_made(
@@ -270,9 +298,14 @@ def _check_made(
     """`more` are arguments that somebody else takes out before the object is made."""
     _check_arguments(cls.__name__, {**arguments(cls, constructor), **(more or {})}, settings, where)
     for base in cls.__mro__:
-        for key, least in _LEAST.get(base.__name__, {}).items():
-            if key in settings and settings[key] is not None and settings[key] < least:
-                raise ConfigurationError(f'"{where}{key}" is {shown(settings[key])}; {least} or more is needed')
+        _check_least(base.__name__, settings, where)
+
+
+def _check_least(name: str, settings: Mapping[str, Any], where: str) -> None:
+    for key, least in _LEAST.get(name, {}).items():
+        value = settings.get(key)
+        if isinstance(value, (int, float)) and value < least:
+            raise ConfigurationError(f'"{where}{key}" is {shown(value)}; {least} or more is needed')
 
 
 def _check_arguments(name: str, known: Arguments, settings: Mapping[str, Any], where: str) -> None:
@@ -332,7 +365,8 @@ def _resolve(cls: Any, settings: Dict[str, Any], where: str) -> Tuple[Any, Calla
     choices = cls.list_available()
     name = settings.pop("type", cls.default_implementation)
     if name is None:
-        missing = f'"{where}type" is missing; there are: {", ".join(sorted(choices))}'
+        one = f"""(One setting alone is changed by -o '{{"{where}{next(iter(settings), "SETTING")}": ...}}'.)"""
+        missing = f'"{where}type" is missing; there are: {", ".join(sorted(choices))} {one}'
         meant = difflib.get_close_matches("type", settings, n=1, cutoff=_CLOSE)
         raise ConfigurationError(f'"{where}{meant[0]}" is no setting; did you mean "type"?' if meant else missing)
     check_choice(name, choices, f"{where}type")

@@ -1,6 +1,7 @@
 """Every setting is an argument of what it makes, and of its kind, or is refused."""
 
 import inspect
+import math
 import os
 import re
 from enum import Enum
@@ -163,7 +164,10 @@ def test_an_unknown_key_of_any_block_of_a_training_is_refused(data: Any) -> None
             {"trainer.callbacks": ["save_delta", None]},
             '"trainer.callbacks.1" is null; leave it out, or give it a value',
         ),
-        ({"trainer.checkpointer.keep_most_recent_by_count": -1}, 'recent_by_count" is -1; 0 or more is needed'),
+        ({"trainer.checkpointer.keep_most_recent_by_count": -1}, 'recent_by_count" is -1; 1 or more is needed'),
+        ({"trainer.optimizer.lr": -1}, '"trainer.optimizer.lr" is -1; 0 or more is needed'),
+        ({"trainer.learning_rate_scheduler": {"type": "step", "step_size": 0}}, 'step_size" is 0; 1 or more is needed'),
+        ({"distributed.num_nodes": 0}, '"distributed.num_nodes" is 0; 1 or more is needed'),
         ({"data_loader.batch_size": 0}, '"data_loader.batch_size" is 0; 1 or more is needed'),
         ({"model": None}, '"model" is null; leave it out, or give it a value: an object, or the name of a type, is ne'),
         ({"model.delta": 5}, '"model.delta" is 5; an object, or the name of a type, is needed'),
@@ -309,6 +313,40 @@ def test_what_it_says_of_each_kind(settings: Dict[str, Any], message: str) -> No
     assert message in str(refused.value)
 
 
+class Narrow(Above):
+    """Refuses more than its kind says, by itself and by what is above it."""
+
+    def __init__(self, size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if size > self.above:
+            raise ValueError("size is larger than above")
+
+
+class Deep(FromParams):
+    def __init__(self, narrow: Optional[Narrow] = None, several: Optional[List[Narrow]] = None) -> None:
+        pass
+
+
+class Buggy(FromParams):
+    def __init__(self, size: int = 1) -> None:
+        _half(size)
+
+
+def _half(size: int) -> float:
+    return math.sqrt(-size)
+
+
+def test_what_a_constructor_refuses_has_its_place() -> None:
+    with pytest.raises(ConfigurationError, match='^"narrow": size is larger than above$'):
+        Deep.from_params(Params({"narrow": {"size": 2}}))
+    with pytest.raises(ConfigurationError, match='^"several.1": size is larger than above$'):
+        Deep.from_params(Params({"several": [{"size": 0}, {"size": 2}]}))
+    with pytest.raises(ConfigurationError, match="^size is larger than above$"):
+        Narrow.from_params(Params({"size": 3}))
+    with pytest.raises(ValueError):  # What goes wrong in what it calls may be a bug.
+        Buggy.from_params(Params({}))
+
+
 def test_what_code_has_made_is_let_through() -> None:
     part = Part()
     check_settings(Kinds, Kinds.__init__, {"part": part, "colour": Colour.RED, "path": Path("x"), "names": {"a"}})
@@ -370,7 +408,11 @@ def test_a_test_that_is_used(changes: Dict[str, Any]) -> None:
 def test_what_an_archive_is_made_of() -> None:
     check_archived({**EXPERIMENT, "trainer": {"nonsense": 1}})
     for change, message in (
-        ({"dataset_reader": {"keepp": 1}}, '"dataset_reader.type" is missing; there are: '),
+        (
+            {"dataset_reader": {"keepp": 1}},
+            """(One setting alone is changed by -o '{"dataset_reader.keepp": ...}'.)""",
+        ),
+        ({"random_seed": "x"}, '"random_seed" is "x"; a whole number from 0'),
         ({"model": "seq2sec"}, '"model.type" is "seq2sec", which is not there; did you mean "seq2seq"'),
         ({"validation_data_loader": {"batch_size": 0}}, '"validation_data_loader.batch_size" is 0; 1 or more'),
     ):
@@ -383,7 +425,7 @@ def test_what_an_archive_is_made_of() -> None:
 def test_options_that_there_are_not(given_words: List[str]) -> None:
     said = misspelt_flags(given_words, ["-s", "--serialization-dir", "-f", "--force"])
     expected = {
-        "--serialisation-dir": '--serialisation-dir is not there, did you mean "--serialization-dir"?',
+        "--serialisation-dir": "--serialisation-dir is not there, did you mean --serialization-dir?",
         "--x=-1": "--x is not there, there are: --force, --serialization-dir, -f, -s",
     }
     assert said == "".join(f"; {expected[word]}" for word in dict.fromkeys(given_words) if word in expected)
@@ -393,8 +435,17 @@ def test_a_group_of_parameters_that_fits_none() -> None:
     layer = torch.nn.Linear(1, 1)
     optimizer = torch.optim.Adam(layer.parameters())
     check_parameter_groups(optimizer, [[["wieght", "bias"], {}], [["weight"], {}]], ["weight", "bias"])
-    with pytest.raises(ConfigurationError, match=r'parameter_groups.1.0" is \["wieght"\], which fits no parameter'):
-        check_parameter_groups(optimizer, [[["bias"], {}], [["wieght"], {}]], ["weight", "bias"])
+    for patterns, settings, message in (
+        (["wieght"], {}, '.0" is ["wieght"], which fits no parameter of the model'),
+        (["("], {}, ".0\": '(' is no pattern: missing )"),
+        (["bias"], {"weight_decoy": 1}, '.1.weight_decoy" is no setting of Adam; did you mean "weight_decay"?'),
+        (["bias"], {"lr": "x"}, '.1.lr" is "x"; a number is needed'),
+        (["bias"], {"lr": -1}, '.1.lr" is -1; 0 or more is needed'),
+        (["bias"], {"requires_grad": "no"}, '.1.requires_grad" is "no"; true or false is needed'),
+    ):
+        with pytest.raises(ConfigurationError) as refused:
+            check_parameter_groups(optimizer, [[["bias"], {"lr": 0.1}], [patterns, settings]], ["weight", "bias"])
+        assert f'"trainer.optimizer.parameter_groups.1{message}' in str(refused.value)
 
 
 def test_overrides_of_what_is_not_used() -> None:
