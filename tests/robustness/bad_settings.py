@@ -156,7 +156,7 @@ def _command_lines(command: str) -> List[BadSetting]:
         ("vocabulary", 3, True),
         ("model.label_smoothing", "0.1", True),
         ("model.label_smoothing", True, True),
-        ("model.length_normalize", "false", True),
+        ("model.gradient_checkpointing", "false", True),
         ("model.metrics", [{"type": 7}], True),
         ("model.metrics", [["exact_match"]], True),
         ("dataset_reader.keep", ["id", None], True),
