@@ -911,10 +911,16 @@ EDITS = (
     Edit(_PARAMS, "ext_vars=ext_vars))", "ext_vars=ext_vars, native_callbacks=NATIVE_CALLBACKS))"),
     Edit(
         _PARAMS,
+        "        if isinstance(params_overrides, dict):\n            params_overrides = json.dumps",
+        "        check_file(file_dict, params_file)\n"
+        "        if isinstance(params_overrides, dict):\n            params_overrides = json.dumps",
+    ),
+    Edit(
+        _PARAMS,
         "from allennlp.common.file_utils import cached_path\n",
         "from allennlp.common.file_utils import cached_path\n"
         "from allennlp.common.port import NATIVE_CALLBACKS, OVERRIDES\n"
-        "from allennlp.common.settings import check_choice, check_overrides, nearest\n",
+        "from allennlp.common.settings import check_choice, check_file, check_overrides, nearest\n",
     ),
     Edit(
         "allennlp/common/plugins.py",

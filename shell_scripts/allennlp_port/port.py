@@ -17,7 +17,7 @@ import tarfile
 import tempfile
 import traceback
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
@@ -26,7 +26,7 @@ import numpy
 import torch
 import torch.multiprocessing as mp
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.settings import EXAMPLE, nearest
+from allennlp.common.settings import EXAMPLE, check_file, nearest
 
 PathOrStr = Union[str, "os.PathLike[str]"]
 
@@ -148,11 +148,15 @@ def check_archive(archive: PathOrStr, weights: PathOrStr) -> None:
     """
     # Raises
 
-    `ConfigurationError`, naming the archive, if its weights, or the configuration beside them, are not in it.
+    `ConfigurationError`, naming the archive, if its weights, or the configuration beside them, are not in it, or that
+    is JSON, but no object.
     """
-    for path in (Path(weights).with_name("config.json"), Path(weights)):
+    config = Path(weights).with_name("config.json")
+    for path in (config, Path(weights)):
         if not path.is_file():
             raise ConfigurationError(f"{archive}: no archive of a model, there is no {path.name} in it")
+    with suppress(ValueError):  # What is no JSON is left to jsonnet.
+        check_file(json.loads(config.read_bytes()), f"{archive}: {config.name}")
 
 
 # --- Predictions

@@ -174,6 +174,16 @@ def check_evaluation(overrides: Mapping[str, Any], settings: Mapping[str, Any]) 
     check_archived(with_overrides(settings, overrides))
 
 
+def check_file(settings: Any, path: Any) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if what a file holds is no object of settings.
+    """
+    if not isinstance(settings, dict):
+        raise ConfigurationError(f"{path}: is {shown(settings)}; an object of settings is needed")
+
+
 def check_overrides(overrides: Any) -> Dict[str, Any]:
     """
     # Raises

@@ -87,7 +87,9 @@ def _spoilt(place: Place, value: Any) -> Iterator[BadSetting]:
     if isinstance(value, bool):
         kinds.update({"as a text": str(value).lower(), "a whole number": 2})
     elif isinstance(value, (int, float)):
-        kinds.update({"negative": -3, "zero": 0, "as a text": str(value), "huge": 10**30})
+        kinds.update({"negative": -3, "zero": 0, "huge": 10**30})
+        if key != "cuda_device":  # A text may name a GPU, such as "cuda:0".
+            kinds["as a text"] = str(value)
     elif isinstance(value, list):
         kinds.update({"null among others": [*value, None], "a number among others": [*value, 7]})
     for what, new in kinds.items():

@@ -448,6 +448,14 @@ def test_a_group_of_parameters_that_fits_none() -> None:
         assert f'"trainer.optimizer.parameter_groups.1{message}' in str(refused.value)
 
 
+@pytest.mark.parametrize("content", ["[]", "3", "null", '"text"', "[{}]"])
+def test_a_file_that_is_no_object(content: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ConfigurationError) as refused:
+        Params.from_file(tmp_path / "config.json")
+    assert str(refused.value) == f"{tmp_path / 'config.json'}: is {content}; an object of settings is needed"
+
+
 def test_overrides_of_what_is_not_used() -> None:
     archive = {**EXPERIMENT, "validation_data_loader": {"batch_size": 8}}
     check_used('{"model.loss": "sum", "dataset_reader.max_query_length": 3}', EXPERIMENT, "predict")
