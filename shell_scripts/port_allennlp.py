@@ -654,6 +654,8 @@ EDITS = (
     Edit(
         "allennlp/commands/predict.py",
         "    predictor = _get_predictor(args)\n",
+        "    if args.batch_size < 1:\n"
+        '        raise ConfigurationError(f"--batch-size is {args.batch_size}; 1 or more is needed")\n'
         "    check_writable(args.output_file)\n    predictor = _get_predictor(args)\n",
     ),
     # A GPU where there is one; `cuda:0` is 0.

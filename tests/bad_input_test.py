@@ -152,6 +152,10 @@ def test_weights_without_names(fails_to_train: Any, tmp_path: Path) -> None:
     fails_to_train({"model.weights_file": str(tmp_path / "list.th")}, "list.th: not a state dict of tensors by name")
 
 
+def test_predictions_in_batches_of_none(allennlp: Any) -> None:
+    _fails(allennlp("predict", "m.tar.gz", "rows.jsonl", "--batch-size", "0"), "--batch-size is 0; 1 or more is needed")
+
+
 def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp_path: Path) -> None:
     archive, _ = archive
     good, output = json.dumps(ROWS[0]), tmp_path / "predictions.jsonl"

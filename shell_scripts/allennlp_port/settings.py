@@ -162,7 +162,7 @@ def check_archived(settings: Mapping[str, Any]) -> None:
     _check_seeds(settings)
 
 
-def check_evaluation(overrides: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def check_evaluation(overrides: Dict[str, Any], settings: Dict[str, Any]) -> None:
     """
     # Raises
 

@@ -215,7 +215,6 @@ def _command_lines(command: str) -> List[BadSetting]:
             (("--predictor", "promptd"), ("promptd",)),
             (("--predictor", ""), ("predictor",)),
             (("--multitask-head", "a"), ("multitask",)),
-            (("--dataset-reader-choice", "validation"), ("use-dataset-reader",)),
         ]
     else:
         texts += [
