@@ -60,6 +60,7 @@ REMOVED = (
 
 _OURS = Path(__file__).parent / "allennlp_port"
 ADDED = {
+    "allennlp/common/kinds.py": _OURS / "kinds.py",
     "allennlp/common/port.py": _OURS / "port.py",
     "allennlp/common/settings.py": _OURS / "settings.py",
     "allennlp/training/continuation.py": _OURS / "continuation.py",
@@ -129,27 +130,7 @@ EDITS = (
     ),
     Edit("allennlp/common/util.py", "    importlib.invalidate_caches()\n\n    # For some", "    # For some"),
     Edit("allennlp/common/util.py", "import importlib\n", "import importlib\nfrom importlib.util import find_spec\n"),
-    # A null, or a text for a list, where a constructor does not take it.
-    Edit(
-        "allennlp/common/from_params.py",
-        "        explicitly_set = param_name in params\n",
-        "        explicitly_set = param_name in params\n"
-        "        needs_value = annotation is param.annotation and annotation not in {inspect.Parameter.empty, Any}\n"
-        "        if explicitly_set and params.get(param_name) is None and needs_value and param.default is not None:\n"
-        "            raise ConfigurationError(\n"
-        "                f'\"{params.history}{param_name}\" is null; leave it out, or give it a value'\n"
-        "            )\n",
-    ),
-    Edit(
-        "allennlp/common/from_params.py",
-        "        value_cls = annotation.__args__[0]\n\n        value_list = []\n\n"
-        "        for i, value_params in enumerate(popped_params):\n",
-        "        value_cls = annotation.__args__[0]\n\n        value_list = []\n\n"
-        "        if isinstance(popped_params, str):\n"
-        '            raise ConfigurationError(f"{argument_name} is {popped_params!r}; a list is needed")\n'
-        "        for i, value_params in enumerate(popped_params):\n",
-    ),
-    # Every setting is an argument of what it makes, or is refused with the nearest name.
+    # Every setting is an argument of what it makes, and of its kind, or is refused.
     Edit(
         "allennlp/common/from_params.py",
         "                constructor_to_call = cls\n\n",
@@ -158,8 +139,16 @@ EDITS = (
     ),
     Edit(
         "allennlp/common/from_params.py",
+        "            return constructor_to_call(**kwargs)  # type: ignore\n",
+        "            with constructing(params.history):\n"
+        "                return constructor_to_call(**kwargs)  # type: ignore\n",
+    ),
+    Edit(
+        "allennlp/common/from_params.py",
         "from allennlp.common.params import Params\n",
-        "from allennlp.common.params import Params\nfrom allennlp.common.settings import check_settings\n",
+        "from allennlp.common.params import Params\n"
+        "from allennlp.common.port import constructing\n"
+        "from allennlp.common.settings import check_settings\n",
     ),
     Edit(
         _PARAMS,
@@ -174,6 +163,14 @@ EDITS = (
         "            )\n"
         "            raise ConfigurationError(message)\n",
         "        check_choice(value, choices, self.history + key, allow_class_names)\n",
+    ),
+    Edit(
+        _PARAMS,
+        "                msg = f'key \"{key}\" is required'\n"
+        "                if self.history:\n"
+        "                    msg += f' at location \"{self.history}\"'\n"
+        "                raise ConfigurationError(msg)\n",
+        "                raise ConfigurationError(f'\"{self.history}{key}\" is missing')\n",
     ),
     Edit(
         _PARAMS,
@@ -213,19 +210,14 @@ EDITS = (
         _TRAINER,
         "        optimizer_ = optimizer.construct(model_parameters=parameters)\n",
         "        optimizer_ = optimizer.construct(model_parameters=parameters)\n"
-        "        check_parameter_groups(optimizer_)\n",
+        "        names = [name for name, _ in pytorch_model.named_parameters()]\n"
+        "        check_parameter_groups(optimizer_, optimizer._params.get('parameter_groups'), names)\n",
     ),
     Edit(
         _TRAINER,
         "from allennlp.common import util as common_util, Tqdm, Lazy\n",
         "from allennlp.common import util as common_util, Tqdm, Lazy\n"
         "from allennlp.common.settings import check_parameter_groups, check_patterns\n",
-    ),
-    # A truth value is no number.
-    Edit(
-        "allennlp/common/from_params.py",
-        "        if type(popped_params) in {int, bool}:\n",
-        "        if type(popped_params) is int or type(popped_params) is annotation:\n",
     ),
     # What transformers and torch renamed or dropped.
     Edit("allennlp/training/optimizers.py", "(Optimizer, transformers.AdamW)", "(Optimizer, torch.optim.AdamW)"),
@@ -641,7 +633,7 @@ EDITS = (
         "allennlp/commands/evaluate.py",
         "    config = deepcopy(archive.config)\n    prepare_environment(config)\n",
         "    config = deepcopy(archive.config)\n"
-        '    check_used(cmd_overrides, config, "evaluate", "data_loader", "evaluation", *SEEDS)\n'
+        '    check_used(cmd_overrides, config, "evaluate", *EVALUATE_USES)\n'
         "    prepare_environment(config)\n",
     ),
     Edit(
@@ -656,7 +648,7 @@ EDITS = (
         "from allennlp.common.util import prepare_environment\n",
         "from allennlp.common.checks import ConfigurationError\n"
         "from allennlp.common.port import check_writable, device_number\n"
-        "from allennlp.common.settings import SEEDS, check_used\n"
+        "from allennlp.common.settings import EVALUATE_USES, check_used\n"
         "from allennlp.common.util import prepare_environment\n",
     ),
     Edit(
@@ -676,6 +668,8 @@ EDITS = (
     Edit(
         "allennlp/commands/predict.py",
         "    predictor = _get_predictor(args)\n",
+        "    if args.batch_size < 1:\n"
+        '        raise ConfigurationError(f"--batch-size is {args.batch_size}; 1 or more is needed")\n'
         "    check_writable(args.output_file)\n    predictor = _get_predictor(args)\n",
     ),
     # A GPU where there is one; `cuda:0` is 0.
@@ -850,12 +844,35 @@ EDITS = (
         "            named = action if action.option_strings else None\n"
         '            message = f"{value!r} is not there; {nearest(value, action.choices)}"\n'
         "            raise argparse.ArgumentError(named, message)\n\n"
+        "    def parse_known_args(self, args=None, namespace=None):\n"
+        "        self._given = sys.argv[1:] if args is None else args\n"
+        "        known, left = super().parse_known_args(args, namespace)\n"
+        "        if left:\n"
+        "            self.error(f\"unrecognized arguments: {' '.join(left)}\")\n"
+        "        return known, left\n\n"
+        "    def error(self, message):\n"
+        "        own = takewhile(lambda one: one.startswith('-') or not self._subparsers, self._given)\n"
+        "        super().error(message + misspelt_flags(own, self._option_string_actions))\n\n"
         "    def add_argument(self, *args, **kwargs):\n",
     ),
     Edit(
         "allennlp/commands/__init__.py",
         "from allennlp.common.plugins import import_plugins\n",
-        "from allennlp.common.plugins import import_plugins\nfrom allennlp.common.settings import nearest\n",
+        "from allennlp.common.plugins import import_plugins\n"
+        "from allennlp.common.settings import misspelt_flags, nearest\n",
+    ),
+    Edit("allennlp/commands/__init__.py", "import argparse\n", "import argparse\nfrom itertools import takewhile\n"),
+    # What an archive's model and readers are made of is named by its whole place.
+    Edit(
+        "allennlp/models/archival.py",
+        "        config = Params.from_file(os.path.join(serialization_dir, CONFIG_NAME), overrides)\n",
+        "        config = Params.from_file(os.path.join(serialization_dir, CONFIG_NAME), overrides)\n"
+        "        check_archived(config.params)\n",
+    ),
+    Edit(
+        "allennlp/models/archival.py",
+        "from allennlp.common.params import Params\n",
+        "from allennlp.common.params import Params\nfrom allennlp.common.settings import check_archived\n",
     ),
     # On a machine without a GPU torch refuses a bare number before AllenNLP can say what to do.
     Edit("allennlp/common/util.py", "    return torch.device(device)\n", '    return torch.device(f"cuda:{device}")\n'),
@@ -910,10 +927,16 @@ EDITS = (
     Edit(_PARAMS, "ext_vars=ext_vars))", "ext_vars=ext_vars, native_callbacks=NATIVE_CALLBACKS))"),
     Edit(
         _PARAMS,
+        "        if isinstance(params_overrides, dict):\n            params_overrides = json.dumps",
+        "        check_file(file_dict, params_file)\n"
+        "        if isinstance(params_overrides, dict):\n            params_overrides = json.dumps",
+    ),
+    Edit(
+        _PARAMS,
         "from allennlp.common.file_utils import cached_path\n",
         "from allennlp.common.file_utils import cached_path\n"
         "from allennlp.common.port import NATIVE_CALLBACKS, OVERRIDES\n"
-        "from allennlp.common.settings import check_choice, check_overrides, nearest\n",
+        "from allennlp.common.settings import check_choice, check_file, check_overrides, nearest\n",
     ),
     Edit(
         "allennlp/common/plugins.py",

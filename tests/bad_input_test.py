@@ -46,13 +46,16 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"model.type": "seq2sec"}, ["seq2sec", "model.type", "seq2seq"]),
         ({"dataset_reader.type": "p4"}, ["p4", "dataset_reader.type"]),
         ({"dataset_reader.max_length": 3}, ["max_length"]),
-        ({"model.gradient_checkpointing": "yes"}, ["gradient_checkpointing", "bool"]),
+        ({"model.gradient_checkpointing": "yes"}, ['"model.gradient_checkpointing" is "yes"; true or false is']),
         ({"model.delta": {"type": "lara"}}, ["lara"]),
         ({"model.delta": {"type": "lora", "weights": "/nowhere"}}, ["/nowhere: has no adapter_config.json"]),
         ({"model.delta": {"type": "lora", "target_modules": ["nothing"]}}, ["lora: ", "nothing"]),
         ({"model.delta": {"type": "houlsby", "target_modules": ["nothing"]}}, ["houlsby: there is no layer called no"]),
         ({"model.delta": {"type": "houlsby", "colour": "red"}}, ["colour"]),
-        ({"model.delta": {"type": "houlsby", "size": "two"}}, ["size", "int"]),
+        (
+            {"model.delta": {"type": "houlsby", "size": "two"}},
+            ['"model.delta.size" is "two"; a whole number'],
+        ),
         ({"model.delta": {"type": "bias"}}, ["bias: a T5ForConditionalGeneration has no bias"]),
         ({"model.delta": {"type": "prompt", "num_virtual_tokens": 0}}, ["prompt: num_virtual_tokens is 0"]),
         ({"train_data_path": "/nowhere/rows.jsonl"}, ["/nowhere/rows.jsonl: no such file"]),
@@ -62,7 +65,7 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"trainer.cuda_device": "cuda:99"}, ["cuda_device is cuda:99: there is no such GPU"]),
         ({"trainer.cuda_device": [0, 1]}, ["cuda_device is [0, 1]; a GPU's number is needed"]),
         ({"trainer.no_grad": ["^transformr"]}, ["trainer.no_grad: '^transformr' fits no parameter of the model"]),
-        ({"trainer.num_epochs": True}, ["Expected num_epochs to be a int"]),
+        ({"trainer.num_epochs": True}, ['"trainer.num_epochs" is true; a whole number is needed']),
         (
             {"trainer.optimizer": {"type": "adam", "parameter_groups": [[["shared"], {"weight_decoy": 0.1}]]}},
             ['"trainer.optimizer.parameter_groups.0.1.weight_decoy" is no setting of Adam', '"weight_decay"?'],
@@ -74,7 +77,7 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"model.generation": {"num_beems": 4}}, ["generate has no setting 'num_beems'; did you mean \"num_beams\"?"]),
         ({"model.generation": {"max_new_tokens": -1}}, ["generation: {'max_new_tokens': -1} is refused"]),
         ({"model.generation": {"max_new_tokens": "many"}}, ["generation: {'max_new_tokens': 'many'} is refused"]),
-        ({"model.metrics": {"a": "exact_match"}}, ["\"model.metrics\" is {'a': 'exact_match'}; a list is needed"]),
+        ({"model.metrics": {"a": "exact_match"}}, ['"model.metrics" is {"a": "exact_match"}; a list is needed']),
         ({"validation_data_path": True}, ["True is no path of a file of rows"]),
         ({"model.metrics": 3}, ['"model.metrics" is 3; a list is needed']),
         ({"model.metrics": ["exact_mach"]}, ['"model.metrics.0.type" is "exact_mach"', 'did you mean "exact_match"?']),
@@ -83,7 +86,7 @@ def fails_to_train(train_config: Any, allennlp: Any, tmp_path: Path) -> Callable
         ({"model.relevant_label_index": -2}, ["relevant_label_index -2"]),
         ({"dataset_reader.max_query_length": 0}, ["max_query_length is 0"]),
         ({"trainer.optimizer": {"type": "sgd", "lr": 1e18}}, ["the loss is not a number any more"]),
-        ({"data_loader": {"batch_size": 0}}, ["batch_size must be at least 1"]),
+        ({"data_loader": {"batch_size": 0}}, ['"data_loader.batch_size" is 0; 1 or more is needed']),
         ({"trainer.optimizer": {"type": "huggingface_adamw", "correct_bias": False}}, ["always corrects the bias"]),
     ],
 )
@@ -147,6 +150,10 @@ def test_damaged_weights_in_a_model_folder(fails_to_train: Any, tmp_path: Path) 
 def test_weights_without_names(fails_to_train: Any, tmp_path: Path) -> None:
     torch.save([torch.zeros(1)], tmp_path / "list.th")
     fails_to_train({"model.weights_file": str(tmp_path / "list.th")}, "list.th: not a state dict of tensors by name")
+
+
+def test_predictions_in_batches_of_none(allennlp: Any) -> None:
+    _fails(allennlp("predict", "m.tar.gz", "rows.jsonl", "--batch-size", "0"), "--batch-size is 0; 1 or more is needed")
 
 
 def test_predictions_appear_whole_or_not_at_all(archive: Any, allennlp: Any, tmp_path: Path) -> None:

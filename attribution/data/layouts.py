@@ -9,6 +9,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import JsonDict, Row, RowError, Rows, text_of
 from attribution.data.formats import open_rows
+from attribution.data.named_fields import NamedFields
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +174,10 @@ class Prompting:
         self._fields = {ours: theirs for theirs, ours in (fields or {}).items()}
         self._told: Set[str] = set()
 
+    def named(self) -> NamedFields:
+        """The file's fields that `fields` names."""
+        return NamedFields("fields", self._fields.values())
+
     def __call__(self, row: Row) -> Row:
         """
         # Raises
@@ -269,17 +274,28 @@ class PromptedRows(Rows):
         return len(self._rows)
 
     def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
-        return map(self._prompting, self._rows.shard(index, count))
+        named = self._prompting.named()
+        for row in self._rows.shard(index, count):
+            named.look(row.content)
+            yield self._prompting(row)
+        if count == 1:
+            named.check(str(self.path))
 
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
         return map(self._prompting, self._rows.take(numbers))
 
     def each(self) -> Iterator[Union[Row, RowError]]:
+        named = self._prompting.named()
         for row in self._rows.each():
+            if isinstance(row, RowError):
+                yield row
+                continue
+            named.look(row.content)
             try:
-                yield row if isinstance(row, RowError) else self._prompting(row)
+                yield self._prompting(row)
             except RowError as error:
                 yield error
+        named.check(str(self.path))
 
     def files(self) -> List[Path]:
         return self._rows.files()

@@ -12,6 +12,7 @@ from attribution.data.fields import pad_token_ids
 from attribution.data.prompt_tokenizer import TokenIdLists
 from attribution.encoders.batch_mates import BatchMates
 from attribution.encoders.encoder import Encoder
+from attribution.encoders.progress import progress
 
 _WINDOW = 2048  # Texts that are tokenised and sorted by length together.
 
@@ -80,18 +81,20 @@ class BatchedEncoder(Encoder):
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         self.load()
         windows = [list(texts[first : first + _WINDOW]) for first in range(0, len(texts), _WINDOW)]
-        with ThreadPoolExecutor(1) as beside_the_model:
+        with ThreadPoolExecutor(1) as beside_the_model, progress(len(texts), "text") as bar:
             tokenized = zip(windows, beside_the_model.map(self.tokenize, windows))
-            return np.concatenate([self._encode(window, token_ids) for window, token_ids in tokenized])
+            return np.concatenate([self._encode(window, token_ids, bar) for window, token_ids in tokenized])
 
-    def _encode(self, texts: List[str], token_ids: TokenIdLists) -> np.ndarray:
+    def _encode(self, texts: List[str], token_ids: TokenIdLists, bar: Any) -> np.ndarray:
         ids = [of_text or [self.pad_id] for of_text in token_ids]  # Some tokenizers make nothing of an empty text.
         batches = list(batches_of_similar_length([len(of_text) for of_text in ids], self.max_tokens, self.mates))
-        vectors = torch.cat(
-            [self.embed_batch([texts[index] for index in batch], [ids[index] for index in batch]) for batch in batches]
-        )
+        vectors = []
+        for batch in batches:
+            vectors.append(self.embed_batch([texts[index] for index in batch], [ids[index] for index in batch]))
+            bar.update(len(batch))
+        sorted_vectors = torch.cat(vectors)
         order = torch.tensor([index for batch in batches for index in batch])
-        return torch.empty_like(vectors).index_copy_(0, order, vectors).numpy()
+        return torch.empty_like(sorted_vectors).index_copy_(0, order, sorted_vectors).numpy()
 
     def embed_batch(self, texts: List[str], token_ids: TokenIdLists) -> torch.Tensor:
         """The vectors of texts that go together, in float32 on the CPU: `embed` of their token ids."""

@@ -8,6 +8,7 @@ from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common.pretrained import configuration_errors, is_pooler, load_pretrained, model_identity
+from attribution.encoders.progress import progress
 
 
 class ImageEncoder(FromParams):
@@ -50,15 +51,15 @@ class ImageEncoder(FromParams):
         assert self._model is not None
         colours = np.repeat(images[..., None], 3, axis=3) if images.ndim == 3 else images
         vectors = []
-        for start in range(0, len(colours), self.batch_size):
-            inputs = self._processor(
-                images=list(colours[start : start + self.batch_size]),
-                return_tensors="pt",
-                input_data_format="channels_last",
-            )
-            states = self._model(pixel_values=inputs["pixel_values"].to(self.device)).last_hidden_state
-            # Of a transformer (batch, places, dimension), of a convolutional network (batch, dimension, height, width).
-            vectors.append((states.mean(1) if states.ndim == 3 else states.mean((2, 3))).float().cpu())
+        with progress(len(colours), "image") as bar:
+            for start in range(0, len(colours), self.batch_size):
+                batch = list(colours[start : start + self.batch_size])
+                inputs = self._processor(images=batch, return_tensors="pt", input_data_format="channels_last")
+                states = self._model(pixel_values=inputs["pixel_values"].to(self.device)).last_hidden_state
+                # Of a transformer (batch, places, dimension), of a convolutional network (batch, dimension, height,
+                # width).
+                vectors.append((states.mean(1) if states.ndim == 3 else states.mean((2, 3))).float().cpu())
+                bar.update(len(batch))
         return torch.cat(vectors).numpy()
 
     def _load(self) -> None:

@@ -24,6 +24,7 @@ from attribution.data.word_tokenizer import WordPieces, WordTokenizer
 from attribution.encoders.batch_mates import SAMPLE, BatchMates, batch_mates
 from attribution.encoders.batched import BatchedEncoder, batches_of_similar_length
 from attribution.encoders.encoder import Encoder
+from attribution.encoders.progress import progress
 from attribution.modules.delta import Prompt, delta_from_folder
 from attribution.modules.delta.delta_folder import CONFIG, WEIGHTS
 
@@ -128,9 +129,12 @@ class TransformerEncoder(BatchedEncoder):
         texts = self._words.tokenize(sentences, self._longest)
         self.texts_cut += sum(not own for text in texts for own in text.pieces)
         vectors: List[torch.Tensor] = [torch.empty(0)] * len(texts)
-        for batch in batches_of_similar_length([len(text.token_ids) for text in texts], self.max_tokens, self.mates):
-            for number, own in zip(batch, self._embed_words([texts[number] for number in batch])):
-                vectors[number] = own
+        lengths = [len(text.token_ids) for text in texts]
+        with progress(len(texts), "sentence") as bar:
+            for batch in batches_of_similar_length(lengths, self.max_tokens, self.mates):
+                for number, own in zip(batch, self._embed_words([texts[number] for number in batch])):
+                    vectors[number] = own
+                bar.update(len(batch))
         return torch.cat(vectors).numpy()
 
     def _embed_words(self, texts: Sequence[WordPieces]) -> Sequence[torch.Tensor]:

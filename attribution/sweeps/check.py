@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Sequence
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.settings import check_experiment
+from allennlp.common.settings import check_evaluation, check_experiment
 
 from attribution.sweeps.run import Run
 from attribution.sweeps.step import artefact_command
@@ -23,12 +23,13 @@ def check_runs(runs: Sequence[Run], directory: Path) -> None:
 
     # Raises
 
-    `ConfigurationError` if a configuration has a setting that there is not, or names a file that is not there and that
-    no step makes.
+    `ConfigurationError` if a configuration, or what is overridden of one, has a setting that there is not, or names a
+    file that is not there and that no step makes.
     """
     named: Dict[str, Run] = {}
+    made = {run.directory: run for run in runs}
     for run in runs:
-        _check_settings(run)
+        _check_settings(run, made)
         for name in _files(run.made_of):
             named.setdefault(name, run)
     missing = [
@@ -40,12 +41,16 @@ def check_runs(runs: Sequence[Run], directory: Path) -> None:
         raise ConfigurationError("\n".join([*missing, f"paths are relative to {Path.cwd()}, where the sweep is run"]))
 
 
-def _check_settings(run: Run) -> None:
+def _check_settings(run: Run, made: Dict[Path, Run]) -> None:
     command, settings = run.made_of["command"], run.made_of.get("configuration", {})
     try:
         if command == "train":
             check_experiment(settings)
-        elif command != "evaluate":
+        elif command == "evaluate":
+            training = made.get(Path(run.made_of["archive"]).parent)
+            if training is not None and training.made_of["command"] == "train":
+                check_evaluation(run.made_of["overrides"], training.made_of["configuration"])
+        else:
             artefact_command(command).check(settings)
     except ConfigurationError as error:
         raise ConfigurationError(f"{_place(run)}: {error}") from error

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Opt
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.port import users_mistake
+from allennlp.common.settings import nearest
 
 from attribution.common.configuration import read_configuration
 from attribution.sweeps.grid import NAME, Axes, Point, as_text, check_axes, grid_points, point_name
@@ -98,12 +99,22 @@ class Sweep(FromParams):
                 raise ConfigurationError(f"{where}: an axis has the same name")
             self._check_axes(step.axes or [], f"{where}.axes")
             self._check_axes(step.only, f"{where}.only")
+            for axis, values in step.only.items():
+                self._check_values(axis, values, f"{where}.only.{axis}")
             step.axes = [axis for axis in self.axes if step.axes is None or axis in step.axes]
 
     def _check_axes(self, axes: Iterable[str], where: str) -> None:
         for axis in axes:
             if axis not in self.axes:
                 raise ConfigurationError(f"{where}: {axis!r} is no axis; there are {', '.join(self.axes)}")
+
+    def _check_values(self, axis: str, values: List[str], where: str) -> None:
+        there = [as_text(value) for value in self.axes[axis]]
+        if not values:
+            raise ConfigurationError(f"{where}: is empty, so that the step is never made")
+        for value in values:
+            if value not in there:
+                raise ConfigurationError(f"{where}: {value!r} is no value of the axis; {nearest(value, there)}")
 
     def _check_results(self) -> None:
         for setting, axes in (("repeat", self.repeat), ("choose", self.choose)):

@@ -17,7 +17,7 @@ import tarfile
 import tempfile
 import traceback
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
@@ -26,7 +26,7 @@ import numpy
 import torch
 import torch.multiprocessing as mp
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.settings import EXAMPLE, nearest
+from allennlp.common.settings import EXAMPLE, check_file, nearest
 
 PathOrStr = Union[str, "os.PathLike[str]"]
 
@@ -148,11 +148,15 @@ def check_archive(archive: PathOrStr, weights: PathOrStr) -> None:
     """
     # Raises
 
-    `ConfigurationError`, naming the archive, if its weights, or the configuration beside them, are not in it.
+    `ConfigurationError`, naming the archive, if its weights, or the configuration beside them, are not in it, or that
+    is JSON, but no object.
     """
-    for path in (Path(weights).with_name("config.json"), Path(weights)):
+    config = Path(weights).with_name("config.json")
+    for path in (config, Path(weights)):
         if not path.is_file():
             raise ConfigurationError(f"{archive}: no archive of a model, there is no {path.name} in it")
+    with suppress(ValueError):  # What is no JSON is left to jsonnet.
+        check_file(json.loads(config.read_bytes()), f"{archive}: {config.name}")
 
 
 # --- Predictions
@@ -385,6 +389,26 @@ def device_number(cuda_device: Any) -> int:
     return max(number, -1)
 
 
+@contextmanager
+def constructing(where: str) -> Iterator[None]:
+    """
+    # Parameters
+
+    where : `str`
+        The place of what is constructed in the configuration: empty, or `block.block.`.
+
+    # Raises
+
+    `ConfigurationError`, naming the place, if the constructor refuses a value.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not _refused_by_a_constructor(error):
+            raise
+        raise ConfigurationError(f'"{where[:-1]}": {error}' if where else str(error)) from error
+
+
 def _environment(name: str, default: Any) -> Any:
     return os.environ.get(name, default)
 
@@ -506,8 +530,8 @@ def _missing_package(error: ModuleNotFoundError) -> str:
 
 def _refused_by_a_constructor(error: BaseException) -> bool:
     """
-    Whether arguments did not fit a constructor or one that it hands them on to, or it said no to their values: a
-    ValueError raised in it, and not in what it calls.
+    Whether arguments did not fit a constructor or one that it hands them on to, or one of these said no to their
+    values: a ValueError raised in it, and not in what it calls.
     """
     frames = traceback.extract_tb(error.__traceback__)
     makes = [number for number, frame in enumerate(frames, 1) if frame.filename.endswith(_FROM_PARAMS)]
@@ -515,7 +539,7 @@ def _refused_by_a_constructor(error: BaseException) -> bool:
         return False
     made = frames[makes[-1] :]
     if isinstance(error, ValueError):
-        return len(made) <= 1
+        return all(frame.name == "__init__" for frame in made[1:])
     return not made or ("__init__()" in str(error) and all(frame.name == "__init__" for frame in made))
 
 

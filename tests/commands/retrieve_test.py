@@ -99,7 +99,7 @@ def test_overrides_and_query_size(config: Any, allennlp: Any, tmp_path: Path) ->
         ({"pool": None}, '"pool" is null'),
         ({"retriever": None}, '"retriever" is null'),
         ({"retriever": {"type": "exact", "encoder": None}}, '"retriever.encoder" is null'),
-        ({"pool": {"path": "POOL", "exclude_tasks": "low"}}, "exclude_tasks is 'low'; a list is needed"),
+        ({"pool": {"path": "POOL", "exclude_tasks": "low"}}, '"pool.exclude_tasks" is "low"; a list is needed'),
         ({"seed": -1}, "seed is -1; a whole number from 0 to 2^32 - 1"),
         ({"retriever": {"type": "random", "seed": None}}, "retriever.seed is None; a whole number"),
     ],

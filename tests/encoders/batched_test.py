@@ -1,6 +1,7 @@
-from typing import List
+from typing import Any, List
 
 import numpy as np
+import pytest
 import torch
 
 from attribution.data.prompt_tokenizer import TokenIdLists
@@ -32,6 +33,26 @@ def test_batches_are_of_similar_length_and_within_the_budget() -> None:
     assert sum(map(len, encoder.batches)) == 300
     assert all(max(batch) * len(batch) <= 64 for batch in encoder.batches)
     assert sum(max(batch) * len(batch) for batch in encoder.batches) < 1.1 * lengths.sum()
+
+
+def test_progress_moves_with_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    moves: List[int] = []
+    monkeypatch.setattr("attribution.encoders.progress.Tqdm.tqdm", lambda total, **_: _Bar(total, moves))
+    encoder = LengthEncoder(max_tokens=4)
+    encoder.encode(["w " * length for length in (1, 2, 3, 4)])
+    assert moves == [2, 1, 1] == list(map(len, encoder.batches))
+
+
+class _Bar:
+    def __init__(self, total: int, moves: List[int]) -> None:
+        assert total == 4
+        self.update = moves.append
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
 
 
 def test_a_text_over_the_budget_is_a_batch_of_its_own() -> None:

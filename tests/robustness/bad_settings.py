@@ -84,8 +84,14 @@ def _spoilt(place: Place, value: Any) -> Iterator[BadSetting]:
         "nothing in it": {} if isinstance(value, dict) else [] if isinstance(value, list) else "",
         "a path to nothing": "/nowhere/at all",
     }
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        kinds.update({"negative": -3, "zero": 0, "as a text": str(value), "huge": 10**30})
+    if isinstance(value, bool):
+        kinds.update({"as a text": str(value).lower(), "a whole number": 2})
+    elif isinstance(value, (int, float)):
+        kinds.update({"negative": -3, "zero": 0, "huge": 10**30})
+        if key != "cuda_device":  # A text may name a GPU, such as "cuda:0".
+            kinds["as a text"] = str(value)
+    elif isinstance(value, list):
+        kinds.update({"null among others": [*value, None], "a number among others": [*value, 7]})
     for what, new in kinds.items():
         if type(new) is type(value) and what in ("a truth value",):
             continue
@@ -101,7 +107,9 @@ def _stops(what: str, value: Any) -> bool:
         return isinstance(value, (int, float, bool))
     if what in ("a text", "a path to nothing"):
         return isinstance(value, (int, float, bool, dict))
-    return False
+    if what in ("a number", "a truth value"):
+        return not isinstance(value, float)
+    return what in ("as a text", "a whole number", "null among others", "a number among others")
 
 
 def _command_lines(command: str) -> List[BadSetting]:
@@ -148,6 +156,16 @@ def _command_lines(command: str) -> List[BadSetting]:
         ("model", None, False),
         ("vocabulary.type", "emty", True),
         ("vocabulary", 3, True),
+        ("model.label_smoothing", "0.1", True),
+        ("model.label_smoothing", True, True),
+        ("model.gradient_checkpointing", "false", True),
+        ("model.metrics", [{"type": 7}], True),
+        ("model.metrics", [["exact_match"]], True),
+        ("dataset_reader.keep", ["id", None], True),
+        ("dataset_reader.keep", ["id", 7], True),
+        ("dataset_reader", {"keepp": 1}, True),
+        ("dataset_reader.max_query_length", 7.5, True),
+        ("dataset_reader.max_query_length", 10**30, True),
     ]
     if command == "evaluate":
         overrides += [
@@ -163,6 +181,8 @@ def _command_lines(command: str) -> List[BadSetting]:
             ("data_loader", [], True),
             ("data_loader.batch_sampler", "buckett", True),
             ("validation_dataset_reader", {"type": "p3_jsonl", "nonsense": 1}, True),
+            ("random_seed", "x", True),
+            ("random_seed", -1, True),
         ]
     found = [
         BadSetting(
@@ -177,6 +197,10 @@ def _command_lines(command: str) -> List[BadSetting]:
         (("-o", "[1]"), ("overrides", "-o")),
         (("-o", "{"), ("overrides", "-o")),
         (("-o", "3"), ("overrides", "-o")),
+        (("-o", "null"), ("overrides", "-o")),
+        (("-o", "[]"), ("overrides", "-o")),
+        (("-o", '{"model.label_smoothing": 1e999}'), ("overrides", "-o")),
+        (("-o", '{"model.label_smoothing": NaN}'), ("overrides", "-o")),
         (("-o", '{"": 1}'), ("overrides", "-o", '""')),
         (("--cuda-device", "99"), ("cuda_device",)),
         (("--weights-file", "/nowhere/weights.th"), ("/nowhere/weights.th",)),
@@ -191,7 +215,6 @@ def _command_lines(command: str) -> List[BadSetting]:
             (("--predictor", "promptd"), ("promptd",)),
             (("--predictor", ""), ("predictor",)),
             (("--multitask-head", "a"), ("multitask",)),
-            (("--dataset-reader-choice", "validation"), ("use-dataset-reader",)),
         ]
     else:
         texts += [

@@ -44,6 +44,26 @@ def test_what_is_wrong(command: str, changes: Any, message: str, experiment: Dic
     assert message in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"dataset_reader.keepp": ["id"]}, 'test/SEED=1: "dataset_reader.keepp" is no setting of P3JsonlReader; did'),
+        ({"model.loss": 3}, 'test/SEED=1: "model.loss" is 3; a text is needed'),
+        ({"evaluation.nonsense": 3}, 'test/SEED=1: "evaluation.nonsense" is no setting of SimpleEvaluator'),
+        ({"trainer.num_epochs": 3}, "test/SEED=1: -o: evaluate does not use 'trainer.num_epochs'"),
+        ({"modl.loss": "sum"}, "test/SEED=1: -o: evaluate does not use 'modl.loss'"),
+        ({"model.delta.x.y": 1}, 'test/SEED=1: -o: "model.delta.x.y" changes "model.delta.x", which is not there'),
+    ],
+)
+def test_what_is_overridden_of_a_training(overrides: Any, message: str, experiment: Dict[str, Any]) -> None:
+    test = {"command": "evaluate", "archive": "/out/model/SEED=1/model.tar.gz", "input": "rows.jsonl"}
+    runs = [_run(experiment), _run({**test, "overrides": {"model.label_smoothing": 0.1}}, "test")]
+    check_runs(runs, Path("/out"))
+    with pytest.raises(ConfigurationError) as refused:
+        check_runs([runs[0], _run({**test, "overrides": overrides}, "test")], Path("/out"))
+    assert message in str(refused.value)
+
+
 def test_each_missing_file_is_named_once(experiment: Dict[str, Any], tmp_path: Path) -> None:
     tests = [
         _run({"command": "evaluate", "archive": "x.tar.gz", "input": f"test/{task}.jsonl", "overrides": {}}, "test")
@@ -61,4 +81,4 @@ def test_each_missing_file_is_named_once(experiment: Dict[str, Any], tmp_path: P
 
 def test_names_that_are_no_files(experiment: Dict[str, Any]) -> None:
     names = {"path": "aps/super_glue", "data_path": "https://a.b/c.jsonl", "input": "dummy", "archive": "*/m.tar.gz"}
-    check_runs([_run({"command": "evaluate", "overrides": names})], Path("/out"))
+    check_runs([_run({"command": "evaluate", "archive": "*/m.tar.gz", "overrides": names})], Path("/out"))

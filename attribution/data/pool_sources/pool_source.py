@@ -9,6 +9,7 @@ from allennlp.common.checks import ConfigurationError
 
 from attribution.common.rows import JsonDict, Row, RowError, text_of
 from attribution.data.layouts import NO_TEXTS, Prompting, are_texts
+from attribution.data.named_fields import NamedFields
 from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
 
 TEXTS = ("input", "target")
@@ -48,7 +49,7 @@ class PoolSource(Registrable):
     fields : `Dict[str, str]`, optional
         From a field's name in the source to its name in the pool (`{inputs_pretokenized: 'input'}`).
     keep : `List[str]`, optional
-        Fields of the source that go into the pool beside the pool's own.
+        Fields of the source that go into the pool beside the pool's own; one that no row has is logged.
     layout : `str`, optional
         What the rows look like, one of `attribution.data.layouts.LAYOUTS`. Without it and `fields` each row says.
     """
@@ -89,12 +90,23 @@ class PoolSource(Registrable):
         return None
 
     def rows(self) -> Iterator[Union[PoolRow, Skipped, RowError]]:
-        """What becomes of each row, in order."""
+        """
+        What becomes of each row, in order.
+
+        # Raises
+
+        `ConfigurationError` if `fields` names a field that no row has.
+        """
+        fields, keep = self.prompting.named(), NamedFields("keep", self.keep)
         for row in self.read():
             if isinstance(row, RowError):
                 yield row
             else:
+                fields.look(row.content)
+                keep.look(row.content)
                 yield from self.prompts(row)
+        fields.check(f"source {self.name}")
+        keep.tell(f"source {self.name}")
 
     def prompts(self, row: Row) -> Iterator[Union[PoolRow, Skipped, RowError]]:
         """What becomes of one row: by default it is a prompted one already, and left out if its target is wrong."""

@@ -23,7 +23,7 @@ class TemplatesSource(PoolSource):
     # Parameters
 
     rows : `PoolSource`
-        Where the raw rows come from. Of its settings those that say how to read count; `fields` is not used.
+        Where the raw rows come from: without `fields`, `layout` and `template`, which are for prompted rows.
     templates : `Union[str, Dict[str, Union[str, Dict[str, str]]]]`
         A promptsource `templates.yaml`, or the prompts themselves: by name a Jinja text with `|||` between input and
         target, or `{ jinja, answer_choices }` in promptsource's format.
@@ -51,8 +51,11 @@ class TemplatesSource(PoolSource):
         longest_text: int = LONGEST,
     ) -> None:
         super().__init__(rows.name, task or rows.task or rows.name, None, rows.split, keep=rows.keep)
-        if rows.layout is not None:
-            raise ConfigurationError("templates: rows.layout is for prompted rows; a template takes rows as they are")
+        for setting in ("layout", "fields", "template"):
+            if getattr(rows, setting):
+                raise ConfigurationError(
+                    f"templates: rows.{setting} is for prompted rows; a template takes rows as they are"
+                )
         self._rows = rows
         self._yaml = [Path(templates)] if isinstance(templates, str) else []
         if metrics is not None and not isinstance(templates, str):

@@ -19,7 +19,8 @@ class Missing(StrictUndefined):
     """It is false, and equal to none; whatever else is done with it is an error."""
 
     def __init__(self, hint: Any = None, obj: Any = missing, name: Any = None, exc: Any = UndefinedError) -> None:
-        super().__init__(hint, obj, name, partial(MissingFieldError, name) if exc is UndefinedError else exc)  # type: ignore[arg-type]
+        of_a_field = exc is UndefinedError and name is not None  # Not of a filter, such as `first` of an empty list.
+        super().__init__(hint, obj, name, partial(MissingFieldError, name) if of_a_field else exc)  # type: ignore[arg-type]
 
     def __bool__(self) -> bool:  # type: ignore[override]
         return False

@@ -7,8 +7,8 @@ from math import inf
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Set, Tuple
 
-from jinja2 import StrictUndefined, Undefined, UndefinedError, meta, nodes, pass_environment
-from jinja2.filters import do_float, do_int
+from jinja2 import StrictUndefined, Undefined, UndefinedError, meta, nodes, pass_environment, pass_eval_context
+from jinja2.filters import do_float, do_int, do_tojson
 from jinja2.sandbox import SandboxedEnvironment, modifies_known_mutable
 from jinja2.visitor import NodeTransformer
 
@@ -46,7 +46,8 @@ class RowSandbox(SandboxedEnvironment):
         del self.globals["lipsum"]  # Random, without a seed.
         self.globals = {_FUNCTION + name: call for name, call in {**self.globals, **(functions or {})}.items()}
         self.filters.update({_PLACE: _place, _PART: _part, _NOT_NEGATIVE: _not_negative, "attr": _attribute})
-        self.filters.update(int=partial(_number, do_int), float=partial(_number, do_float))
+        self.filters.update(int=partial(_number, do_int), float=partial(_number, do_float), tojson=_json)
+        self.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": _null}
 
     def parse(self, source: str, name: Optional[str] = None, filename: Optional[str] = None) -> nodes.Template:
         template = _Functions(self.globals).visit(super().parse(source, name, filename))
@@ -249,6 +250,17 @@ def _message(fields: _Fields, place: Any, places: str) -> str:
 @pass_environment
 def _attribute(environment: RowSandbox, obj: Any, name: str) -> Any:
     return environment.getitem(obj, name)
+
+
+@pass_eval_context
+def _json(context: nodes.EvalContext, value: Any, indent: Optional[int] = None) -> str:
+    """As Jinja's `tojson`: what is null inside of the value is so in the text."""
+    return str(value) if isinstance(value, Undefined) else do_tojson(context, value, indent)
+
+
+def _null(value: Any) -> None:
+    if not isinstance(value, Undefined):
+        raise TypeError(f"a {type(value).__name__} is no JSON")
 
 
 def _number(convert: Callable[..., Any], value: Any, *arguments: Any, **named: Any) -> Any:

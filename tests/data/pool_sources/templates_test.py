@@ -74,8 +74,9 @@ def test_mistakes(source: Any, write_jsonl: Any, tmp_path: Path) -> None:
         source({"broken": "{{"})
     with pytest.raises(ConfigurationError, match="templates: say needs"):
         source({"say": {"answer_choices": "a"}})
-    with pytest.raises(ConfigurationError, match="templates: rows.layout is for prompted rows"):
-        source(INLINE, rows={"type": "rows", "path": str(tmp_path), "layout": "flan"})
+    for setting, value in (("layout", "flan"), ("fields", {"text": "input"}), ("template", "say")):
+        with pytest.raises(ConfigurationError, match=f"templates: rows.{setting} is for prompted rows"):
+            source(INLINE, rows={"type": "rows", "path": str(tmp_path), setting: value})
 
 
 @pytest.mark.parametrize(

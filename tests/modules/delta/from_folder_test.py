@@ -52,7 +52,7 @@ def test_layers_by_a_regular_expression(tiny_model: Callable[[str], str], tmp_pa
         ({"peft_type": "ADELORA"}, "a delta of the method ADELORA, which is not known here"),
         ({"peft_type": "LORA", "a_setting_to_come": 3}, "this version of PEFT does not know `a_setting_to_come`"),
         ({"peft_type": "HOULSBY", "size": 2, "colour": "red"}, "colour"),
-        ({"peft_type": "HOULSBY", "size": "two"}, "Expected size to be a int"),
+        ({"peft_type": "HOULSBY", "size": "two"}, '"size" is "two"; a whole number is needed'),
         ({"peft_type": "PREFIX_TUNING", "num_virtual_tokens": 0}, "num_virtual_tokens is 0"),
     ],
 )

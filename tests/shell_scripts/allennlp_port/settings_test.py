@@ -1,15 +1,32 @@
-"""Every setting is an argument of what it makes, or is refused with the nearest name."""
+"""Every setting is an argument of what it makes, and of its kind, or is refused."""
 
 import inspect
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+import math
+import os
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple, Union
 
 import pytest
+import torch
 from allennlp.commands.subcommand import Subcommand
 from allennlp.commands.train import TrainModel
 from allennlp.common import FromParams, Lazy, Params, Registrable
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.from_params import infer_params
+from allennlp.common.kinds import fits, refusal
 from allennlp.common.params import parse_overrides, with_overrides
-from allennlp.common.settings import arguments, check_experiment, check_settings, check_used, nearest
+from allennlp.common.settings import (
+    arguments,
+    check_archived,
+    check_experiment,
+    check_parameter_groups,
+    check_settings,
+    check_used,
+    misspelt_flags,
+    nearest,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,8 +89,22 @@ def test_every_argument_misspelt_is_refused_with_the_right_name(cls: type, const
 
 
 @pytest.mark.parametrize("cls, constructor", ARGUMENTS)
-def test_an_argument_is_none(cls: type, constructor: Callable[..., Any]) -> None:
-    check_settings(cls, constructor, dict.fromkeys(arguments(cls, constructor)))
+def test_the_defaults_are_of_their_kinds(cls: type, constructor: Callable[..., Any]) -> None:
+    defaults = {name: one.default for name, one in infer_params(cls, constructor).items()}
+    known = arguments(cls, constructor)
+    check_settings(
+        cls, constructor, {name: defaults[name] for name in known if defaults[name] is not inspect.Parameter.empty}
+    )
+
+
+@pytest.mark.parametrize("cls, constructor", ARGUMENTS)
+def test_a_value_of_another_kind_is_refused_for_every_argument(cls: type, constructor: Callable[..., Any]) -> None:
+    for name, annotation in arguments(cls, constructor).items():
+        for value in (None, True, 7.5, "text", [[[0.5]]], {"1": 2}):
+            if not fits(annotation, value):
+                with pytest.raises(ConfigurationError) as refused:
+                    check_settings(cls, constructor, {name: value}, "block.")
+                assert str(refused.value) == f'"block.{name}" is {refusal(annotation, value)}'
 
 
 EXPERIMENT: Dict[str, Any] = {
@@ -127,6 +158,30 @@ def test_an_unknown_key_of_any_block_of_a_training_is_refused(data: Any) -> None
         ({"model.delta": "lara"}, '"model.delta.type" is "lara", which is not there; did you mean "lora"?'),
         ({"model.delta": {"typ": "lora"}}, '"model.delta.typ" is no setting; did you mean "type"?'),
         ({"model.delta": {"r": 1}}, '"model.delta.type" is missing; there are: bias, folder'),
+        ({"trainer.num_epochs": "2"}, '"trainer.num_epochs" is "2"; a whole number is needed, without quotes'),
+        ({"trainer.num_epochs": -1}, '"trainer.num_epochs" is -1; 1 or more is needed'),
+        (
+            {"trainer.callbacks": ["save_delta", None]},
+            '"trainer.callbacks.1" is null; leave it out, or give it a value',
+        ),
+        ({"trainer.checkpointer.keep_most_recent_by_count": -1}, 'recent_by_count" is -1; 1 or more is needed'),
+        ({"trainer.optimizer.lr": -1}, '"trainer.optimizer.lr" is -1; 0 or more is needed'),
+        ({"trainer.learning_rate_scheduler": {"type": "step", "step_size": 0}}, 'step_size" is 0; 1 or more is needed'),
+        ({"distributed.num_nodes": 0}, '"distributed.num_nodes" is 0; 1 or more is needed'),
+        ({"data_loader.batch_size": 0}, '"data_loader.batch_size" is 0; 1 or more is needed'),
+        ({"model": None}, '"model" is null; leave it out, or give it a value: an object, or the name of a type, is ne'),
+        ({"model.delta": 5}, '"model.delta" is 5; an object, or the name of a type, is needed'),
+        ({"evaluation": 3}, '"evaluation" is 3; an object, or the name of a type, is needed'),
+        ({"distributed": [0, 1]}, '"distributed" is [0, 1]; an object is needed'),
+        ({"distributed.num_nodes": "two"}, '"distributed.num_nodes" is "two"; a whole number is needed'),
+        ({"test_data_path": "t", "vocabulary": "empty"}, '"test_data_path": nothing is done with it; "evaluate_on_'),
+        ({"evaluate_on_test": True}, '"evaluate_on_test" needs "test_data_path"'),
+        ({"batch_weight_key": "w"}, '"batch_weight_key" is for "evaluate_on_test" alone'),
+        (
+            {"datasets_for_vocab_creation": ["trian"]},
+            '"datasets_for_vocab_creation.0" is "trian", which has no data path; did you mean "train"?',
+        ),
+        ({"random_seed": -1}, '"random_seed" is -1; a whole number from 0 to 2^32 - 1 is needed'),
         ({"model.metrics": [{"type": 1}]}, '"model.metrics.0.type" is 1; a name is needed'),
         ({"random_sed": 1}, 'did you mean "random_seed"?'),
     ],
@@ -159,6 +214,143 @@ class Whole(Above):
     ) -> None:
         super().__init__(**kwargs)
         self.free = free
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Kinds(FromParams):
+    """An argument of each kind."""
+
+    def __init__(
+        self,
+        flag: bool = True,
+        size: int = 1,
+        share: float = 0.5,
+        name: str = "",
+        path: Union[str, os.PathLike[str]] = "",
+        names: Iterable[str] = (),
+        pair: Tuple[float, float] = (0.0, 1.0),
+        sizes: Tuple[int, ...] = (),
+        deep: Optional[Dict[str, List[Tuple[str, int]]]] = None,
+        chosen: Literal["a", "b"] = "a",
+        colour: Colour = Colour.RED,
+        either: Union[int, List[int]] = 1,
+        newer: float | None = None,
+        part: Optional[Part] = None,
+        free: Any = None,
+    ) -> None:
+        pass
+
+
+KINDS = {
+    "flag": st.booleans() | st.sampled_from([0, 1]),
+    "size": st.integers(-(2**63) + 1, 2**63 - 1),
+    "share": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9),
+    "name": st.text(),
+    "path": st.text(),
+    "names": st.lists(st.text()),
+    "pair": st.lists(st.floats(0, 1), min_size=2, max_size=2),
+    "sizes": st.lists(st.integers(-9, 9)),
+    "deep": st.none() | st.dictionaries(st.text(), st.lists(st.tuples(st.text(), st.integers(-9, 9)))),
+    "chosen": st.sampled_from("ab"),
+    "colour": st.just("red"),
+    "either": st.integers(-9, 9) | st.lists(st.integers(-9, 9)),
+    "part": st.fixed_dictionaries({"size": st.integers(-9, 9)}),
+    "free": st.none() | st.text() | st.lists(st.floats()),
+}
+
+
+@given(st.sampled_from(sorted(KINDS)), st.data())
+def test_a_value_of_its_kind_is_taken(name: str, data: Any) -> None:
+    check_settings(Kinds, Kinds.__init__, {name: data.draw(KINDS[name])})
+
+
+@given(st.sampled_from(sorted(KINDS)), st.sampled_from(sorted(KINDS)), st.data())
+def test_a_value_of_another_kind_is_named_with_what_is_needed(name: str, other: str, data: Any) -> None:
+    value = data.draw(KINDS[other])
+    try:
+        check_settings(Kinds, Kinds.__init__, {name: value}, "block.")
+    except ConfigurationError as error:
+        assert re.match(rf'"block\.{name}(\.[^"]*)?" (is .*needed|is no setting)', str(error), re.DOTALL)
+        assert name not in ("free", other)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"flag": "false"}, '"flag" is "false"; true or false is needed, without quotes (std.parseJson makes one of'),
+        ({"flag": 2}, '"flag" is 2; true or false is needed'),
+        ({"size": True}, '"size" is true; a whole number is needed'),
+        ({"size": 3.5}, '"size" is 3.5; a whole number is needed'),
+        ({"size": "3x"}, '"size" is "3x"; a whole number is needed'),
+        ({"size": 10**30}, '"size" is 1000000000000000000000000000000; a whole number is needed'),
+        ({"share": float("nan")}, '"share" is NaN; a number is needed'),
+        ({"share": float("inf")}, '"share" is Infinity; a number is needed'),
+        ({"share": False}, '"share" is false; a number is needed'),
+        ({"name": 3}, '"name" is 3; a text is needed'),
+        ({"path": ["a"]}, '"path" is ["a"]; a text or a path is needed'),
+        ({"names": "ab"}, '"names" is "ab"; a list is needed'),
+        ({"names": ["a", None]}, '"names.1" is null; leave it out, or give it a value: a text is needed'),
+        ({"pair": [0.5]}, '"pair" is [0.5]; a list of 2 is needed'),
+        ({"pair": [0.5, "x"]}, '"pair.1" is "x"; a number is needed'),
+        ({"sizes": [1, 2, 0.5]}, '"sizes.2" is 0.5; a whole number is needed'),
+        ({"deep": {"a": [["b", 1], ["c", "d"]]}}, '"deep.a.1.1" is "d"; a whole number is needed'),
+        ({"chosen": "c"}, '"chosen" is "c"; one of "a", "b" is needed'),
+        ({"colour": "green"}, '"colour" is "green"; one of "red" is needed'),
+        ({"either": "x"}, '"either" is "x"; a whole number or a list is needed'),
+        ({"either": [1, "x"]}, '"either.1" is "x"; a whole number is needed'),
+        ({"newer": "x"}, '"newer" is "x"; a number is needed'),
+        ({"part": "x"}, '"part" is "x"; an object is needed'),
+        ({"part": {"size": None}}, '"part.size" is null; leave it out, or give it a value: a whole number is needed'),
+        ({"part": {"size": "x" * 99}}, 'xxx...; a whole number is needed'),
+    ],
+)  # fmt: skip
+def test_what_it_says_of_each_kind(settings: Dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Kinds.from_params(Params(settings))
+    assert message in str(refused.value)
+
+
+class Narrow(Above):
+    """Refuses more than its kind says, by itself and by what is above it."""
+
+    def __init__(self, size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if size > self.above:
+            raise ValueError("size is larger than above")
+
+
+class Deep(FromParams):
+    def __init__(self, narrow: Optional[Narrow] = None, several: Optional[List[Narrow]] = None) -> None:
+        pass
+
+
+class Buggy(FromParams):
+    def __init__(self, size: int = 1) -> None:
+        _half(size)
+
+
+def _half(size: int) -> float:
+    return math.sqrt(-size)
+
+
+def test_what_a_constructor_refuses_has_its_place() -> None:
+    with pytest.raises(ConfigurationError, match='^"narrow": size is larger than above$'):
+        Deep.from_params(Params({"narrow": {"size": 2}}))
+    with pytest.raises(ConfigurationError, match='^"several.1": size is larger than above$'):
+        Deep.from_params(Params({"several": [{"size": 0}, {"size": 2}]}))
+    with pytest.raises(ConfigurationError, match="^size is larger than above$"):
+        Narrow.from_params(Params({"size": 3}))
+    with pytest.raises(ValueError):  # What goes wrong in what it calls may be a bug.
+        Buggy.from_params(Params({}))
+
+
+def test_what_code_has_made_is_let_through() -> None:
+    part = Part()
+    check_settings(Kinds, Kinds.__init__, {"part": part, "colour": Colour.RED, "path": Path("x"), "names": {"a"}})
+    check_settings(Kinds, Kinds.__init__, Params({"part": Params({"size": 1})}).params)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +391,69 @@ def test_overrides_that_change_nothing(overrides: str, message: str) -> None:
     with pytest.raises((ConfigurationError, RuntimeError)) as refused:
         with_overrides(EXPERIMENT, parse_overrides(overrides))
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"test_data_path": "t"},
+        {"test_data_path": "t", "vocabulary": {"type": "empty"}, "evaluate_on_test": True, "batch_weight_key": "w"},
+        {"test_data_path": "t", "datasets_for_vocab_creation": ["train", "test"]},
+    ],
+)
+def test_a_test_that_is_used(changes: Dict[str, Any]) -> None:
+    check_experiment({**EXPERIMENT, **changes})
+
+
+def test_what_an_archive_is_made_of() -> None:
+    check_archived({**EXPERIMENT, "trainer": {"nonsense": 1}})
+    for change, message in (
+        (
+            {"dataset_reader": {"keepp": 1}},
+            """(One setting alone is changed by -o '{"dataset_reader.keepp": ...}'.)""",
+        ),
+        ({"random_seed": "x"}, '"random_seed" is "x"; a whole number from 0'),
+        ({"model": "seq2sec"}, '"model.type" is "seq2sec", which is not there; did you mean "seq2seq"'),
+        ({"validation_data_loader": {"batch_size": 0}}, '"validation_data_loader.batch_size" is 0; 1 or more'),
+    ):
+        with pytest.raises(ConfigurationError) as refused:
+            check_archived({**EXPERIMENT, **change})
+        assert message in str(refused.value)
+
+
+@given(st.lists(st.sampled_from(["-s", "--force", "--forc", "out", "--serialisation-dir", "--x=-1", "-7", "-fs"])))
+def test_options_that_there_are_not(given_words: List[str]) -> None:
+    said = misspelt_flags(given_words, ["-s", "--serialization-dir", "-f", "--force"])
+    expected = {
+        "--serialisation-dir": "--serialisation-dir is not there, did you mean --serialization-dir?",
+        "--x=-1": "--x is not there, there are: --force, --serialization-dir, -f, -s",
+    }
+    assert said == "".join(f"; {expected[word]}" for word in dict.fromkeys(given_words) if word in expected)
+
+
+def test_a_group_of_parameters_that_fits_none() -> None:
+    layer = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.Adam(layer.parameters())
+    check_parameter_groups(optimizer, [[["wieght", "bias"], {}], [["weight"], {}]], ["weight", "bias"])
+    for patterns, settings, message in (
+        (["wieght"], {}, '.0" is ["wieght"], which fits no parameter of the model'),
+        (["("], {}, ".0\": '(' is no pattern: missing )"),
+        (["bias"], {"weight_decoy": 1}, '.1.weight_decoy" is no setting of Adam; did you mean "weight_decay"?'),
+        (["bias"], {"lr": "x"}, '.1.lr" is "x"; a number is needed'),
+        (["bias"], {"lr": -1}, '.1.lr" is -1; 0 or more is needed'),
+        (["bias"], {"requires_grad": "no"}, '.1.requires_grad" is "no"; true or false is needed'),
+    ):
+        with pytest.raises(ConfigurationError) as refused:
+            check_parameter_groups(optimizer, [[["bias"], {"lr": 0.1}], [patterns, settings]], ["weight", "bias"])
+        assert f'"trainer.optimizer.parameter_groups.1{message}' in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", '"text"', "[{}]"])
+def test_a_file_that_is_no_object(content: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ConfigurationError) as refused:
+        Params.from_file(tmp_path / "config.json")
+    assert str(refused.value) == f"{tmp_path / 'config.json'}: is {content}; an object of settings is needed"
 
 
 def test_overrides_of_what_is_not_used() -> None:
