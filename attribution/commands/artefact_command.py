@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Type
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import FromParams, Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.port import naming_a_full_disk
 from allennlp.common.settings import check_settings
 from allennlp.common.util import prepare_environment
 
@@ -93,7 +94,8 @@ class ArtefactCommand(Subcommand):
             print(f"{serialization_dir}: finished already")
             return
         with new_artefact(serialization_dir, self.name, job.inputs(), configuration, identity, force) as directory:
-            summary = job.run(directory, work)
+            with naming_a_full_disk():
+                summary = job.run(directory, work)
         print(f"{serialization_dir}: {summary}")
 
 

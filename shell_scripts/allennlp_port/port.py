@@ -414,7 +414,7 @@ def full_disk(error: BaseException, place: Optional[PathOrStr] = None) -> Option
         text = str(cause)
         number, file = getattr(cause, "errno", None), getattr(cause, "filename", None)
         if isinstance(cause, OSError) and number in _FULL:
-            return OSError(number, os.strerror(number), file or place)
+            return OSError(number, cause.strerror, file or place)
         if _SAYS_FULL.search(text) or (_SAYS_CUT.search(text) and _full(_written_to() if place is None else [place])):
             return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file or place)
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
@@ -422,12 +422,12 @@ def full_disk(error: BaseException, place: Optional[PathOrStr] = None) -> Option
 
 
 @contextmanager
-def naming_a_full_disk(place: PathOrStr) -> Iterator[None]:
-    """An error of a full disk within it says where that is."""
+def naming_a_full_disk(place: Optional[PathOrStr] = None) -> Iterator[None]:
+    """An error of a full disk within it is the system's, whoever met it, and says where that is, if that is known."""
     try:
         yield
     except Exception as error:
-        full = full_disk(error, os.fspath(place))
+        full = full_disk(error, place)
         if full is None or getattr(error, "filename", None) is not None:
             raise
         raise full from error

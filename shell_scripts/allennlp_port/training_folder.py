@@ -13,7 +13,7 @@ import re
 import shutil
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Iterable, Iterator, Optional, Tuple, Union
+from typing import Any, Callable, Iterable, Iterator, Optional, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.port import naming_a_full_disk
@@ -45,11 +45,11 @@ def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any
         params: Any, serialization_dir: PathOrStr, recover: bool = False, force: bool = False, **kwargs: Any
     ) -> Any:
         folder = Path(serialization_dir).resolve()
-        # Of a training on several machines the first one holds the directory for all.
-        hold: Callable[[Path], ContextManager[None]] = _nobody_else if kwargs.get("node_rank") else _alone
+        if kwargs.get("node_rank"):  # Of a training on several machines the first one looks after the directory.
+            return train_model(params, serialization_dir, recover, force, **kwargs)
         _bring_back(folder)
         if recover:
-            with hold(folder) if folder.is_dir() else nullcontext(), naming_a_full_disk(folder):
+            with _alone(folder) if folder.is_dir() else nullcontext(), naming_a_full_disk(folder):
                 _check_recoverable(folder)
                 return train_model(params, serialization_dir, recover, force, **kwargs)
         check_inputs(folder, _named_in(params.params))
@@ -58,11 +58,11 @@ def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any
         if occupied:
             _check_replaceable(folder, force)
         aside = _aside(folder)
-        with hold(folder) if existed else nullcontext():
+        with _alone(folder) if existed else nullcontext():
             if occupied:
                 folder.rename(aside)
             folder.mkdir(parents=True, exist_ok=True)
-            with hold(folder) if occupied or not existed else nullcontext(), naming_a_full_disk(folder):
+            with _alone(folder) if occupied or not existed else nullcontext(), naming_a_full_disk(folder):
                 _empty(folder)
                 try:
                     model = train_model(params, serialization_dir, **kwargs)
@@ -246,8 +246,3 @@ def _alone(folder: Path, name: Optional[Path] = None) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _nobody_else(_folder: Path) -> Iterator[None]:
-    yield
