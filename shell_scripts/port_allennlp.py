@@ -745,9 +745,10 @@ EDITS = (
         '        level_name = os.environ.get("ALLENNLP_LOG_LEVEL", "INFO")\n'
         "        LEVEL = logging._nameToLevel.get(level_name, logging.INFO)\n\n"
         "    file_handler.setLevel(LEVEL)\n    stdout_handler.setLevel(LEVEL)\n",
-        "    from allennlp.common.port import log_level\n\n"
+        "    from allennlp.common.port import log_level, on_a_line_of_its_own\n\n"
         "    LEVEL = min(log_level(), logging.INFO)\n"
-        "    file_handler.setLevel(LEVEL)\n    stdout_handler.setLevel(log_level())\n",
+        "    file_handler.setLevel(LEVEL)\n    stdout_handler.setLevel(log_level())\n"
+        "    stdout_handler.addFilter(on_a_line_of_its_own)\n    stderr_handler.addFilter(on_a_line_of_its_own)\n",
     ),
     Edit(
         "allennlp/commands/evaluate.py",

@@ -505,6 +505,8 @@ def run(main: Callable[[], None]) -> None:
     """Runs a command: a user's mistake is one message on stderr and exit status 1, an interruption exit status 130."""
     try:
         logging.basicConfig(format="%(asctime)s - %(levelname)s - %(name)s - %(message)s", level=log_level())
+        for handler in logging.root.handlers:
+            handler.addFilter(on_a_line_of_its_own)
         main()
     except KeyboardInterrupt:
         _end_progress()
@@ -522,10 +524,21 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(1)
 
 
+def on_a_line_of_its_own(_record: Any) -> bool:
+    """A filter of logging, which lets all pass: what is logged does not begin in a line of progress."""
+    if _bars():
+        sys.stderr.write("\n")
+    return True
+
+
 def _end_progress() -> None:
     """Whatever comes next begins on a line of its own."""
-    for bar in list(getattr(tqdm.std.tqdm, "_instances", ())):
+    for bar in _bars():
         bar.close()
+
+
+def _bars() -> List[Any]:
+    return list(getattr(tqdm.std.tqdm, "_instances", ()))
 
 
 def _is_sigterm(error: BaseException) -> bool:

@@ -30,7 +30,7 @@ _BEFORE_CHECKPOINT = re.compile(
     r"config\.json|meta\.json|out(_worker\d+)?\.log|vocabulary|log|metrics(_epoch_\d+)?\.json|.*\.part"
 )
 """What it writes before its first checkpoint."""
-_OF_FIND_LR = {"lr-losses.png"}
+_OF_FIND_LR = "lr-losses.png"
 
 
 def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +101,7 @@ def remove_what_was_there(params: Any, serialization_dir: PathOrStr) -> None:
     """
     folder = Path(serialization_dir).resolve()
     check_inputs(folder, _named_in(params.params))
-    if not _is_unbegun(folder):
+    if not _is_unbegun(folder) and [path.name for path in folder.iterdir()] != [_OF_FIND_LR]:
         _check_replaceable(folder, force=True)
     _empty(folder)
 
@@ -143,7 +143,7 @@ def _check_replaceable(folder: Path, force: bool) -> None:
     names = {path.name for path in folder.iterdir()}
     whole = "vocabulary" in names or _has_weights(folder)
     killed_early = _META in names and all(map(_BEFORE_CHECKPOINT.fullmatch, names))
-    if not (_CONFIG in names and (whole or killed_early)) and names != _OF_FIND_LR:
+    if not (_CONFIG in names and (whole or killed_early)):
         raise ConfigurationError(
             f"{folder}: is there, and no training has written it, so that it is not replaced; name another directory"
         )

@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import sqlite3
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any, List
@@ -172,13 +173,21 @@ def test_an_interruption_while_jsonnet_reads(number: int, tmp_path: Path, monkey
 
 def test_a_message_begins_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     def work() -> None:
+        handlers[0].setStream(sys.stderr)
         for _ in zip(Tqdm.tqdm(range(9)), tqdm.tqdm(range(9), mininterval=0)):
+            logging.getLogger("some").warning("look")
             raise ConfigurationError("no")
 
-    with pytest.raises(SystemExit):
-        run(work)
+    handlers = [logging.StreamHandler(sys.stderr)]
+    before = logging.root.handlers[:]
+    logging.root.handlers[:] = handlers
+    try:
+        with pytest.raises(SystemExit):
+            run(work)
+    finally:
+        logging.root.handlers[:] = before
     shown = capsys.readouterr().err
-    assert "it/s]" in shown and "\nerror: no\n" in shown
+    assert "it/s]" in shown and "\nlook\n" in shown and "\nerror: no\n" in shown
 
 
 def test_removing_a_checkpoint_leaves_the_others(tmp_path: Path) -> None:

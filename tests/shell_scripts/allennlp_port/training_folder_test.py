@@ -141,12 +141,20 @@ def test_a_folder_that_no_training_wrote(names: Any, force: bool, train: Any, tm
     assert _content(tmp_path) == before
 
 
-@pytest.mark.parametrize("names", [(), EARLY, ("meta.json", "config.json.part"), ("lr-losses.png",)])
+@pytest.mark.parametrize("names", [(), EARLY, ("meta.json", "config.json.part")])
 def test_what_a_killed_one_left_is_replaced(names: Any, train: Any, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     _write(tmp_path / "run", *names)
     train(force=True)
     assert set(_content(tmp_path)) == {f"run/{name}" for name in (*EARLY, "best.th")}
+
+
+@pytest.mark.parametrize("names", [(), EARLY, ("lr-losses.png",)])
+def test_what_find_lr_replaces(names: Any, tmp_path: Path) -> None:
+    (tmp_path / "lr").mkdir()
+    _write(tmp_path / "lr", *names)
+    remove_what_was_there(Params({}), tmp_path / "lr")
+    assert _content(tmp_path) == {}
 
 
 def test_one_that_had_not_begun_is_no_hindrance(train: Any, tmp_path: Path) -> None:
