@@ -91,6 +91,7 @@ def writing_beside(path: PathOrStr) -> Iterator[str]:
     beside = f"{os.fspath(path)}.part"
     try:
         with naming_a_full_disk(path):
+            Path(beside).unlink(missing_ok=True)  # It may be a second name of a whole file, of one that was killed.
             yield beside
         os.replace(beside, path)
     except BaseException:
@@ -99,9 +100,9 @@ def writing_beside(path: PathOrStr) -> Iterator[str]:
 
 
 def save_tensors(state: Any, path: PathOrStr) -> None:
-    """`torch.save`; the file appears whole."""
-    with writing_beside(path) as beside:
-        torch.save(state, beside)
+    """`torch.save`; the file appears whole, and its bytes do not depend on its name."""
+    with writing_beside(path) as beside, open(beside, "wb") as file:
+        torch.save(state, file)
 
 
 def link_or_copy(source: PathOrStr, target: PathOrStr) -> None:
@@ -109,7 +110,6 @@ def link_or_copy(source: PathOrStr, target: PathOrStr) -> None:
     from allennlp.common.file_utils import hardlink_or_copy
 
     with writing_beside(target) as beside:
-        Path(beside).unlink(missing_ok=True)
         hardlink_or_copy(source, beside)
 
 
@@ -392,10 +392,8 @@ def uninterrupted(read: Callable[..., Any]) -> Callable[..., Any]:
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SAYS_FULL = re.compile(r"No space left on device|disk is full|Disk quota exceeded|\(os error 28\)")
-_SAYS_CUT = re.compile(  # numpy's, torch's three, faiss's: without the system's reason, or with another.
-    r"^\d+ requested and \d+ written|PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+"
-    r"|basic_ios::clear: iostream error|: write error in "
-)
+_SAYS_CUT = re.compile(r"^\d+ requested and \d+ written|: write error in ")
+"""numpy's words and faiss's, which may come without the system's."""
 _LITTLE = 1 << 20
 """A disk with fewer bytes is full, as the next block of a file does not fit."""
 
