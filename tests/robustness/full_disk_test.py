@@ -48,7 +48,7 @@ def _check(place: Place, arguments: List[str], again: List[str], disk: Callable[
         assert result.status in (0, 1) and "Traceback" not in result.text, (size, result.text)
         if result.status:
             full += 1
-            assert "the disk is full (No space left on device" in message and str(folder) in message, (size, message)
+            assert "the disk is full (No space left on device" in message and "disk/" in message, (size, message)
         disk(ROOM)
         result = place.run(again)
         if result.status:
