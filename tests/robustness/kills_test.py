@@ -90,6 +90,16 @@ def test_every_kill_of_a_training_that_goes_on(place: Place, models: Models) -> 
     assert place.left() == wanted
 
 
+def test_what_a_training_writes_appears_whole(place: Place, models: Models) -> None:
+    result = place.run(_training("", place, models).arguments)
+    assert result.status == 0, result.text
+    opened = {Path(done.split()[1]).name for done in result.operations if done.startswith("open")}
+    assert {name for name in opened if not name.endswith(".part")} == {"out.log", ".lock"}
+    assert {"config.json.part", "metrics_epoch_0.json.part", "best.th.part", "model.tar.gz.part"} - opened == {
+        "best.th.part"  # A second name of the checkpoint.
+    }
+
+
 def test_some_kills_of_a_training(place: Place, models: Models) -> None:
     assert list(wrong_after_kills(place, _training("another", place, models), every=13, first=3)) == []
 
@@ -108,6 +118,14 @@ def test_every_kill_of_a_sweep(over: bool, place: Place, models: Models) -> None
         shutil.copy(place.folder / "rows.jsonl", place.folder / "other.jsonl")
     place.keep()
     assert list(wrong_after_kills(place, Command(arguments))) == []
+
+
+def test_a_sweep_that_is_killed_as_it_begins(place: Place, models: Models) -> None:
+    arguments = [*sweep(place.folder, models), "-s", "out"]
+    place.keep()
+    assert place.run(arguments, 2).status == KILLED
+    assert [path.name for path in (place.folder / "out").iterdir()] == ["sweep.json.part"]
+    made(place, arguments)
 
 
 def test_what_kills_would_find(place: Place, models: Models) -> None:
