@@ -63,6 +63,7 @@ ADDED = {
     "allennlp/common/kinds.py": _OURS / "kinds.py",
     "allennlp/common/port.py": _OURS / "port.py",
     "allennlp/common/settings.py": _OURS / "settings.py",
+    "allennlp/common/training_folder.py": _OURS / "training_folder.py",
     "allennlp/training/continuation.py": _OURS / "continuation.py",
 }
 
@@ -582,7 +583,7 @@ EDITS = (
         "allennlp/commands/evaluate.py",
         "from allennlp.common import logging as common_logging\n",
         "from allennlp.common import logging as common_logging\n"
-        "from allennlp.common.port import check_outputs, check_paths\n",
+        "from allennlp.common.port import check_outputs, check_paths, writing_beside\n",
     ),
     # Commands.
     Edit("allennlp/__main__.py", '    main(prog="allennlp")\n', '    run_command(lambda: main(prog="allennlp"))\n'),
@@ -600,7 +601,8 @@ EDITS = (
         "allennlp/commands/train.py",
         "from allennlp.common import util as common_util\n",
         "from allennlp.common import util as common_util\n"
-        "from allennlp.common.port import keeping_what_was_there, spawn\n",
+        "from allennlp.common.port import spawn\n"
+        "from allennlp.common.training_folder import check_configuration, keeping_what_was_there\n",
     ),
     Edit("allennlp/commands/train.py", "        mp.spawn(\n", "        spawn(\n"),
     # A norm that follows a residual sum does not undo the bias before the sum: BART, Marian.
@@ -662,7 +664,7 @@ EDITS = (
     Edit(
         "allennlp/commands/evaluate.py",
         "    common_logging.FILE_FRIENDLY_LOGGING = file_friendly_logging\n",
-        "    check_writable(metrics_output_file, predictions_output_file)\n"
+        "    check_writable((metrics_output_file, predictions_output_file), (archive_file, input_file, weights_file))\n"
         "    common_logging.FILE_FRIENDLY_LOGGING = file_friendly_logging\n",
     ),
     Edit(
@@ -670,7 +672,8 @@ EDITS = (
         "    predictor = _get_predictor(args)\n",
         "    if args.batch_size < 1:\n"
         '        raise ConfigurationError(f"--batch-size is {args.batch_size}; 1 or more is needed")\n'
-        "    check_writable(args.output_file)\n    predictor = _get_predictor(args)\n",
+        "    check_writable([args.output_file], (args.archive_file, args.input_file, args.weights_file))\n"
+        "    predictor = _get_predictor(args)\n",
     ),
     # A GPU where there is one; `cuda:0` is 0.
     *(
@@ -689,7 +692,8 @@ EDITS = (
     Edit(
         "allennlp/commands/find_learning_rate.py",
         "from allennlp.common.checks import check_for_gpu, ConfigurationError\n",
-        "from allennlp.common.checks import ConfigurationError\nfrom allennlp.common.port import device_number\n",
+        "from allennlp.common.checks import ConfigurationError\nfrom allennlp.common.port import device_number\n"
+        "from allennlp.common.training_folder import check_configuration\n",
     ),
     Edit(
         "allennlp/commands/evaluate.py",
@@ -749,9 +753,10 @@ EDITS = (
         '        level_name = os.environ.get("ALLENNLP_LOG_LEVEL", "INFO")\n'
         "        LEVEL = logging._nameToLevel.get(level_name, logging.INFO)\n\n"
         "    file_handler.setLevel(LEVEL)\n    stdout_handler.setLevel(LEVEL)\n",
-        "    from allennlp.common.port import log_level\n\n"
+        "    from allennlp.common.port import log_level, on_a_line_of_its_own\n\n"
         "    LEVEL = min(log_level(), logging.INFO)\n"
-        "    file_handler.setLevel(LEVEL)\n    stdout_handler.setLevel(log_level())\n",
+        "    file_handler.setLevel(LEVEL)\n    stdout_handler.setLevel(log_level())\n"
+        "    stdout_handler.addFilter(on_a_line_of_its_own)\n    stderr_handler.addFilter(on_a_line_of_its_own)\n",
     ),
     Edit(
         "allennlp/commands/evaluate.py",
@@ -890,11 +895,158 @@ EDITS = (
         '        evaluator_params.setdefault("batch_serializer", {"type": model.default_serializer})\n',
     ),
     # Predictions appear whole or not at all; a line that is no JSON object is named.
-    Edit("allennlp/commands/predict.py", 'open(output_file, "w")', "WholeFile(output_file)"),
+    Edit("allennlp/commands/predict.py", 'open(output_file, "w")', 'open(output_file, "w", encoding="utf-8")'),
     Edit(
         "allennlp/commands/predict.py",
+        "    manager = _PredictManager(\n"
+        "        predictor,\n        args.input_file,\n        args.output_file,\n        args.batch_size,\n"
+        "        not args.silent,\n        args.use_dataset_reader,\n        args.multitask_head,\n    )\n"
         "    manager.run()\n",
-        "    with whole_or_nothing(manager._output_file):\n        manager.run()\n",
+        "    with writing_beside(args.output_file) if args.output_file else nullcontext() as beside:\n"
+        "        manager = _PredictManager(\n"
+        "            predictor,\n            args.input_file,\n            beside,\n            args.batch_size,\n"
+        "            not args.silent,\n            args.use_dataset_reader,\n            args.multitask_head,\n"
+        "        )\n"
+        "        manager.run()\n",
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "        metrics = evaluator(\n"
+        "            model,\n            data_loader,\n            batch_weight_key,\n"
+        "            metrics_output_file=output_file_path,\n"
+        "            predictions_output_file=predictions_output_file_path,\n        )\n",
+        "        predictions = predictions_output_file_path\n"
+        "        with writing_beside(predictions) if predictions else nullcontext() as beside:\n"
+        "            metrics = evaluator(\n"
+        "                model,\n                data_loader,\n                batch_weight_key,\n"
+        "                metrics_output_file=output_file_path,\n"
+        "                predictions_output_file=beside,\n            )\n",
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "from copy import deepcopy\n",
+        "from contextlib import nullcontext\nfrom copy import deepcopy\n",
+    ),
+    Edit(
+        "allennlp/commands/predict.py",
+        "import argparse\nimport sys\n",
+        "import argparse\nfrom contextlib import nullcontext\nimport sys\n",
+    ),
+    # So do all other files.
+    Edit(
+        "allennlp/common/util.py",
+        '        with open(file_path, "w") as metrics_file:\n',
+        '        with writing_beside(file_path) as beside, open(beside, "w") as metrics_file:\n',
+    ),
+    Edit(
+        _PARAMS,
+        '        with open(params_file, "w") as handle:\n',
+        '        with writing_beside(params_file) as beside, open(beside, "w") as handle:\n',
+    ),
+    Edit(
+        "allennlp/common/meta.py",
+        '        with open(path, "w") as meta_file:\n',
+        '        with writing_beside(path) as beside, open(beside, "w") as meta_file:\n',
+    ),
+    Edit(
+        "allennlp/common/meta.py",
+        "from allennlp.version import VERSION\n",
+        "from allennlp.common.port import writing_beside\nfrom allennlp.version import VERSION\n",
+    ),
+    # A vocabulary is whole where the file that is written last is there.
+    Edit(
+        "allennlp/data/vocabulary.py",
+        "            with codecs.open(\n"
+        '                os.path.join(directory, NAMESPACE_PADDING_FILE), "w", "utf-8"\n'
+        "            ) as namespace_file:\n"
+        "                for namespace_str in self._non_padded_namespaces:\n"
+        "                    print(namespace_str, file=namespace_file)\n\n"
+        "            for namespace,",
+        "            for namespace,",
+    ),
+    Edit(
+        "allennlp/data/vocabulary.py",
+        "                with codecs.open(\n"
+        '                    os.path.join(directory, namespace + ".txt"), "w", "utf-8"\n'
+        "                ) as token_file:\n"
+        "                    num_tokens = len(mapping)\n"
+        "                    start_index = 1 if mapping[0] == self._padding_token else 0\n"
+        "                    for i in range(start_index, num_tokens):\n"
+        '                        print(mapping[i].replace("\\n", "@@NEWLINE@@"), file=token_file)\n',
+        '                path = os.path.join(directory, namespace + ".txt")\n'
+        '                with writing_beside(path) as beside, codecs.open(beside, "w", "utf-8") as token_file:\n'
+        "                    num_tokens = len(mapping)\n"
+        "                    start_index = 1 if mapping[0] == self._padding_token else 0\n"
+        "                    for i in range(start_index, num_tokens):\n"
+        '                        print(mapping[i].replace("\\n", "@@NEWLINE@@"), file=token_file)\n'
+        "            path = os.path.join(directory, NAMESPACE_PADDING_FILE)\n"
+        '            with writing_beside(path) as beside, codecs.open(beside, "w", "utf-8") as namespace_file:\n'
+        "                for namespace_str in self._non_padded_namespaces:\n"
+        "                    print(namespace_str, file=namespace_file)\n",
+    ),
+    Edit(
+        "allennlp/data/vocabulary.py",
+        "from allennlp.common.checks import ConfigurationError\n",
+        "from allennlp.common.checks import ConfigurationError\nfrom allennlp.common.port import writing_beside\n",
+    ),
+    Edit(
+        "allennlp/commands/train.py",
+        "        if recover:\n            vocab = Vocabulary.from_files(vocab_dir)\n",
+        "        if recover and os.path.isfile(os.path.join(vocab_dir, NAMESPACE_PADDING_FILE)):\n"
+        "            vocab = Vocabulary.from_files(vocab_dir)\n",
+    ),
+    Edit(
+        "allennlp/commands/train.py",
+        "from allennlp.data import DataLoader\n",
+        "from allennlp.data import DataLoader\nfrom allennlp.data.vocabulary import NAMESPACE_PADDING_FILE\n",
+    ),
+    Edit(
+        "allennlp/training/util.py",
+        "    if os.path.isdir(vocab_dir) and os.listdir(vocab_dir) is not None:\n",
+        "    if os.path.isfile(os.path.join(vocab_dir, NAMESPACE_PADDING_FILE)):\n",
+    ),
+    Edit(
+        "allennlp/training/util.py",
+        "from allennlp.data.dataset_readers import DatasetReader\n",
+        "from allennlp.data.dataset_readers import DatasetReader\n"
+        "from allennlp.data.vocabulary import NAMESPACE_PADDING_FILE\n",
+    ),
+    # A training's configuration comes after what else it writes at once: where it is, the training has begun.
+    Edit(
+        "allennlp/commands/train.py",
+        "    params.to_file(os.path.join(serialization_dir, CONFIG_NAME))\n",
+        "    Meta.new().to_file(os.path.join(serialization_dir, META_NAME))\n"
+        "    params.to_file(os.path.join(serialization_dir, CONFIG_NAME))\n",
+    ),
+    Edit(
+        "allennlp/commands/train.py",
+        "    meta = Meta.new()\n    meta.to_file(os.path.join(serialization_dir, META_NAME))\n\n",
+        "",
+    ),
+    # Nothing is replaced but what a training wrote.
+    Edit(
+        "allennlp/commands/train.py",
+        "    params = Params.from_file(parameter_filename, overrides)\n",
+        "    params = Params.from_file(parameter_filename, overrides)\n"
+        "    check_configuration(parameter_filename, serialization_dir, recover)\n",
+    ),
+    Edit(
+        "allennlp/training/util.py",
+        "        shutil.rmtree(serialization_dir)\n",
+        "        remove_what_was_there(params, serialization_dir)\n",
+    ),
+    Edit(
+        "allennlp/training/util.py",
+        "from allennlp.common.checks import check_for_gpu, ConfigurationError\n",
+        "from allennlp.common.checks import check_for_gpu, ConfigurationError\n"
+        "from allennlp.common.training_folder import remove_what_was_there\n",
+    ),
+    Edit("allennlp/training/util.py", "import shutil\n", ""),
+    Edit(
+        "allennlp/commands/find_learning_rate.py",
+        "    params = Params.from_file(args.param_path, args.overrides)\n",
+        "    params = Params.from_file(args.param_path, args.overrides)\n"
+        "    check_configuration(args.param_path, args.serialization_dir, recover=False)\n",
     ),
     Edit(
         "allennlp/commands/predict.py",
@@ -914,7 +1066,7 @@ EDITS = (
         "allennlp/commands/predict.py",
         "from allennlp.common import logging as common_logging\n",
         "from allennlp.common import logging as common_logging\n"
-        "from allennlp.common.port import WholeFile, check_writable, device_number, json_lines, whole_or_nothing\n"
+        "from allennlp.common.port import check_writable, device_number, json_lines, writing_beside\n"
         "from allennlp.common.settings import check_used\n",
     ),
     Edit(
@@ -935,8 +1087,9 @@ EDITS = (
         _PARAMS,
         "from allennlp.common.file_utils import cached_path\n",
         "from allennlp.common.file_utils import cached_path\n"
-        "from allennlp.common.port import NATIVE_CALLBACKS, OVERRIDES\n"
-        "from allennlp.common.settings import check_choice, check_file, check_overrides, nearest\n",
+        "from allennlp.common.port import NATIVE_CALLBACKS, OVERRIDES, uninterrupted, writing_beside\n"
+        "from allennlp.common.settings import check_choice, check_file, check_overrides, nearest\n\n"
+        "evaluate_file, evaluate_snippet = uninterrupted(evaluate_file), uninterrupted(evaluate_snippet)\n",
     ),
     Edit(
         "allennlp/common/plugins.py",
@@ -979,7 +1132,9 @@ EDITS = (
     Edit(
         "allennlp/common/util.py",
         "from allennlp.common.params import Params\n",
-        "from allennlp.common.params import Params\n" + _LAZY_SPACY + "SpacyModelType = Any\n",
+        "from allennlp.common.params import Params\nfrom allennlp.common.port import writing_beside\n"
+        + _LAZY_SPACY
+        + "SpacyModelType = Any\n",
     ),
     Edit(
         "allennlp/common/util.py",

@@ -70,7 +70,7 @@ def _run(args: argparse.Namespace) -> None:
     settings = params.as_dict(quiet=True)
     sweep = Sweep.from_params(params.duplicate())
     directory = Path(args.serialization_dir).resolve()
-    if directory.exists() and not (directory / SWEEP).is_file() and (directory.is_file() or any(directory.iterdir())):
+    if directory.is_file() or (directory.is_dir() and not _holds_a_sweep(directory)):
         raise ConfigurationError(f"{directory}: is there already and holds no sweep; name another directory")
     points = sweep.plan(directory)
     runs = list({run.directory: run for planned in points for run in planned.runs.values()}.values())
@@ -92,6 +92,12 @@ def _run(args: argparse.Namespace) -> None:
         for step in sweep.steps.keys() - {run.step for run in runs}:
             print(f"{directory}: no point of this grid needs the step {step}")
         _report(directory, runs, failures, results.complaints())
+
+
+def _holds_a_sweep(directory: Path) -> bool:
+    """Or nothing, or what one has left that was killed as it began."""
+    names = {path.name for path in directory.iterdir()}
+    return SWEEP in names or names <= {f"{SWEEP}.part"}
 
 
 def _some(names: List[str]) -> str:

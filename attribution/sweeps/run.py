@@ -69,11 +69,18 @@ class Run(NamedTuple):
 
     def discard(self) -> None:
         """Removes what is there: whatever happens meanwhile, nobody goes on with a part of it."""
-        aside = self.directory.with_name(f".{self.directory.name}.old")
-        shutil.rmtree(aside, ignore_errors=True)
+        self.finish_discarding()
         if self.directory.exists():
-            os.replace(self.directory, aside)
-            shutil.rmtree(aside)
+            os.replace(self.directory, self._aside)
+            self.finish_discarding()
+
+    def finish_discarding(self) -> None:
+        """Removes what a process had discarded that was killed meanwhile."""
+        shutil.rmtree(self._aside, ignore_errors=True)
+
+    @property
+    def _aside(self) -> Path:
+        return self.directory.with_name(f".{self.directory.name}.old")
 
     def finish(self) -> None:
         """Marks it as whole."""

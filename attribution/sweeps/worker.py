@@ -70,6 +70,7 @@ class Worker:
     def _make(self, run: Run) -> Optional[str]:
         """Returns why it failed."""
         run.directory.parent.mkdir(parents=True, exist_ok=True)
+        run.finish_discarding()
         make = {"train": self._train, "evaluate": self._evaluate}.get(run.made_of["command"], self._make_artefact)
         gc.freeze()  # What is there now will be needed by the next one, too.
         with recorded(run.log):

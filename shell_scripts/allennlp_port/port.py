@@ -3,6 +3,7 @@ What the port of AllenNLP calls where the published code was changed. `shell_scr
 into the wheel as `allennlp/common/port.py`.
 """
 
+import errno
 import functools
 import importlib
 import json
@@ -20,11 +21,12 @@ import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 import numpy
 import torch
 import torch.multiprocessing as mp
+import tqdm
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.settings import EXAMPLE, check_file, nearest
 
@@ -80,21 +82,35 @@ def load_tensors(path: PathOrStr, map_location: Any = None) -> Dict[str, Any]:
         ) from error
 
 
-def save_tensors(state: Any, path: PathOrStr) -> None:
-    """`torch.save`, beside `path` and renamed into place: at any moment there is the old file, the new one or none."""
+@contextmanager
+def writing_beside(path: PathOrStr) -> Iterator[str]:
+    """
+    Yields where to write; the file then takes its name in one step. At any moment there is the old file, the new one or
+    none; after an error nothing else is there.
+    """
     beside = f"{os.fspath(path)}.part"
-    torch.save(state, beside)
-    os.replace(beside, path)
+    try:
+        with naming_a_full_disk(path):
+            Path(beside).unlink(missing_ok=True)  # It may be a second name of a whole file, of one that was killed.
+            yield beside
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def save_tensors(state: Any, path: PathOrStr) -> None:
+    """`torch.save`; the file appears whole, and its bytes do not depend on its name."""
+    with writing_beside(path) as beside, open(beside, "wb") as file:
+        torch.save(state, file)
 
 
 def link_or_copy(source: PathOrStr, target: PathOrStr) -> None:
     """A second name for a file, or a copy where file systems differ; `target` is replaced in one step."""
     from allennlp.common.file_utils import hardlink_or_copy
 
-    beside = f"{os.fspath(target)}.part"
-    Path(beside).unlink(missing_ok=True)
-    hardlink_or_copy(source, beside)
-    os.replace(beside, target)
+    with writing_beside(target) as beside:
+        hardlink_or_copy(source, beside)
 
 
 def plain(value: Any) -> Any:
@@ -121,12 +137,12 @@ def extract_tar(archive: PathOrStr, folder: PathOrStr) -> None:
     outside `folder`.
     """
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with tarfile.open(archive, "r:gz") as tar, naming_a_full_disk(folder):
             tar.extractall(folder, filter="data")
     except tarfile.FilterError as error:
         raise ConfigurationError(f"{archive}: not extracted, it would write outside its folder: {error}") from error
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        if isinstance(error, FileNotFoundError):
+        if isinstance(error, FileNotFoundError) or full_disk(error) is not None:
             raise
         raise ConfigurationError(f"{archive}: truncated, or not a tar.gz archive ({error})") from error
 
@@ -134,14 +150,8 @@ def extract_tar(archive: PathOrStr, folder: PathOrStr) -> None:
 @contextmanager
 def writing_tar(archive: PathOrStr) -> Iterator[tarfile.TarFile]:
     """A tar.gz written beside `archive` and renamed into place. Weights hardly compress: quick beats small."""
-    beside = f"{os.fspath(archive)}.part"
-    try:
-        with tarfile.open(beside, "w:gz", compresslevel=1) as tar:
-            yield tar
-        os.replace(beside, archive)
-    finally:
-        if os.path.exists(beside):
-            os.remove(beside)
+    with writing_beside(archive) as beside, tarfile.open(beside, "w:gz", compresslevel=1) as tar:
+        yield tar
 
 
 def check_archive(archive: PathOrStr, weights: PathOrStr) -> None:
@@ -162,51 +172,41 @@ def check_archive(archive: PathOrStr, weights: PathOrStr) -> None:
 # --- Predictions
 
 
-class WholeFile:
-    """A text file that takes its name when it is closed, and not before."""
-
-    def __init__(self, path: PathOrStr) -> None:
-        self._path = os.fspath(path)
-        self._file = open(self._path + ".part", "w", encoding="utf-8")  # noqa: SIM115  `close` or `discard` closes it.
-
-    def write(self, text: str) -> None:
-        self._file.write(text)
-
-    def close(self) -> None:
-        self._file.close()
-        os.replace(self._file.name, self._path)
-
-    def discard(self) -> None:
-        self._file.close()
-        os.remove(self._file.name)
-
-
-def check_writable(*names: Optional[str]) -> None:
+def check_writable(outputs: Sequence[Optional[str]], inputs: Sequence[Optional[PathOrStr]]) -> None:
     """
     # Parameters
 
-    names : `Optional[str]`
-        Of files that are to be written, several with commas between them.
+    outputs : `Sequence[Optional[str]]`
+        Names of files that are to be written, several with commas between them.
+    inputs : `Sequence[Optional[PathOrStr]]`
+        What is read meanwhile; of an archive that is a folder, all files in it.
 
     # Raises
 
-    `ConfigurationError` if one cannot be.
+    `ConfigurationError` if an output cannot be written, is named twice, or is an input.
     """
-    for name in (part for listed in names if listed for part in listed.split(",")):
-        folder = Path(name).absolute().parent
+    seen: Set[Path] = set()
+    read = {path for listed in inputs if listed for name in str(listed).split(",") for path in _files_of(Path(name))}
+    for name in (part for listed in outputs if listed for part in listed.split(",")):
+        folder, file = Path(name).absolute().parent, Path(name).resolve()
         if not (folder.is_dir() and os.access(folder, os.W_OK)):
             raise ConfigurationError(f"{name}: cannot be written, {folder} is no folder to write in")
+        if file.is_dir():
+            raise ConfigurationError(f"{name}: cannot be written, it is a folder")
+        if file in seen:
+            raise ConfigurationError(f"{name}: two outputs have this name")
+        if file in read:
+            raise ConfigurationError(f"{name}: cannot be written, it is read; name another file")
+        seen.add(file)
 
 
-@contextmanager
-def whole_or_nothing(file: Optional[WholeFile]) -> Iterator[None]:
-    """`file` is not there after a failure in the block."""
-    try:
-        yield
-    except BaseException:
-        if file is not None:
-            file.discard()
-        raise
+def _files_of(path: Path) -> Iterator[Path]:
+    yield path.resolve()
+    if path.is_dir():
+        yield from (file.resolve() for file in path.rglob("*") if file.suffix in _OF_AN_ARCHIVE)
+
+
+_OF_AN_ARCHIVE = (".th", ".json", ".txt", ".gz", ".safetensors")
 
 
 class GivenRow(Dict[str, Any]):
@@ -262,49 +262,13 @@ def check_paths(inputs: Sequence[Any]) -> None:
     """
     # Raises
 
-    `ConfigurationError` if an input of `evaluate` is no path, from which an output could have its name.
+    `ConfigurationError` if an input of `evaluate` is no path, from which an output could have its name, or an output.
     """
     if not all(isinstance(path, str) for path in inputs):
         raise ConfigurationError("--auto-names needs inputs that are files; name the outputs of JSON yourself")
-
-
-# --- Serialization directories
-
-
-def keeping_what_was_there(train_model: Callable[..., Any]) -> Callable[..., Any]:
-    """
-    A training that fails or is stopped before it has written a checkpoint leaves nothing behind; with `force`, what the
-    directory held before comes back.
-    """
-
-    @functools.wraps(train_model)
-    def guarded(
-        params: Any, serialization_dir: PathOrStr, recover: bool = False, force: bool = False, **kwargs: Any
-    ) -> Any:
-        folder = Path(serialization_dir)
-        existed = folder.is_dir()
-        occupied = existed and any(folder.iterdir())
-        if recover or (occupied and not force) or folder.is_symlink():
-            return train_model(params, serialization_dir, recover, force, **kwargs)
-        aside: Optional[Path] = None
-        if occupied:
-            aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent)) / folder.name
-            folder.rename(aside)
-        try:
-            return train_model(params, serialization_dir, recover, force, **kwargs)
-        except BaseException:
-            if not any(folder.glob("*.th")):
-                shutil.rmtree(folder, ignore_errors=True)
-                if aside is not None:
-                    aside.rename(folder)
-                elif existed:
-                    folder.mkdir(exist_ok=True)
-            raise
-        finally:
-            if aside is not None:
-                shutil.rmtree(aside.parent, ignore_errors=True)
-
-    return guarded
+    for path in inputs:
+        if Path(path).suffix in (".outputs", ".preds"):
+            raise ConfigurationError(f"{path}: has the name of an output of --auto-names; name the outputs yourself")
 
 
 # --- Several processes
@@ -421,6 +385,90 @@ NATIVE_CALLBACKS = {"env": (("n", "d"), _environment)}
 """In a configuration, `std.native('env')('NAME', 'default')` is the environment variable NAME, or the default."""
 
 
+def uninterrupted(read: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    `read`, which calls back from C and would take an interruption there for an error of the configuration: signals wait
+    until it is done.
+    """
+
+    @functools.wraps(read)
+    def wait(*arguments: Any, **settings: Any) -> Any:
+        came: List[int] = []
+        try:
+            before = {
+                number: signal.signal(number, lambda came_now, _frame: came.append(came_now))
+                for number in (signal.SIGINT, signal.SIGTERM)
+            }
+        except ValueError:  # Not in the main thread: signals are someone else's.
+            return read(*arguments, **settings)
+        try:
+            return read(*arguments, **settings)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for late in came:
+                signal.raise_signal(late)
+
+    return wait
+
+
+# --- A full disk
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SAYS_FULL = re.compile(r"No space left on device|disk is full|Disk quota exceeded|\(os error 28\)")
+_SAYS_CUT = re.compile(r"^\d+ requested and \d+ written|: write error in ")
+"""numpy's words and faiss's, which may come without the system's."""
+_LITTLE = 1 << 20
+"""A disk with fewer bytes is full, as the next block of a file does not fit."""
+
+
+def full_disk(error: BaseException, place: Optional[PathOrStr] = None) -> Optional[OSError]:
+    """
+    If this is how a full disk showed, in the words of whatever library, the system's error for it.
+
+    # Parameters
+
+    place : `str`, optional
+        Where it was written, for errors that do not say so.
+    """
+    cause: Optional[BaseException] = error
+    while cause is not None:
+        text = str(cause)
+        number, file = getattr(cause, "errno", None), getattr(cause, "filename", None)
+        if isinstance(cause, OSError) and number in _FULL:
+            return OSError(number, cause.strerror, file or place)
+        if _SAYS_FULL.search(text) or (_SAYS_CUT.search(text) and _full(_written_to() if place is None else [place])):
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file or place)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return None
+
+
+@contextmanager
+def naming_a_full_disk(place: Optional[PathOrStr] = None) -> Iterator[None]:
+    """An error of a full disk within it is the system's, whoever met it, and says where that is, if that is known."""
+    try:
+        yield
+    except Exception as error:
+        full = full_disk(error, place)
+        if full is None or getattr(error, "filename", None) is not None:
+            raise
+        raise full from error
+
+
+def _written_to() -> List[PathOrStr]:
+    """What a command may write to."""
+    return [*(part for argument in sys.argv[1:] for part in argument.split(",")), ".", tempfile.gettempdir()]
+
+
+def _full(places: Iterable[PathOrStr]) -> List[str]:
+    """The folders, of each place itself or what holds it, whose disk is full."""
+    folders: Dict[str, None] = {}
+    for place in places:
+        path = Path(os.path.abspath(place))
+        folders[next(str(folder) for folder in (path, *path.parents) if os.path.isdir(folder))] = None
+    return [folder for folder in folders if shutil.disk_usage(folder).free < _LITTLE]
+
+
 # --- Messages
 
 
@@ -453,6 +501,10 @@ def users_mistake(error: BaseException) -> Optional[str]:
         return _mistake_in_another_process(text)
     if isinstance(error, RuntimeError) and text.startswith(("RUNTIME ERROR", "STATIC ERROR", "INTERNAL ERROR")):
         return _jsonnet_message(text)
+    full = full_disk(error)
+    if full is not None:
+        where = full.filename or ", ".join(_full(_written_to()))
+        return f"{where}: the disk is full ({full.strerror})" if where else f"a disk is full ({full.strerror})"
     if isinstance(error, json.JSONDecodeError):
         return f"not valid JSON: {text}"
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
@@ -475,11 +527,15 @@ def run(main: Callable[[], None]) -> None:
     """Runs a command: a user's mistake is one message on stderr and exit status 1, an interruption exit status 130."""
     try:
         logging.basicConfig(format="%(asctime)s - %(levelname)s - %(name)s - %(message)s", level=log_level())
+        for handler in logging.root.handlers:
+            handler.addFilter(on_a_line_of_its_own)
         main()
     except KeyboardInterrupt:
+        _end_progress()
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
+        _end_progress()
         if _is_sigterm(error):
             print("terminated", file=sys.stderr)
             sys.exit(143)
@@ -488,6 +544,23 @@ def run(main: Callable[[], None]) -> None:
             raise
         print(f"error: {message.strip()}\n(ALLENNLP_DEBUG=1 shows the traceback)", file=sys.stderr)
         sys.exit(1)
+
+
+def on_a_line_of_its_own(_record: Any) -> bool:
+    """A filter of logging, which lets all pass: what is logged does not begin in a line of progress."""
+    if _bars():
+        sys.stderr.write("\n")
+    return True
+
+
+def _end_progress() -> None:
+    """Whatever comes next begins on a line of its own."""
+    for bar in _bars():
+        bar.close()
+
+
+def _bars() -> List[Any]:
+    return list(getattr(tqdm.std.tqdm, "_instances", ()))
 
 
 def _is_sigterm(error: BaseException) -> bool:

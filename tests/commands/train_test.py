@@ -246,10 +246,13 @@ def test_what_a_training_says(
 
 
 def test_a_directory_that_is_taken_says_what_can_be_done(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "mine").touch()
+    (tmp_path / "run" / "vocabulary").mkdir(parents=True)
+    (tmp_path / "run" / "config.json").touch()
     result = allennlp("train", train_config(), "-s", tmp_path / "run")
     assert result.status == 1 and "--recover goes on with it, --force replaces it; or name another" in result.stderr
+    (tmp_path / "run" / "vocabulary").rmdir()
+    result = allennlp("train", train_config(), "-s", tmp_path / "run")
+    assert result.status == 1 and "no training has written it, so that it is not replaced" in result.stderr
     (tmp_path / "file").touch()
     result = allennlp("train", train_config(), "-s", tmp_path / "file" / "run")
     assert result.status == 1 and "error: " in result.stderr and "Traceback" not in result.stderr

@@ -61,6 +61,9 @@ def test_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     one.discard()
     assert list(Path("model").iterdir()) == []
     one.discard()
+    Path("model/.S=1.old").mkdir()  # The process that discarded it was killed.
+    one.finish_discarding()
+    assert list(Path("model").iterdir()) == []
 
 
 def test_what_is_damaged(tmp_path: Path) -> None:

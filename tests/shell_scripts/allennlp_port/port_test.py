@@ -1,27 +1,41 @@
 """What the port adds to AllenNLP, and AllenNLP's own parts that it mends."""
 
+import errno
 import logging
+import os
 import random
+import re
+import signal
+import sqlite3
+import sys
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import numpy
 import pytest
 import torch
-from allennlp.common import Params
+import tqdm
+from allennlp.common import Params, Tqdm, port
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import TensorCache
 from allennlp.common.params import parse_overrides
 from allennlp.common.port import (
+    NATIVE_CALLBACKS,
     LazyModule,
+    check_paths,
     check_writable,
     device_number,
+    extract_tar,
+    link_or_copy,
     load_tensors,
     log_level,
+    naming_a_full_disk,
     run,
     save_tensors,
+    uninterrupted,
     users_mistake,
+    writing_beside,
     writing_tar,
 )
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer
@@ -37,6 +51,17 @@ def test_environment_variables_with_defaults(tmp_path: Path, monkeypatch: pytest
     config.write_text("local env = std.native('env'); { a: env('TESTS_SET', 'x'), b: env('TESTS_NOT_SET', 'y') }")
     monkeypatch.setenv("TESTS_SET", "value")
     assert Params.from_file(config).as_dict() == {"a": "value", "b": "y"}
+
+
+def test_tensors_are_the_same_bytes_under_each_name(tmp_path: Path) -> None:
+    names = ("best.th", "model_state_e1_b0.th")
+    for name in names:
+        save_tensors({"weight": torch.ones(3)}, tmp_path / name)
+    one, other = (tmp_path / name for name in names)
+    assert one.read_bytes() == other.read_bytes()
+    link_or_copy(one, tmp_path / "linked.th.part")  # Of one that was killed before it renamed it.
+    save_tensors({"weight": torch.zeros(3)}, tmp_path / "linked.th")
+    assert one.read_bytes() == other.read_bytes() != (tmp_path / "linked.th").read_bytes()
 
 
 def test_random_states_come_back_from_a_file(tmp_path: Path) -> None:
@@ -55,6 +80,123 @@ def test_files_appear_whole(tmp_path: Path) -> None:
         assert isinstance(tar, tarfile.TarFile)
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old")
+    with pytest.raises(RuntimeError), writing_beside(file) as beside:
+        Path(beside).write_text("half")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["file"] and file.read_text() == "old"
+    with pytest.raises(Exception), writing_beside(file) as beside:  # noqa: B017
+        torch.save(lambda: None, beside)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"] and file.read_text() == "old"
+    with writing_beside(file) as beside:
+        Path(beside).write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"] and file.read_text() == "new"
+
+
+def _enospc(text: str = "No space left on device") -> OSError:
+    return OSError(errno.ENOSPC, text)
+
+
+def test_a_full_disk_in_the_words_of_each_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words: List[Exception] = [
+        _enospc(),
+        _enospc("Error writing bytes to file. Detail: [errno 28] No space left on device"),
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        sqlite3.OperationalError("database or disk is full"),
+        OSError("100000 requested and 25568 written"),
+        RuntimeError("Error: 'ret == (size * 4)' failed: write error in /a: 102355 != 800000 (Success)"),
+    ]
+    monkeypatch.setattr(port, "_LITTLE", 1 << 62)
+    for error in words:
+        with pytest.raises(OSError) as raised, naming_a_full_disk(tmp_path / "run"):
+            raise error
+        assert raised.value.errno == errno.ENOSPC
+        assert str(users_mistake(raised.value)).startswith(f"{tmp_path}/run: the disk is full ("), error
+    monkeypatch.setattr(port, "_LITTLE", 0)  # A disk with room: something else was wrong.
+    for error in words[4:]:
+        with pytest.raises(type(error), match=re.escape(str(error))), naming_a_full_disk(tmp_path):
+            raise error
+
+
+def test_a_full_disk_that_nobody_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["allennlp", "train", "x", "-s", f"{tmp_path}/new/run"])
+    monkeypatch.setattr(port, "_LITTLE", 0)
+    assert users_mistake(_enospc()) == "a disk is full (No space left on device)"
+    monkeypatch.setattr(port, "_LITTLE", 1 << 62)
+    assert str(tmp_path) in str(users_mistake(_enospc()))
+    try:
+        try:
+            raise _enospc()
+        finally:
+            raise AttributeError("of what was to clean up")
+    except AttributeError as error:
+        assert "the disk is full" in str(users_mistake(error))
+    assert users_mistake(AttributeError("of its own")) is None
+
+
+def test_an_archive_that_finds_no_room_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with writing_tar(tmp_path / "model.tar.gz") as tar:
+        tar.add(__file__, "file")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise _enospc()
+
+    monkeypatch.setattr(tarfile.TarFile, "makefile", full)
+    with pytest.raises(OSError) as raised:
+        extract_tar(tmp_path / "model.tar.gz", tmp_path / "out")
+    assert users_mistake(raised.value) == f"{tmp_path}/out: the disk is full (No space left on device)"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_jsonnet_reads(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Came(Exception):
+        pass
+
+    def come(*_: Any) -> None:
+        raise Came
+
+    reading: List[str] = []
+
+    def environment(name: str, default: str) -> str:
+        reading.append(name)
+        os.kill(os.getpid(), number)
+        return default
+
+    monkeypatch.setitem(NATIVE_CALLBACKS, "env", (("n", "d"), environment))
+    config = tmp_path / "c.jsonnet"
+    config.write_text("std.native('env')('A', 'x') + std.native('env')('B', 'y')")
+    before = signal.signal(number, come)
+    try:
+        with pytest.raises(Came):
+            Params.from_file(config)
+        assert signal.getsignal(number) is come
+    finally:
+        signal.signal(number, before)
+    assert reading == ["A", "B"]
+    assert uninterrupted(len)([1]) == 1
+
+
+def test_a_message_begins_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        handlers[0].setStream(sys.stderr)
+        for _ in zip(Tqdm.tqdm(range(9)), tqdm.tqdm(range(9), mininterval=0)):
+            logging.getLogger("some").warning("look")
+            raise ConfigurationError("no")
+
+    handlers = [logging.StreamHandler(sys.stderr)]
+    before = logging.root.handlers[:]
+    logging.root.handlers[:] = handlers
+    try:
+        with pytest.raises(SystemExit):
+            run(work)
+    finally:
+        logging.root.handlers[:] = before
+    shown = capsys.readouterr().err
+    assert "it/s]" in shown and "\nlook\n" in shown and "\nerror: no\n" in shown
 
 
 def test_removing_a_checkpoint_leaves_the_others(tmp_path: Path) -> None:
@@ -160,10 +302,28 @@ def test_what_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_files_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    check_writable(None, "", f"{tmp_path}/one,{tmp_path}/two")
+    check_writable((None, "", f"{tmp_path}/one,{tmp_path}/two"), [])
     for wrong in (f"{tmp_path}/one,{tmp_path}/nowhere/two", f"{tmp_path}/file/two"):
         with pytest.raises(ConfigurationError, match="two: cannot be written, .* is no folder to write in"):
-            check_writable(wrong)
+            check_writable([wrong], [])
+    with pytest.raises(ConfigurationError, match="cannot be written, it is a folder"):
+        check_writable([str(tmp_path)], [])
+    with pytest.raises(ConfigurationError, match="one: two outputs have this name"):
+        check_writable((f"{tmp_path}/one", f"{tmp_path}/two,{tmp_path}/./one"), [])
+
+
+def test_an_output_that_is_an_input(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    for name in ("rows.jsonl", "model/config.json", "model/weights.th"):
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("rows.jsonl")
+    inputs = (str(tmp_path / "model"), f"{tmp_path}/more.jsonl,{tmp_path}/rows.jsonl", None)
+    check_writable([f"{tmp_path}/model/metrics_of_test.txt"], inputs)
+    for name in ("rows.jsonl", "link", "model/config.json", "model/weights.th"):
+        with pytest.raises(ConfigurationError, match=f"{name}: cannot be written, it is read"):
+            check_writable([str(tmp_path / name)], inputs)
+    with pytest.raises(ConfigurationError, match="rows.preds: has the name of an output"):
+        check_paths(["rows.preds"])
 
 
 def test_errors_of_the_system_and_of_packages(tmp_path: Path) -> None:
