@@ -60,7 +60,7 @@ def test_vectors_of_two_sizes_and_files_that_are_none(tmp_path: Path) -> None:
             read_task_table(tmp_path / name)
     np.save(tmp_path / "array.npy", np.zeros((2, 2)))
     (tmp_path / "array.npy").rename(tmp_path / "array.npz")
-    with pytest.raises(ConfigurationError, match="array.npz: not read"):
+    with pytest.raises(ConfigurationError, match="array.npz: not a task table .it is one array without a name"):
         read_task_table(tmp_path / "array.npz")
     with pytest.raises(ConfigurationError, match="nowhere.npz: no such file"):
         read_task_table(tmp_path / "nowhere.npz")
