@@ -38,7 +38,10 @@ def read_arrays(path: Union[str, Path], names: Sequence[str], what: str, optiona
     `ConfigurationError`, which says `what` the file is not, if there are no such arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            raise ValueError("it is one array without a name")
+        with content as saved:
             return {name: saved[name] for name in [*names, *({optional} & {*saved})]}
     except UNREADABLE as error:
         raise ConfigurationError(f"{path}: not {what} ({_reason(error)})") from error

@@ -139,6 +139,9 @@ def extract_tar(archive: PathOrStr, folder: PathOrStr) -> None:
     try:
         with tarfile.open(archive, "r:gz") as tar, naming_a_full_disk(folder):
             tar.extractall(folder, filter="data")
+            # At a damaged header `tarfile` takes the archive for ended; what follows shows that it is damaged.
+            while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+                pass
     except tarfile.FilterError as error:
         raise ConfigurationError(f"{archive}: not extracted, it would write outside its folder: {error}") from error
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:

@@ -15,7 +15,7 @@ from tests.robustness.mutations import FIFO, FOLDER, MISSING, Mutation, mutated,
 from tests.robustness.mutator import Case, Job, Range
 from tests.robustness.workbench import Result
 
-SAMPLE = 28
+SAMPLE = 30
 
 
 def _run(cases: int) -> "subprocess.CompletedProcess[str]":

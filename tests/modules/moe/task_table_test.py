@@ -41,7 +41,7 @@ def test_names_as_bytes() -> None:
         ({"names": ["a"], "vectors": [["x"]]}, "not read"),
         ({"names": ["a"], "vectors": 1.0}, "not read"),
         ({"names": ["a\nb"], "vectors": [[1.0]]}, "has a line end in it"),
-        ({"names": np.array([object()], dtype=object), "vectors": [[1.0]]}, "not read"),
+        ({"names": np.array([object()], dtype=object), "vectors": [[1.0]]}, "not a task table .it holds no numbers"),
     ],
 )
 def test_bad_tables(arrays: Any, message: str, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_vectors_of_two_sizes_and_files_that_are_none(tmp_path: Path) -> None:
             read_task_table(tmp_path / name)
     np.save(tmp_path / "array.npy", np.zeros((2, 2)))
     (tmp_path / "array.npy").rename(tmp_path / "array.npz")
-    with pytest.raises(ConfigurationError, match="array.npz: not read"):
+    with pytest.raises(ConfigurationError, match="array.npz: not a task table .it is one array without a name"):
         read_task_table(tmp_path / "array.npz")
     with pytest.raises(ConfigurationError, match="nowhere.npz: no such file"):
         read_task_table(tmp_path / "nowhere.npz")

@@ -339,3 +339,21 @@ def test_what_jsonnet_cannot_read_is_shown_how(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         run(lambda: parse_overrides("trainer.num_epochs=1"))
     assert '-o \'{"trainer.num_epochs": 1' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_an_archive_with_a_changed_byte_is_named(seed: int, tmp_path: Path) -> None:
+    draw = random.Random(seed)
+    for name in ("config.json", "weights.th", "vocabulary"):
+        (tmp_path / name).write_bytes(draw.randbytes(700))
+    archive = tmp_path / "model.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("config.json", "weights.th", "vocabulary"):
+            tar.add(tmp_path / name, arcname=name)
+    content = bytearray(archive.read_bytes())
+    place = draw.randrange(10, len(content))  # Before it is what nobody reads: the time, say.
+    content[place] ^= draw.randrange(1, 256)
+    archive.write_bytes(content)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ConfigurationError, match=f"{archive}: "):
+        extract_tar(archive, tmp_path / "out")
