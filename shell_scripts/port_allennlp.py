@@ -749,6 +749,11 @@ EDITS = (
     ),
     Edit(
         "allennlp/common/logging.py",
+        "    file_handler: logging.Handler = logging.FileHandler(log_file)\n",
+        "    from allennlp.common.port import LogFile\n\n    file_handler: logging.Handler = LogFile(log_file)\n",
+    ),
+    Edit(
+        "allennlp/common/logging.py",
         '    if os.environ.get("ALLENNLP_DEBUG"):\n        LEVEL = logging.DEBUG\n    else:\n'
         '        level_name = os.environ.get("ALLENNLP_LOG_LEVEL", "INFO")\n'
         "        LEVEL = logging._nameToLevel.get(level_name, logging.INFO)\n\n"

@@ -549,6 +549,16 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(1)
 
 
+class LogFile(logging.FileHandler):
+    """A log that cannot be written stops the command, in place of a traceback for each line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            return super().handleError(record)
+        with naming_a_full_disk(self.baseFilename):
+            raise
+
+
 def on_a_line_of_its_own(_record: Any) -> bool:
     """A filter of logging, which lets all pass: what is logged does not begin in a line of progress."""
     if _bars():
