@@ -82,11 +82,11 @@ def read_manifest(directory: Union[str, Path]) -> Dict[str, Any]:
     path = Path(directory) / MANIFEST
     if not path.is_file():
         raise ConfigurationError(f"{directory}: exists already or is missing, and has no {MANIFEST}")
-    manifest = read_json(path, f"make {directory} anew with --force")
+    manifest = read_json(path, f"remove {directory}, and make it anew")
     if not isinstance(manifest, dict) or not {"identity", "outputs"} <= manifest.keys():
         raise ConfigurationError(f"{path}: not a manifest of this package's; make {directory} anew")
     if manifest.pop("sha256", "") != _digest(manifest):
-        raise ConfigurationError(f"{path}: damaged, it is not what was written; make {directory} anew with --force")
+        raise ConfigurationError(f"{path}: damaged, it is not what was written; make {directory} anew, with --force")
     return manifest
 
 
@@ -98,11 +98,15 @@ def files(directory: Path) -> List[str]:
 
 def is_ours(directory: Path) -> bool:
     """Whether it has a manifest of this package's, if perhaps a damaged one."""
+    return _beginning(directory) == _BEGINNING
+
+
+def _beginning(directory: Path) -> Optional[str]:
     path = directory / MANIFEST
     if not path.is_file():
-        return False
+        return None
     with path.open("rb") as file:
-        return file.read(len(_BEGINNING)) == _BEGINNING.encode()
+        return file.read(len(_BEGINNING)).decode(errors="replace")
 
 
 def written(directory: Path, names: Iterable[str]) -> Dict[str, Any]:
@@ -179,9 +183,12 @@ def _in(name: str) -> List[str]:
 
 
 def _product_of(path: Path) -> Optional[Path]:
-    """The directory of ours that a file or folder is in, or is."""
-    folders = [path, *path.absolute().parents[:_DEEPEST]]
-    return next((folder for folder in folders if is_ours(folder)), None)
+    """The directory of ours that a file or folder is in, or is; also where nothing is left of its manifest."""
+    for folder in [path, *path.absolute().parents[:_DEEPEST]]:
+        beginning = _beginning(folder)
+        if beginning is not None and _BEGINNING.startswith(beginning):
+            return folder
+    return None
 
 
 def paths_in(settings: Any) -> Iterator[Path]:
@@ -224,9 +231,19 @@ def read_json(path: Path, again: str) -> Any:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON beside `path` and renames it into place."""
+    """
+    Writes JSON beside `path` and renames it into place.
+
+    # Raises
+
+    `ConfigurationError` if a number is not finite: JSON has none such.
+    """
+    try:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: cannot be written as JSON ({error})") from error
     beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.write_text(text + "\n", encoding="utf-8")
     os.replace(beside, path)
 
 

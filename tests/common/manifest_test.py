@@ -12,6 +12,7 @@ from attribution.common.manifest import (
     is_ours,
     paths_in,
     read_manifest,
+    write_json,
     write_manifest,
 )
 
@@ -77,7 +78,14 @@ def test_relative_names_and_links(product: Path, monkeypatch: pytest.MonkeyPatch
             check_products([Path(path)])
 
 
-@pytest.mark.parametrize("content", ['{"name": "a web page"}', "null", "[]", "[" * 100_000, "", '{"a": 1}\n{"a": 2}'])
+@pytest.mark.parametrize("content", ["", "{", '{\n  "comm', '{\n  "command": "x'])
+def test_what_is_left_of_a_manifest(content: str, product: Path) -> None:
+    (product / MANIFEST).write_text(content)
+    with pytest.raises(ConfigurationError, match=f"{MANIFEST}: missing or damaged .* remove .*pool, and make it anew"):
+        check_products([product / "rows"])
+
+
+@pytest.mark.parametrize("content", ['{"name": "a web page"}', "null", "[]", "[" * 100_000, '{"a": 1}\n{"a": 2}'])
 def test_a_manifest_of_something_else(content: str, product: Path) -> None:
     (product / MANIFEST).write_text(content)
     assert not is_ours(product)
@@ -110,3 +118,10 @@ def test_every_byte_of_a_manifest_counts(product: Path) -> None:
 def test_paths_in_settings(settings: Any, found: int, product: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(product)
     assert len(list(paths_in(settings))) == found
+
+
+def test_json_has_no_infinite_numbers(tmp_path: Path) -> None:
+    for number in (float("nan"), float("inf")):
+        with pytest.raises(ConfigurationError, match="about.json: cannot be written as JSON"):
+            write_json(tmp_path / "about.json", {"a": [number]})
+    assert list(tmp_path.iterdir()) == []
