@@ -437,7 +437,8 @@ def full_disk(error: BaseException, place: Optional[PathOrStr] = None) -> Option
     cause: Optional[BaseException] = error
     while cause is not None:
         text = str(cause)
-        number, file = getattr(cause, "errno", None), getattr(cause, "filename", None)
+        number = getattr(cause, "errno", None)
+        file = getattr(cause, "filename2", None) or getattr(cause, "filename", None)  # Of a copy the second is written.
         if isinstance(cause, OSError) and number in _FULL:
             return OSError(number, cause.strerror, file or place)
         if _SAYS_FULL.search(text) or (_SAYS_CUT.search(text) and _full(_written_to() if place is None else [place])):
