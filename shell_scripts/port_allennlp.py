@@ -1084,6 +1084,11 @@ EDITS = (
     Edit(_PARAMS, "ext_vars=ext_vars))", "ext_vars=ext_vars, native_callbacks=NATIVE_CALLBACKS))"),
     Edit(
         _PARAMS,
+        "        params_file = cached_path(params_file)\n",
+        "        check_readable(params_file)\n        params_file = cached_path(params_file)\n",
+    ),
+    Edit(
+        _PARAMS,
         "        if isinstance(params_overrides, dict):\n            params_overrides = json.dumps",
         "        check_file(file_dict, params_file)\n"
         "        if isinstance(params_overrides, dict):\n            params_overrides = json.dumps",
@@ -1093,7 +1098,7 @@ EDITS = (
         "from allennlp.common.file_utils import cached_path\n",
         "from allennlp.common.file_utils import cached_path\n"
         "from allennlp.common.port import NATIVE_CALLBACKS, OVERRIDES, uninterrupted, writing_beside\n"
-        "from allennlp.common.settings import check_choice, check_file, check_overrides, nearest\n\n"
+        "from allennlp.common.settings import check_choice, check_file, check_overrides, check_readable, nearest\n\n"
         "evaluate_file, evaluate_snippet = uninterrupted(evaluate_file), uninterrupted(evaluate_snippet)\n",
     ),
     Edit(

@@ -13,7 +13,6 @@ from allennlp.common.settings import check_settings
 from allennlp.common.util import prepare_environment
 
 from attribution.common.artefacts import check_outside, is_whole, new_artefact
-from attribution.common.configuration import read_configuration
 from attribution.common.engines import Engine
 from attribution.common.manifest import Identity, check_products, fingerprint, paths_in
 
@@ -73,7 +72,7 @@ class ArtefactCommand(Subcommand):
 
     def params(self, args: argparse.Namespace) -> Params:
         """The configuration that the arguments ask for."""
-        return read_configuration(args.param_path, args.overrides)
+        return Params.from_file(args.param_path, args.overrides)
 
     def _run(self, args: argparse.Namespace) -> None:
         path = getattr(args, "param_path", None)

@@ -13,7 +13,6 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import parse_overrides, with_overrides
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
-from attribution.common.configuration import read_configuration
 from attribution.common.engines import Engine
 from attribution.common.manifest import Identity
 from attribution.reports import PAGE, ReportSection, Section, SweepSection, write_page
@@ -115,4 +114,4 @@ class ReportCommand(ArtefactCommand):
             raise ConfigurationError(f"report: {configurations[0]} is a configuration; name it alone")
         if flags:
             raise ConfigurationError(f"report: --{next(iter(flags))} beside a configuration; change that with -o")
-        return read_configuration(configurations[0], args.overrides)
+        return Params.from_file(configurations[0], args.overrides)

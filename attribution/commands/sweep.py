@@ -13,7 +13,6 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 
 from attribution.common.artefacts import alone
-from attribution.common.configuration import read_configuration
 from attribution.common.engines import Engine
 from attribution.common.manifest import write_json
 from attribution.sweeps import (
@@ -65,7 +64,7 @@ class SweepCommand(Subcommand):
 
 
 def _run(args: argparse.Namespace) -> None:
-    params = read_configuration(args.param_path, args.overrides)
+    params = Params.from_file(args.param_path, args.overrides)
     engine = Engine.from_params(Params({"type": args.engine}) if args.engine else params.pop("engine", {}))
     settings = params.as_dict(quiet=True)
     sweep = Sweep.from_params(params.duplicate())

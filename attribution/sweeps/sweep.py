@@ -6,12 +6,11 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set
 
-from allennlp.common import FromParams
+from allennlp.common import FromParams, Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.port import users_mistake
 from allennlp.common.settings import nearest
 
-from attribution.common.configuration import read_configuration
 from attribution.sweeps.grid import NAME, Axes, Point, as_text, check_axes, grid_points, point_name
 from attribution.sweeps.run import Run
 from attribution.sweeps.step import Step, fill, references
@@ -202,7 +201,7 @@ def _read(wanted: Mapping[str, Any], environment: Dict[str, str], unset: Set[str
         raise ConfigurationError(f"{where}: {path}: no such file in {Path.cwd()}, where the sweep is run")
     try:
         with _environment(environment, unset):
-            return read_configuration(str(path), wanted["overrides"] or "").as_dict(quiet=True)
+            return Params.from_file(str(path), wanted["overrides"] or "").as_dict(quiet=True)
     except Exception as error:
         message = users_mistake(error)
         if message is None:

@@ -6,6 +6,7 @@ before anything is made.
 
 import difflib
 import inspect
+import os
 import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union, get_args, get_origin
 
@@ -172,6 +173,22 @@ def check_evaluation(overrides: Dict[str, Any], settings: Dict[str, Any]) -> Non
 
     check_used(overrides, settings, "evaluate", *EVALUATE_USES)
     check_archived(with_overrides(settings, overrides))
+
+
+def check_readable(path: Any) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if what is there under the name of a configuration is no file that can be read.
+    """
+    if not os.path.exists(path):  # A URL, a file in an archive, or one that is missing, which is said then.
+        return
+    if os.path.isdir(path):
+        raise ConfigurationError(f"{path}: is a directory; a configuration (jsonnet) is needed")
+    if not os.path.isfile(path):
+        raise ConfigurationError(f"{path}: is no regular file, but a pipe or a device; a configuration is needed")
+    if not os.access(path, os.R_OK):
+        raise ConfigurationError(f"{path}: may not be read by you")
 
 
 def check_file(settings: Any, path: Any) -> None:

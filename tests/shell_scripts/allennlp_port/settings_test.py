@@ -456,6 +456,13 @@ def test_a_file_that_is_no_object(content: str, tmp_path: Path) -> None:
     assert str(refused.value) == f"{tmp_path / 'config.json'}: is {content}; an object of settings is needed"
 
 
+@pytest.mark.parametrize("make, message", [(Path.mkdir, "is a directory"), (os.mkfifo, "is no regular file")])
+def test_what_is_no_file(make: Callable[[Path], Any], message: str, tmp_path: Path) -> None:
+    make(tmp_path / "settings.jsonnet")
+    with pytest.raises(ConfigurationError, match=rf"settings\.jsonnet: {message}"):
+        Params.from_file(tmp_path / "settings.jsonnet")
+
+
 def test_overrides_of_what_is_not_used() -> None:
     archive = {**EXPERIMENT, "validation_data_loader": {"batch_size": 8}}
     check_used('{"model.loss": "sum", "dataset_reader.max_query_length": 3}', EXPERIMENT, "predict")
