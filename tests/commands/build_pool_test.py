@@ -189,7 +189,7 @@ def test_parquet(config: Any, allennlp: Any, tmp_path: Path) -> None:
 
 
 BAD: List[Any] = [
-    ([*ROWS[:2], {"input": 3, "target": "t"}], "source.jsonl:3: `input` is not a text", "`input` is not a text"),
+    ([*ROWS[:2], {"input": [3], "target": "t"}], "source.jsonl:3: `input` is not a text", "`input` is not a text"),
     ([{**ROWS[0], "input": " "}, ROWS[1], ROWS[2]], "source.jsonl:1: `input` is empty", "`input` is empty"),
     ([ROWS[0], {"input": "a"}, ROWS[1]], "source.jsonl:2: `target` is missing", "`target` is missing"),
     ([ROWS[0], [1], ROWS[1]], "source.jsonl:2: a row must be a JSON object", "a row must be a JSON object"),
