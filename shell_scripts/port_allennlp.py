@@ -212,12 +212,14 @@ EDITS = (
         "        optimizer_ = optimizer.construct(model_parameters=parameters)\n",
         "        optimizer_ = optimizer.construct(model_parameters=parameters)\n"
         "        names = [name for name, _ in pytorch_model.named_parameters()]\n"
-        "        check_parameter_groups(optimizer_, optimizer._params.get('parameter_groups'), names)\n",
+        "        if isinstance(optimizer._params, Params):  # Else the name of one.\n"
+        "            groups = optimizer._params.get('parameter_groups')\n"
+        "            check_parameter_groups(optimizer_, groups, names)\n",
     ),
     Edit(
         _TRAINER,
         "from allennlp.common import util as common_util, Tqdm, Lazy\n",
-        "from allennlp.common import util as common_util, Tqdm, Lazy\n"
+        "from allennlp.common import util as common_util, Params, Tqdm, Lazy\n"
         "from allennlp.common.settings import check_parameter_groups, check_patterns\n",
     ),
     # What transformers and torch renamed or dropped.
@@ -644,6 +646,20 @@ EDITS = (
         '    if "cuda_device" in evaluator_params:\n'
         '        raise ConfigurationError("evaluation.cuda_device: the command says it, as --cuda-device")\n'
         '    evaluator_params["cuda_device"] = cuda_device\n',
+    ),
+    Edit(
+        "allennlp/commands/evaluate.py",
+        "        if batch_size:\n",
+        "        if batch_size is not None and batch_size < 1:\n"
+        '            raise ConfigurationError(f"--batch-size is {batch_size}; 1 or more is needed")\n'
+        "        if batch_size is not None:\n",
+    ),
+    # The longest field is looked for among those that have a length.
+    Edit(
+        "allennlp/data/samplers/bucket_batch_sampler.py",
+        "                length = len(field)\n",
+        "                try:\n                    length = len(field)\n"
+        "                except (NotImplementedError, TypeError):\n                    continue\n",
     ),
     Edit(
         "allennlp/commands/evaluate.py",

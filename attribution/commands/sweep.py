@@ -73,6 +73,9 @@ def _run(args: argparse.Namespace) -> None:
         raise ConfigurationError(f"{directory}: is there already and holds no sweep; name another directory")
     points = sweep.plan(directory)
     runs = list({run.directory: run for planned in points for run in planned.runs.values()}.values())
+    never = [sweep.never(name) for name in sweep.steps if name not in {run.step for run in runs}]
+    if not runs:
+        raise ConfigurationError("\n".join(["there is nothing to make in this grid:", *never]))
     check_runs(runs, directory)
     directory.mkdir(parents=True, exist_ok=True)
     with alone(directory, directory):
@@ -88,8 +91,8 @@ def _run(args: argparse.Namespace) -> None:
                 run.discard()
         results = Results(sweep, points, directory)
         failures = _make(runs, engine, Worker(args.force, args.include_package), results)
-        for step in sweep.steps.keys() - {run.step for run in runs}:
-            print(f"{directory}: no point of this grid needs the step {step}")
+        for reason in never:
+            print(f"{directory}: not made is {reason}")
         _report(directory, runs, failures, results.complaints())
 
 

@@ -20,6 +20,7 @@ NO_TEXTS = "is not a list of texts, or one of them is empty"
 """What to say of what `are_texts` refuses."""
 
 _SYSTEM = ("system", "system_prompt")
+_SAID = ("role", "from", "content", "value")
 _USERS = ("user", "human")
 _ASSISTANTS = ("assistant", "gpt", "model", "bot", "chatgpt")
 
@@ -88,6 +89,18 @@ def _chat(row: JsonDict) -> JsonDict:
     turns = [_turn(message) for message in _present(row, "messages", "conversations") or ()]
     target = turns.pop()[1] if turns and turns[-1][0] == "Assistant" else None
     return {"input": _dialogue(row, turns), "target": target}
+
+
+def _beside_texts(row: JsonDict) -> Set[str]:
+    """What messages have beside who says what: calls of tools, say."""
+    name = "messages" if row.get("messages") is not None else "conversations"
+    messages = row.get(name)
+    return {
+        f"{name}.{field}"
+        for message in (messages if isinstance(messages, list) else ())
+        for field in (message if isinstance(message, dict) else ())
+        if field not in _SAID and message[field] is not None
+    }
 
 
 def _turn(message: JsonDict) -> _Turn:
@@ -199,11 +212,10 @@ class Prompting:
 
     def _tell(self, row: Row, layout: str) -> None:
         """Once of each layout, and of each field that it does not read."""
-        unread = sorted(
-            field
-            for field in row.content.keys() - _READ[layout]
-            if row.content[field] is not None and f"{layout}.{field}" not in self._told
-        )
+        fields = {field for field in row.content.keys() - _READ[layout] if row.content[field] is not None}
+        if LAYOUTS[layout].prompt is _chat:
+            fields |= _beside_texts(row.content)
+        unread = sorted(field for field in fields if f"{layout}.{field}" not in self._told)
         if layout in self._told and not unread:
             return
         self._told |= {layout, *(f"{layout}.{field}" for field in unread)}

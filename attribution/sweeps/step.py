@@ -57,9 +57,6 @@ class Step(FromParams):
         overrides: Optional[Dict[str, Any]] = None,
         predictions: bool = False,
     ) -> None:
-        for setting, value in (("only", only), ("environment", environment), ("overrides", overrides)):
-            if value is not None and not isinstance(value, dict):
-                raise ConfigurationError(f"{setting}: an object is needed")
         self.command = command
         self.config = config
         self.archive = archive

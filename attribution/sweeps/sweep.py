@@ -98,8 +98,6 @@ class Sweep(FromParams):
                 raise ConfigurationError(f"{where}: an axis has the same name")
             self._check_axes(step.axes or [], f"{where}.axes")
             self._check_axes(step.only, f"{where}.only")
-            for axis, values in step.only.items():
-                self._check_values(axis, values, f"{where}.only.{axis}")
             step.axes = [axis for axis in self.axes if step.axes is None or axis in step.axes]
 
     def _check_axes(self, axes: Iterable[str], where: str) -> None:
@@ -107,13 +105,14 @@ class Sweep(FromParams):
             if axis not in self.axes:
                 raise ConfigurationError(f"{where}: {axis!r} is no axis; there are {', '.join(self.axes)}")
 
-    def _check_values(self, axis: str, values: List[str], where: str) -> None:
-        there = [as_text(value) for value in self.axes[axis]]
-        if not values:
-            raise ConfigurationError(f"{where}: is empty, so that the step is never made")
-        for value in values:
-            if value not in there:
-                raise ConfigurationError(f"{where}: {value!r} is no value of the axis; {nearest(value, there)}")
+    def never(self, name: str) -> str:
+        """Why a step is made at no point of the grid."""
+        for axis, values in self.steps[name].only.items():
+            there = [as_text(value) for value in self.axes[axis]]
+            if not set(values) & set(there):
+                meant = f"{values[0]!r} is no value of the axis; {nearest(values[0], there)}" if values else "is empty"
+                return f"steps.{name}.only.{axis}: {meant}"
+        return f"steps.{name}: no point needs it"
 
     def _check_results(self) -> None:
         for setting, axes in (("repeat", self.repeat), ("choose", self.choose)):

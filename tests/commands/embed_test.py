@@ -75,7 +75,9 @@ def test_stopped_anywhere_it_ends_with_the_same_bytes(
     embedding = Embedding(Pool(settings["pool"]["path"]), Dies(parts), "float32", 16)
     with (
         pytest.raises(KeyboardInterrupt),
-        new_artefact(tmp_path / "parts", "embed", embedding.inputs(), settings, embedding.identity({})) as folder,
+        new_artefact(
+            tmp_path / "parts", "embed", embedding.inputs(), settings, embedding.identity({}), goes_on=True
+        ) as folder,
     ):
         embedding.run(folder, InProcessEngine())
     assert not (tmp_path / "parts").exists()

@@ -200,8 +200,8 @@ def test_a_wrong_setting(variables: Dict[str, Optional[str]], messages: Any, fai
 
 
 def test_wrong_settings_by_type(fails: Any) -> None:
-    fails("k", "int", overrides={"k": "two"})
-    fails("hub_start", "bool", overrides={"selector.hub_start": "perhaps"})
+    fails('"k" is "two"; a whole number', overrides={"k": "two"})
+    fails('hub_start" is "perhaps"; true or false', overrides={"selector.hub_start": "perhaps"})
 
 
 @pytest.mark.parametrize(
@@ -233,12 +233,12 @@ def test_wrong_covariances(fails: Any, tmp_path: Path) -> None:
     np.save(path, VALUES - 0.9 * (1 - np.eye(5)))
     fails("not positive definite; its smallest eigenvalue is -", "(`tolerance`)")
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    fails("kappa.npy is no .npy of numbers")
+    fails("kappa.npy: not the .npy of a covariance")
     path.write_bytes(path.read_bytes()[:40])
-    fails("kappa.npy is no .npy of numbers")
+    fails("kappa.npy: not the .npy of a covariance")
     with path.open("wb") as file:
         np.savez(file, values=VALUES)
-    fails("kappa.npy is an archive")
+    fails("kappa.npy: is an archive")
 
 
 def test_wrong_similarities(fails: Any, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_interrupted_it_goes_on(
     monkeypatch.setenv("NO_INTERRUPTION", "1")
     result = allennlp("sweep", config, "-s", tmp_path / "out")
     assert result.status == 0, result.stderr
-    assert "no point of this grid needs the step rows" in result.stdout
+    assert "not made is steps.rows.only.ARM: 'random' is no value of the axis" in result.stdout
     assert checkpoint.stat().st_mtime_ns == written
 
 
@@ -274,3 +274,14 @@ def test_places_that_are_taken(sweep_config: Any, allennlp: Any, tmp_path: Path)
     result = allennlp("sweep", config, "-s", folder)
     os.close(handle)
     assert result.status == 1 and f"{folder}: another process is writing it" in result.stderr
+
+
+def test_a_grid_in_which_nothing_is_made(tmp_path: Path, allennlp: Any, write_jsonl: Any) -> None:
+    """A step's value that is misspelt, say: that is no sweep of no steps."""
+    for values, message in ((["randm"], "'randm' is no value of the axis; did you mean \"random\"?"), ([], "is empty")):
+        step = {"command": "build-pool", "config": "pool.jsonnet", "only": {"ARM": values}}
+        settings = {"axes": {"ARM": ["random", "all"]}, "steps": {"rows": step}}
+        (tmp_path / "sweep.jsonnet").write_text(json.dumps(settings))
+        result = allennlp("sweep", tmp_path / "sweep.jsonnet", "-s", tmp_path / "grid")
+        assert result.status == 1 and f"steps.rows.only.ARM: {message}" in result.stderr, result.stderr
+        assert not (tmp_path / "grid").exists()

@@ -245,6 +245,16 @@ def test_what_a_training_says(
     assert "- INFO -" in allennlp("train", config, "-s", tmp_path / "again").stdout
 
 
+def test_what_allennlp_takes_is_taken(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
+    """An optimizer by its name alone; a sampler that looks for the longest field itself."""
+    changes = {"trainer.num_epochs": 1, "trainer.optimizer": "adam"}
+    config = train_config({**changes, "data_loader": {"batch_sampler": {"type": "bucket", "batch_size": 3}}})
+    result = allennlp("train", config, "-s", tmp_path / "run")
+    assert result.status == 0, result.stderr
+    result = allennlp("evaluate", tmp_path / "run" / "model.tar.gz", tmp_path / "rows.jsonl", "--batch-size", "0")
+    assert result.status == 1 and "--batch-size is 0; 1 or more is needed" in result.stderr
+
+
 def test_a_directory_that_is_taken_says_what_can_be_done(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
     (tmp_path / "run" / "vocabulary").mkdir(parents=True)
     (tmp_path / "run" / "config.json").touch()

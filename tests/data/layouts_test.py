@@ -208,6 +208,15 @@ def test_what_a_layout_does_not_read_is_named(
     assert "rows.jsonl:3: of the layout 'conversations', by its fields conversations; not read are more;" in second
 
 
+def test_what_a_message_has_beside_its_text_is_named(
+    write_jsonl: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    call = {"role": "assistant", "content": None, "tool_calls": [{"name": "weather"}], "name": None}
+    turns = [{"role": "user", "content": "a"}, call, {"role": "assistant", "content": "b", "weight": 0}]
+    list(P3JsonlReader("unused").examples(write_jsonl("rows.jsonl", [{"messages": turns}])))
+    assert "not read are messages.tool_calls, messages.weight;" in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["pool", "reader"])
 def test_numbers_and_truths_are_texts_as_they_are_written(kind: str, tmp_path: Path) -> None:
     """But for a whole number where there are choices: it is the place of one."""

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -6,6 +5,7 @@ import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.manifest import write_manifest
 from attribution.encoders.vectors import open_shard, shards, write_shard
 from attribution.similarity import KernelAlignment, TargetTask, kernel_alignment, kernel_cka, linear_cka
 from tests.similarity.conftest import source_of
@@ -21,7 +21,7 @@ def embedded(tmp_path: Path) -> Callable[..., Path]:
         for shard in shards(len(vectors), 4):
             write_shard(folder, shard, vectors[shard.first : shard.end])
         identity = {"pool": {"sha256": pool}, "rows": len(vectors), "shard_rows": 4, "encoder": name}
-        (folder / "manifest.json").write_text(json.dumps({"command": command, "identity": identity}))
+        write_manifest(folder, command, [], {}, identity)
         return folder
 
     return write

@@ -42,7 +42,7 @@ def test_where_a_step_is_made() -> None:
         ({"command": "evaluate", "archive": "x"}, "input: evaluate needs one"),
         ({**TRAIN, "archive": "x"}, "archive: train takes none"),
         ({**TRAIN, "only": {"ARM": "bm25"}}, "only.ARM: a list of values is needed"),
-        ({**TRAIN, "environment": ["SEED"]}, "environment: an object is needed"),
+        ({**TRAIN, "environment": ["SEED"]}, 'environment" is .*; an object is needed'),
         ({**TRAIN, "predictions": True}, "predictions: train does not use it"),
         ({**EVALUATE, "environment": {"A": "b"}}, "environment: evaluate does not use it"),
     ],

@@ -75,6 +75,7 @@ class PoolSource(Registrable):
         self.split = split
         self.keep = keep or []
         self.layout = layout
+        self.fields = fields
         self.prompting = Prompting(layout, fields)
 
     @abstractmethod

@@ -51,8 +51,9 @@ class TemplatesSource(PoolSource):
         longest_text: int = LONGEST,
     ) -> None:
         super().__init__(rows.name, task or rows.task or rows.name, None, rows.split, keep=rows.keep)
-        for setting in ("layout", "fields", "template"):
-            if getattr(rows, setting):
+        said = {"layout": rows.layout, "fields": rows.fields, "template": rows.template}
+        for setting, value in said.items():
+            if value:
                 raise ConfigurationError(
                     f"templates: rows.{setting} is for prompted rows; a template takes rows as they are"
                 )

@@ -30,7 +30,8 @@ _NOTHING = type(None)
 _TEXT, _PATTERNS = (str, _NOTHING), (dict, _NOTHING)
 # What `adapter_config.json` says of what is used here; PEFT takes everything.
 _KINDS: Dict[str, Tuple[type, ...]] = {
-    **dict.fromkeys(("base_model_name_or_path", "revision", "task_type", "bias"), _TEXT),
+    **dict.fromkeys(("base_model_name_or_path", "revision", "task_type"), _TEXT),
+    "bias": (bool, str, _NOTHING),  # Of PEFT's methods a text, of ours whether there is one.
     **dict.fromkeys(("rank_pattern", "alpha_pattern"), _PATTERNS),
     **dict.fromkeys(("target_modules", "modules_to_save", "feedforward_modules"), (str, list, _NOTHING)),
     "init_lora_weights": (bool, str, _NOTHING),
@@ -133,7 +134,8 @@ def read_delta_config(folder: Union[str, Path]) -> Dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("peft_type"), str):
         raise ConfigurationError(f"{path}: does not name its method (`peft_type`)")
     for name, kinds in _KINDS.items():
-        if name in config and type(config[name]) not in kinds:
+        of_another = config.get(name) is None and config["peft_type"] != "LORA"  # As good as not there.
+        if name in config and type(config[name]) not in kinds and not of_another:
             raise ConfigurationError(
                 f"{path}: `{name}` is {config[name]!r:.60}; {' or '.join(map(_IN_WORDS.__getitem__, kinds))} is needed"
             )
