@@ -60,6 +60,8 @@ _LEAST: Dict[str, Dict[str, int]] = {
     "distributed": {"num_nodes": 1},
 }
 """What numbers of AllenNLP's classes must not be below."""
+_BELOW: Dict[str, Dict[str, int]] = {"LearningRateScheduler": {"cut_frac": 1}, "MovingAverage": {"decay": 1}}
+"""And what they must be below."""
 
 EXAMPLE = """write it as in -o '{"trainer.num_epochs": 1, "model.delta": {"type": "lora"}}'"""
 
@@ -113,7 +115,7 @@ def check_experiment(settings: Mapping[str, Any]) -> None:
         "ddp_accelerator": Optional[DdpAccelerator],
     }
     _check_arguments("distributed", distributed, settings.get("distributed", {}), "distributed.")
-    _check_least("distributed", settings.get("distributed", {}), "distributed.")
+    _check_range("distributed", settings.get("distributed", {}), "distributed.")
     _check_seeds(settings)
     _check_datasets(settings)
 
@@ -259,7 +261,7 @@ def check_parameter_groups(optimizer: Any, groups: Optional[List[Any]], names: L
                 f'"{where}.0" is {shown(patterns)}, which fits no parameter of the model, such as {names[0]!r}'
             )
         _check_arguments(type(optimizer).__name__, known, settings, f"{where}.1.")
-        _check_least("Optimizer", settings, f"{where}.1.")
+        _check_range("Optimizer", settings, f"{where}.1.")
 
 
 def check_patterns(setting: str, patterns: Iterable[str], names: List[str]) -> None:
@@ -325,14 +327,18 @@ def _check_made(
     """`more` are arguments that somebody else takes out before the object is made."""
     _check_arguments(cls.__name__, {**arguments(cls, constructor), **(more or {})}, settings, where)
     for base in cls.__mro__:
-        _check_least(base.__name__, settings, where)
+        _check_range(base.__name__, settings, where)
 
 
-def _check_least(name: str, settings: Mapping[str, Any], where: str) -> None:
+def _check_range(name: str, settings: Mapping[str, Any], where: str) -> None:
     for key, least in _LEAST.get(name, {}).items():
         value = settings.get(key)
         if isinstance(value, (int, float)) and value < least:
             raise ConfigurationError(f'"{where}{key}" is {shown(value)}; {least} or more is needed')
+    for key, bound in _BELOW.get(name, {}).items():
+        value = settings.get(key)
+        if isinstance(value, (int, float)) and value >= bound:
+            raise ConfigurationError(f'"{where}{key}" is {shown(value)}; less than {bound} is needed')
 
 
 def _check_arguments(name: str, known: Arguments, settings: Mapping[str, Any], where: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
 from attribution.common.rows import Row, RowError, Rows
-from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+from attribution.data.dataset_readers.prompted import ADDED, PromptedExample, PromptedReader
 from attribution.data.formats import open_rows
 from attribution.data.layouts import NO_TEXTS, Prompting, are_texts
 from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
@@ -101,7 +101,7 @@ class P3JsonlReader(PromptedReader):
             self.counts["rows skipped: empty target"] += 1
             return None
         if target not in options:
-            self.counts["targets added to their choices"] += bool(options)
+            self.counts[ADDED] += bool(options)
             options.append(target)
         details = {**self._references(row, target), **self._kept(row)} or _NO_DETAILS
         return PromptedExample(text, options, options.index(target), row.number, row.where, details)

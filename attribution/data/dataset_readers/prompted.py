@@ -28,6 +28,7 @@ _NO_DETAILS = MetadataField({})  # One for all rows: most have none.
 
 _SKIPPED = "rows skipped: "
 _SEVERAL = "rows with several options"
+ADDED = "targets added to their choices, which did not have them"
 _ALIKE = "rows with options that the tokenizer does not tell apart"
 
 TokenizedBlock = Tuple[TokenIdLists, TokenIdLists]
@@ -181,8 +182,8 @@ class PromptedReader(DatasetReader):
             if waiting is not None:
                 yield from self._block_to_instances(waiting[0], waiting[1].result())
         for reason, count in sorted(self.counts.items()):
-            lost = reason == _ALIKE or reason.startswith(_SKIPPED)
-            logger.log(logging.WARNING if lost else logging.INFO, "%s: %d %s", file_path, count, reason)
+            surprising = reason in (_ALIKE, ADDED) or reason.startswith(_SKIPPED)
+            logger.log(logging.WARNING if surprising and count else logging.INFO, "%s: %d %s", file_path, count, reason)
         if not self.counts["rows read"] and shard_of(self) == (0, 1):
             raise ConfigurationError(f"{file_path}: no usable row; {dict(self.counts)}")
         if self.counts[_ALIKE] and self.counts[_ALIKE] == self.counts[_SEVERAL] and shard_of(self) == (0, 1):

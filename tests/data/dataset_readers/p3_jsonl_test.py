@@ -171,3 +171,13 @@ def test_scores_by_template_and_ids_of_predictions(
     )
     assert result.status == 0, result.stderr
     assert [json.loads(line)["id"] for line in predictions.read_text().splitlines()] == ["#one", "#two"]
+
+
+def test_a_target_that_is_none_of_its_choices_is_told_of(
+    tiny_model: Any, write_jsonl: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"input": "a", "target": "maybe", "answer_choices": ["yes", "no"]}, {"input": "a", "target": "yes"}]
+    path = write_jsonl("rows.jsonl", rows)
+    list(P3JsonlReader(tiny_model("t5")).read(path))
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == [f"{path}: 1 targets added to their choices, which did not have them"]

@@ -167,6 +167,11 @@ def test_an_unknown_key_of_any_block_of_a_training_is_refused(data: Any) -> None
         ({"trainer.checkpointer.keep_most_recent_by_count": -1}, 'recent_by_count" is -1; 1 or more is needed'),
         ({"trainer.optimizer.lr": -1}, '"trainer.optimizer.lr" is -1; 0 or more is needed'),
         ({"trainer.learning_rate_scheduler": {"type": "step", "step_size": 0}}, 'step_size" is 0; 1 or more is needed'),
+        (
+            {"trainer.learning_rate_scheduler": {"type": "slanted_triangular", "cut_frac": 1.5}},
+            '"trainer.learning_rate_scheduler.cut_frac" is 1.5; less than 1 is needed',
+        ),
+        ({"trainer.moving_average": {"type": "exponential", "decay": 2}}, 'decay" is 2; less than 1 is needed'),
         ({"distributed.num_nodes": 0}, '"distributed.num_nodes" is 0; 1 or more is needed'),
         ({"data_loader.batch_size": 0}, '"data_loader.batch_size" is 0; 1 or more is needed'),
         ({"model": None}, '"model" is null; leave it out, or give it a value: an object, or the name of a type, is ne'),
