@@ -654,6 +654,22 @@ EDITS = (
         '            raise ConfigurationError(f"--batch-size is {batch_size}; 1 or more is needed")\n'
         "        if batch_size is not None:\n",
     ),
+    Edit(
+        "allennlp/evaluation/evaluator.py",
+        "                        weight = output_dict[batch_weight_key].item()\n",
+        "                        if batch_weight_key not in output_dict:\n"
+        "                            there = nearest(batch_weight_key, output_dict)\n"
+        "                            raise ConfigurationError(\n"
+        "                                f'--batch-weight-key: the model gives no {batch_weight_key!r}; {there}'\n"
+        "                            )\n"
+        "                        weight = output_dict[batch_weight_key].item()\n",
+    ),
+    Edit(
+        "allennlp/evaluation/evaluator.py",
+        "from allennlp.common import Registrable",
+        "from allennlp.common.checks import ConfigurationError\nfrom allennlp.common.settings import nearest\n"
+        "from allennlp.common import Registrable",
+    ),
     # The longest field is looked for among those that have a length.
     Edit(
         "allennlp/data/samplers/bucket_batch_sampler.py",

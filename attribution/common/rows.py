@@ -3,6 +3,8 @@
 import json
 import re
 from abc import ABC, abstractmethod
+from datetime import date, time
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -54,10 +56,13 @@ class NoText(bytes):
 
 
 def text_of(value: Any) -> Optional[str]:
-    """A text as it stands, a number's digits, or `true` and `false` as JSON writes them; none for anything else."""
+    """
+    A text as it stands, a number's digits, a date or time, or `true` and `false` as JSON writes them; none for anything
+    else.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, (str, int, float)) else None
+    return str(value) if isinstance(value, (str, int, float, Decimal, date, time)) else None
 
 
 class RowError(ConfigurationError):
@@ -223,7 +228,10 @@ class ParquetRows(Rows):
             self._file = pyarrow.parquet.ParquetFile(path, memory_map=True)
         except (pyarrow.ArrowException, OSError) as error:
             raise ConfigurationError(f"{path}: not a Parquet file ({error})") from error
-        self._is_json = re.search("float|double|binary", str(self._file.schema_arrow.types)) is None
+        schema = self._file.schema_arrow
+        self._is_json = re.search("float|double|binary", str(schema.types)) is None
+        # Of numbers of single precision the digits that tell them apart: .1, not .10000000149011612.
+        self._short = [place for place, kind in enumerate(schema.types) if pyarrow.types.is_float32(kind)]
 
     def __len__(self) -> int:
         return self._file.metadata.num_rows
@@ -248,7 +256,11 @@ class ParquetRows(Rows):
         import pyarrow
 
         try:
-            return self._file.read_row_group(group).take(numbers - start).to_pylist()
+            table = self._file.read_row_group(group).take(numbers - start)
+            for place in self._short:
+                column = table.column(place).cast(pyarrow.string()).cast(pyarrow.float64())
+                table = table.set_column(place, table.field(place).name, column)
+            return table.to_pylist()
         except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise RowError(self.where(start), "damaged Parquet", f" in the row group from here on ({error})") from error
 

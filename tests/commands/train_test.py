@@ -253,6 +253,10 @@ def test_what_allennlp_takes_is_taken(train_config: Any, allennlp: Any, tmp_path
     assert result.status == 0, result.stderr
     result = allennlp("evaluate", tmp_path / "run" / "model.tar.gz", tmp_path / "rows.jsonl", "--batch-size", "0")
     assert result.status == 1 and "--batch-size is 0; 1 or more is needed" in result.stderr
+    result = allennlp(
+        "evaluate", tmp_path / "run" / "model.tar.gz", tmp_path / "rows.jsonl", "--batch-weight-key", "los"
+    )
+    assert result.status == 1 and "the model gives no 'los'; did you mean \"loss\"?" in result.stderr
 
 
 def test_a_directory_that_is_taken_says_what_can_be_done(train_config: Any, allennlp: Any, tmp_path: Path) -> None:

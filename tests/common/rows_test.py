@@ -1,7 +1,9 @@
+import datetime
 import gzip
 import json
 import os
 import pickle
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, List
 
@@ -12,7 +14,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common import rows as rows_module
-from attribution.common.rows import OFFSETS, JsonlRows, RowError
+from attribution.common.rows import OFFSETS, JsonlRows, RowError, text_of
 from attribution.data.formats import open_rows
 
 CONTENT: List[Any] = [{"text": f"row {number}", "number": number} for number in range(25)]
@@ -228,3 +230,22 @@ def test_class_names_of_a_parquet_file(tmp_path: Path) -> None:
     rows = open_rows(tmp_path / "rows.parquet")
     assert rows.class_names("label") == rows.class_names("labels") == ["no", "yes"] and rows.class_names("text") == []
     assert open_rows(_write(tmp_path, "parquet")).class_names("label") == []
+
+
+def test_numbers_and_dates_of_typed_columns_are_texts_as_one_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "typed.parquet"
+    columns = {
+        "single": pyarrow.array([0.1, None, 1e10], pyarrow.float32()),
+        "double": pyarrow.array([0.1, 2.5, None]),
+        "price": pyarrow.array([Decimal("1.50"), Decimal("0.00"), None]),
+        "day": pyarrow.array([datetime.date(2024, 1, 2), None, None]),
+        "at": pyarrow.array([datetime.datetime(2024, 1, 2, 3, 4), None, None]),
+    }
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    rows = [{name: text_of(value) for name, value in row.content.items()} for row in open_rows(path)]
+    empty = dict.fromkeys(columns)
+    assert rows == [
+        {"single": "0.1", "double": "0.1", "price": "1.50", "day": "2024-01-02", "at": "2024-01-02 03:04:00"},
+        {**empty, "double": "2.5", "price": "0.00"},
+        {**empty, "single": "10000000000.0"},
+    ]
