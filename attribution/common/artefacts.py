@@ -232,7 +232,7 @@ def _check_name(folder: Path, ours: bool) -> None:
 
 def _is_empty(folder: Path) -> bool:
     """Or all but, if the plan was being written."""
-    return folder.is_dir() and all(path.name == f"{PLAN}.part" for path in folder.iterdir())
+    return folder.is_dir() and all(path.name in (f"{PLAN}.part", _FAILED) for path in folder.iterdir())
 
 
 def _remove(folder: Path, mark: str) -> None:

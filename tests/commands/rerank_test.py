@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 
+from attribution.common.manifest import read_manifest, write_manifest
 from attribution.similarity import SimilarityMatrix
 from tests.rerankers import conftest  # noqa: F401  registers the reranker "tests_nearness"
 from tests.retrievers import conftest as encoders  # noqa: F401  registers the encoder "tests_number"
@@ -131,7 +132,7 @@ def test_a_directory_that_is_no_retrieval(
     (tmp_path / "retrieved" / missing).unlink()
     result = allennlp("rerank", rerank(), "-s", tmp_path / "best")
     assert result.status == 1 and "Traceback" not in result.stderr
-    assert "name the directory of an `allennlp retrieve`" in result.stderr
+    assert f"retrieved/{missing}: is missing; make it again with: allennlp retrieve" in result.stderr
     assert not (tmp_path / "best").exists() and not list(tmp_path.glob(".best*"))
 
 
@@ -146,6 +147,8 @@ def test_bad_rows(file: str, row: Any, message: str, retrieve: Any, rerank: Any,
     assert allennlp("retrieve", retrieve(), "-s", tmp_path / "retrieved").status == 0
     with (tmp_path / "retrieved" / file).open("a") as lines:
         lines.write(json.dumps(row) + "\n")
+    manifest = read_manifest(tmp_path / "retrieved")
+    write_manifest(tmp_path / "retrieved", "retrieve", manifest["inputs"], {}, manifest["identity"])  # It is no damage.
     result = allennlp("rerank", rerank(), "-s", tmp_path / "best")
     assert result.status == 1 and message in result.stderr and "Traceback" not in result.stderr
 

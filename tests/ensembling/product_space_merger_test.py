@@ -97,7 +97,7 @@ def test_mistakes(merge: Any, write_delta: Callable[..., DeltaFolder]) -> None:
         ({"init_lora_weights": "pissa_niter_4"}, "s0: LoRA that starts by 'pissa_niter_4' .*path_initial_model_for"),
         ({"alora_invocation_tokens": [1]}, "s0: LoRA with `alora_invocation_tokens` is not known here"),
         ({"lora_alpha": 0}, "s0: the rank of .*SelfAttention.q is 2, its alpha 0; a rank from 1 on"),
-        ({"r": "2"}, "s0: the rank of .*SelfAttention.q is '2', its alpha 4; a rank from 1 on"),
+        ({"r": "2"}, "s0/adapter_config.json: `r` is '2'; a whole number is needed"),
         ({"a_setting_to_come": 3}, "s0: .*this version of PEFT does not know `a_setting_to_come`"),
     ):
         with pytest.raises(ConfigurationError, match=message):

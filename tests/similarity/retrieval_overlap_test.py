@@ -1,10 +1,11 @@
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, List
 
 import pytest
 from allennlp.common.checks import ConfigurationError
 
+from attribution.common.manifest import write_manifest
 from attribution.similarity import RetrievalOverlap, TargetTask
 from tests.similarity.conftest import source_of
 
@@ -18,8 +19,7 @@ def retrieved(tmp_path: Path) -> Callable[..., Path]:
         folder.mkdir(parents=True)
         rows = [{"input": "a film", "target": "good", "index_id": number} for number in numbers]
         (folder / "retrieved.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        manifest: Dict[str, Any] = {"command": command, "identity": {}, "inputs": [{"sha256": pool}, {"sha256": name}]}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
+        write_manifest(folder, command, [{"sha256": pool}, {"sha256": name}], {}, {})
         return folder
 
     return write
