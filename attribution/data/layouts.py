@@ -265,16 +265,15 @@ def are_texts(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) and value.strip() for value in values)
 
 
-class PromptedRows(Rows):
+class NamedRows(Rows):
     """
-    The rows of another layout, as prompted ones.
+    The rows of a file as they are. Who has read all of them is told of a field that `fields` names and none has.
 
     # Parameters
 
     rows : `Rows`
-        As they are in the file.
     prompting : `Prompting`
-        What makes prompted rows of them.
+        What knows which fields are named.
     """
 
     def __init__(self, rows: Rows, prompting: Prompting) -> None:
@@ -289,28 +288,40 @@ class PromptedRows(Rows):
         named = self._prompting.named()
         for row in self._rows.shard(index, count):
             named.look(row.content)
-            yield self._prompting(row)
+            yield row
         if count == 1:
             named.check(str(self.path))
 
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
-        return map(self._prompting, self._rows.take(numbers))
+        return self._rows.take(numbers)
 
     def each(self) -> Iterator[Union[Row, RowError]]:
         named = self._prompting.named()
         for row in self._rows.each():
-            if isinstance(row, RowError):
-                yield row
-                continue
-            named.look(row.content)
-            try:
-                yield self._prompting(row)
-            except RowError as error:
-                yield error
+            if not isinstance(row, RowError):
+                named.look(row.content)
+            yield row
         named.check(str(self.path))
 
     def files(self) -> List[Path]:
         return self._rows.files()
+
+
+class PromptedRows(NamedRows):
+    """The rows of another layout, as prompted ones."""
+
+    def shard(self, index: int = 0, count: int = 1) -> Iterator[Row]:
+        return map(self._prompting, super().shard(index, count))
+
+    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
+        return map(self._prompting, super().take(numbers))
+
+    def each(self) -> Iterator[Union[Row, RowError]]:
+        for row in super().each():
+            try:
+                yield row if isinstance(row, RowError) else self._prompting(row)
+            except RowError as error:
+                yield error
 
 
 def open_prompted_rows(

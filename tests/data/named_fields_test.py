@@ -5,6 +5,7 @@ from allennlp.common.checks import ConfigurationError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attribution.data.dataset_readers import P3JsonlReader
 from attribution.data.named_fields import NamedFields
 from attribution.data.pool_sources import RowsSource
 
@@ -31,3 +32,12 @@ def test_a_source_of_a_pool(write_jsonl: Callable[..., str], caplog: pytest.LogC
     assert "source rows: `keep` names 'topc', which no row has; did you mean \"topic\"?" in caplog.text
     with pytest.raises(ConfigurationError, match="source rows: `fields` names 'topc', which no row has; did you mean"):
         list(RowsSource(path, fields={"topc": "task"}).rows())
+
+
+def test_a_reader(write_jsonl: Callable[..., str]) -> None:
+    path = write_jsonl("rows.jsonl", [{"question": "a", "target": "b"}])
+    assert len(list(P3JsonlReader("unused", fields={"question": "input"}).examples(path))) == 1
+    reader = P3JsonlReader("unused", fields={"question": "input", "anser": "answer_choices"})
+    for skip in (False, True):
+        with pytest.raises(ConfigurationError, match="rows.jsonl: `fields` names 'anser', which no row has"):
+            list(reader.examples(path, skip_bad_rows=skip))

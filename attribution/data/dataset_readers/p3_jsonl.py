@@ -7,7 +7,7 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from attribution.common.rows import Row, RowError, Rows
 from attribution.data.dataset_readers.prompted import ADDED, PromptedExample, PromptedReader
 from attribution.data.formats import open_rows
-from attribution.data.layouts import NO_TEXTS, Prompting, are_texts
+from attribution.data.layouts import NO_TEXTS, NamedRows, Prompting, are_texts
 from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
 
 _NO_DETAILS: Dict[str, Any] = {}
@@ -71,7 +71,7 @@ class P3JsonlReader(PromptedReader):
         self.prompting = Prompting(layout, fields)
 
     def open(self, file_path: str) -> Rows:
-        return open_rows(file_path, self.prompting.gym)
+        return NamedRows(open_rows(file_path, self.prompting.gym), self.prompting)
 
     def row_to_example(self, row: Row, labelled: bool = True) -> Optional[PromptedExample]:
         row = self.prompting(row)
