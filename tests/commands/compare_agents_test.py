@@ -53,7 +53,7 @@ def test_what_does_not_fit(compare: Any, tmp_path: Path) -> None:
         ({"K": "4"}, "random_sets is 2; of 4 agents there are 1 sets of 4"),
         ({"K": "3", "RANDOM_SETS": "5"}, "random_sets is 5; of 4 agents there are 4 sets of 1"),
         ({"K": "3", "AGENTS": "300", "RANDOM_SETS": "2"}, "300 different sets of 5 classes"),
-        ({"AGENTS": "4", "IMAGES_PATH": str(path)}, "other.npz is no .npz with images and labels"),
+        ({"AGENTS": "4", "IMAGES_PATH": str(path)}, "other.npz: not an .npz with images and labels"),
     ):
         path.write_text("no archive")
         result = compare(**variables)
