@@ -547,6 +547,75 @@ EDITS = (
         "from typing import Optional",
         "import math\nfrom typing import Optional",
     ),
+    Edit(
+        "allennlp/training/metric_tracker.py",
+        'ConfigurationError("metric_name must start with + or -")',
+        "ConfigurationError(\n"
+        "                    f'\"trainer.validation_metric\" is \"{name}\"; + (more is better) or - before it is needed'\n"
+        "                )",
+    ),
+    Edit(
+        "allennlp/training/metric_tracker.py",
+        '                f"You configured the trainer to use the {e.args[0]} "\n'
+        '                "metric for early stopping, but the model did not produce that metric."\n',
+        "                f'\"trainer.validation_metric\": the model has no metric \"{e.args[0]}\"; '\n"
+        "                + nearest(e.args[0], metrics)\n",
+    ),
+    Edit(
+        "allennlp/training/metric_tracker.py",
+        "from allennlp.common.checks import ConfigurationError",
+        "from allennlp.common.checks import ConfigurationError\nfrom allennlp.common.settings import nearest",
+    ),
+    Edit(
+        "allennlp/data/data_loaders/multiprocess_data_loader.py",
+        'start_method: str = "fork",',
+        'start_method: Literal["fork", "forkserver", "spawn"] = "fork",',
+    ),
+    Edit(
+        "allennlp/data/data_loaders/multiprocess_data_loader.py",
+        "from typing import List, Iterator, Optional, Iterable,",
+        "from typing import List, Iterator, Literal, Optional, Iterable,",
+    ),
+    Edit(
+        "allennlp/data/data_loaders/multitask_data_loader.py",
+        "start_method: Dict[str, str] = None,",
+        'start_method: Dict[str, Literal["fork", "forkserver", "spawn"]] = None,',
+    ),
+    Edit(
+        "allennlp/data/data_loaders/multitask_data_loader.py",
+        "from typing import Any, Dict, Iterable, Iterator, Union, Optional",
+        "from typing import Any, Dict, Iterable, Iterator, Literal, Union, Optional",
+    ),
+    # What is made for another loader, or another trainer.
+    Edit(
+        "allennlp/data/dataset_readers/multitask.py",
+        "from allennlp.data.instance import Instance\n",
+        "from allennlp.common.checks import ConfigurationError\nfrom allennlp.data.instance import Instance\n",
+    ),
+    Edit(
+        "allennlp/data/dataset_readers/multitask.py",
+        'raise RuntimeError("This class is not designed to be called like this.")',
+        "raise ConfigurationError('\"dataset_reader\" is a multitask one; \"data_loader.type\": \"multitask\" is needed')",
+    ),
+    Edit(
+        "allennlp/training/callbacks/backward.py",
+        "        trainer._scaler.scale(",
+        "        if trainer._scaler is None:\n"
+        "            raise ConfigurationError("
+        "'the callback \"mixed_precision_backward\" needs \"trainer.use_amp\": true')\n"
+        "        trainer._scaler.scale(",
+    ),
+    Edit(
+        "allennlp/training/callbacks/backward.py",
+        "import torch\n",
+        "import torch\n\nfrom allennlp.common.checks import ConfigurationError\n",
+    ),
+    # A row of more tokens than a batch should have is a batch of its own; the one before it is not an empty one.
+    Edit(
+        "allennlp/data/samplers/max_tokens_batch_sampler.py",
+        "if group_size > self.max_tokens:",
+        "if group and group_size > self.max_tokens:",
+    ),
     # As many outputs as inputs, and names that follow from those of files.
     Edit(
         "allennlp/commands/evaluate.py",

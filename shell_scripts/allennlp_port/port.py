@@ -370,10 +370,12 @@ def constructing(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except ValueError as error:
-        if not _refused_by_a_constructor(error):
+    except (AssertionError, KeyError, ValueError) as error:
+        message = str(error.args[0]) if error.args else ""
+        # A key alone is what a program has not thought of; of a sentence somebody has.
+        if " " not in message or not _refused_by_a_constructor(error):
             raise
-        raise ConfigurationError(f'"{where[:-1]}": {error}' if where else str(error)) from error
+        raise ConfigurationError(f'"{where[:-1]}": {message}' if where else message) from error
 
 
 def _environment(name: str, default: Any) -> Any:
@@ -618,14 +620,14 @@ def _missing_package(error: ModuleNotFoundError) -> str:
 def _refused_by_a_constructor(error: BaseException) -> bool:
     """
     Whether arguments did not fit a constructor or one that it hands them on to, or one of these said no to their
-    values: a ValueError raised in it, and not in what it calls.
+    values: an error of another type raised in it, and not in what it calls.
     """
     frames = traceback.extract_tb(error.__traceback__)
     makes = [number for number, frame in enumerate(frames, 1) if frame.filename.endswith(_FROM_PARAMS)]
     if not makes:
         return False
     made = frames[makes[-1] :]
-    if isinstance(error, ValueError):
+    if not isinstance(error, TypeError):
         return all(frame.name == "__init__" for frame in made[1:])
     return not made or ("__init__()" in str(error) and all(frame.name == "__init__" for frame in made))
 
