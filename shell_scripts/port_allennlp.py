@@ -551,14 +551,15 @@ EDITS = (
         "allennlp/training/metric_tracker.py",
         'ConfigurationError("metric_name must start with + or -")',
         "ConfigurationError(\n"
-        "                    f'\"trainer.validation_metric\" is \"{name}\"; + (more is better) or - before it is needed'\n"
+        '                    f\'"trainer.validation_metric" is "{name}"; \'\n'
+        '                    "+ (more is better) or - before it is needed"\n'
         "                )",
     ),
     Edit(
         "allennlp/training/metric_tracker.py",
         '                f"You configured the trainer to use the {e.args[0]} "\n'
         '                "metric for early stopping, but the model did not produce that metric."\n',
-        "                f'\"trainer.validation_metric\": the model has no metric \"{e.args[0]}\"; '\n"
+        '                f\'"trainer.validation_metric": the model has no metric "{e.args[0]}"; \'\n'
         "                + nearest(e.args[0], metrics)\n",
     ),
     Edit(
@@ -595,14 +596,14 @@ EDITS = (
     Edit(
         "allennlp/data/dataset_readers/multitask.py",
         'raise RuntimeError("This class is not designed to be called like this.")',
-        "raise ConfigurationError('\"dataset_reader\" is a multitask one; \"data_loader.type\": \"multitask\" is needed')",
+        'raise ConfigurationError(\'"dataset_reader" is a multitask one; "data_loader.type": "multitask" is needed\')',
     ),
     Edit(
         "allennlp/training/callbacks/backward.py",
         "        trainer._scaler.scale(",
         "        if trainer._scaler is None:\n"
         "            raise ConfigurationError("
-        "'the callback \"mixed_precision_backward\" needs \"trainer.use_amp\": true')\n"
+        '\'the callback "mixed_precision_backward" needs "trainer.use_amp": true\')\n'
         "        trainer._scaler.scale(",
     ),
     Edit(

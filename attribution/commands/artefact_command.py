@@ -114,7 +114,7 @@ class ArtefactCommand(Subcommand):
         made_by : `str`, optional
             The command line up to the directory: what makes it again.
         """
-        work = Engine.from_params(Params({"type": engine}) if engine else params.pop("engine", {}))
+        work = Engine.from_params(Params({"type": engine}, "engine.") if engine else params.pop("engine", {}))
         configuration = params.duplicate().as_dict(quiet=True)
         configuration.pop("engine", None)
         _check_seeds(configuration)

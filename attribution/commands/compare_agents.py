@@ -106,7 +106,7 @@ class CompareAgents(ArtefactJob):
         images, labels = read_images(self.images)
         images = images.reshape(len(images), -1).astype(np.float32)
         split = agent_split(labels, **self.sizes, **self.counts, seed=self.seed)
-        zoo = _Zoo(images, labels, split, self._features(images, labels, split))
+        zoo = _Zoo(labels, split, self._features(images, labels, split))
         names = [f"agent{number:03d}" for number in range(len(split.agents))]
         covariance = Covariance(names, linear_cka([features[split.probe] for features in zoo.features]))
         SimilarityMatrix(names, names, covariance.values, True, "model").save(directory / SIMILARITY)
@@ -142,7 +142,7 @@ class CompareAgents(ArtefactJob):
 class _Zoo:
     """What sets of agents come to on tasks, each worked out once."""
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, split: AgentSplit, features: List[np.ndarray]) -> None:
+    def __init__(self, labels: np.ndarray, split: AgentSplit, features: List[np.ndarray]) -> None:
         self.labels = labels
         self.split = split
         self.features = features

@@ -110,7 +110,8 @@ def is_whole(directory: Union[str, Path], identity: Identity) -> bool:
     if not (target / MANIFEST).is_file():
         return False
     manifest = read_manifest(target)
-    difference = first_difference(manifest["identity"], _plain(identity))
+    names = [file["path"] for file in manifest["inputs"]]
+    difference = first_difference(_with_names(manifest["identity"], names), _with_names(_plain(identity), names))
     if difference:
         raise ConfigurationError(
             f"{target} was made from something else: {difference}; name another directory, or replace it with --force"
@@ -119,6 +120,14 @@ def is_whole(directory: Union[str, Path], identity: Identity) -> bool:
     if found is not None:
         logger.warning("%s: %s; it is made again", target, found)
     return found is None
+
+
+def _with_names(identity: Identity, names: Sequence[str]) -> Identity:
+    """Where it has the hashes of so many inputs, they are under their names."""
+    hashes = identity.get("inputs")
+    if isinstance(hashes, list) and len(hashes) == len(names):
+        return {**identity, "inputs": dict(zip(names, hashes))}
+    return identity
 
 
 def check_outside(directory: Path, inputs: Iterable[Union[str, Path]]) -> None:

@@ -85,7 +85,6 @@ class Queries(FromParams):
         self.overlap = overlap
         self.skip_bad_rows = on_bad_row == "skip"
         self.positive = positive
-        self.positive_only = positive_only
         generator = np.random.default_rng(seed)
         found = self._queries()
         queries = list(found if shuffle or negative_ratio is not None else islice(found, size))

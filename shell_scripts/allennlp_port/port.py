@@ -240,7 +240,8 @@ def json_lines(predictor: Any, lines: Iterable[str], name: str) -> Iterator[Give
                 found = True
                 yield GivenRow(content, f"{name}:{number}")
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ConfigurationError(f"{name}:{number}: not valid JSON ({error})") from error
+        others = "files of other kinds are read with --use-dataset-reader"
+        raise ConfigurationError(f"{name}:{number}: not valid JSON ({error}); {others}") from error
     except (EOFError, OSError, zlib.error) as error:
         raise ConfigurationError(f"{name}: cut short or damaged after line {number} ({error})") from error
     except UnicodeDecodeError as error:

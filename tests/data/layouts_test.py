@@ -249,7 +249,7 @@ def test_a_number_that_says_no_choice(target: Any, write_jsonl: Callable[..., st
     [error] = RowsSource(path).rows()
     assert isinstance(error, RowError) and error.reason == "`target` is not a text"
     reader = P3JsonlReader("unused")
-    assert not list(reader.examples(path)) and reader.counts["rows skipped: no target, or not a string"] == 1
+    assert not list(reader.examples(path)) and reader.counts["rows skipped: target is no choice"] == 1
 
 
 def test_a_number_that_may_be_one_choice_or_another(write_jsonl: Callable[..., str]) -> None:

@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional
 
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 
-from attribution.common.rows import Row, RowError, Rows
+from attribution.common.rows import Row, RowError, Rows, text_of
 from attribution.data.dataset_readers.prompted import ADDED, PromptedExample, PromptedReader
 from attribution.data.formats import open_rows
 from attribution.data.layouts import NO_TEXTS, NamedRows, Prompting, are_texts
@@ -91,7 +91,8 @@ class P3JsonlReader(PromptedReader):
             only = [target.strip()] if isinstance(target, str) else []
             return PromptedExample(text, options or only, None, row.number, row.where, self._kept(row) or None)
         if not isinstance(target, str):
-            self.counts["rows skipped: no target, or not a string"] += 1
+            number = text_of(target) is not None
+            self.counts[f"rows skipped: {'target is no choice' if number else 'no target, or not a string'}"] += 1
             return None
         if is_wrong_answer(row.content):
             self.counts[f"rows skipped: {NOT_CORRECT}"] += 1

@@ -137,8 +137,9 @@ class PoolSource(Registrable):
         choices = content.get("answer_choices")
         if choices and not are_texts(choices):
             raise RowError(row.where, f"`answer_choices` {NO_TEXTS}", f": {choices!r:.80}")
-        task = self.task or _label(content.get("task")) or self.name
-        template = self.template or _label(content.get("template"))
+        names = {field: _name(row, field, content.get(field)) for field in ("task", "template", "id")}
+        task = self.task or names["task"] or self.name
+        template = self.template or names["template"]
         return PoolRow(
             {
                 "input": content["input"],
@@ -146,7 +147,7 @@ class PoolSource(Registrable):
                 **({"answer_choices": choices} if choices else {}),
                 "task": task,
                 "template": template,
-                "id": _label(content.get("id")) or f"{task}|{self.split}|{template}|#{row.number}",
+                "id": names["id"] or f"{task}|{self.split}|{template}|#{row.number}",
                 **{field: row.content[field] for field in self.keep if field in row.content},
             },
             row.where,
@@ -159,5 +160,8 @@ def _fault(field: str, value: Any) -> str:
     return f"`{field}` is empty" if isinstance(value, str) else f"`{field}` is not a text"
 
 
-def _label(value: Any) -> str:
-    return "" if value is None else text_of(value) or str(value)
+def _name(row: Row, field: str, value: Any) -> str:
+    name = "" if value is None else text_of(value)
+    if name is None:
+        raise RowError(row.where, f"`{field}` is not a text", f": {value!r:.80}")
+    return name

@@ -42,10 +42,12 @@ def test_unusable_rows_are_skipped_and_counted(
     write_jsonl: Callable[..., str], tiny_model: Callable[[str], str]
 ) -> None:
     rows: List[Any] = [{"target": "yes"}, {"input": "a"}, {"input": "a", "target": [3]}]
+    rows += [{"input": "a", "target": label, "answer_choices": ["b", "c"]} for label in (-1, 2, 1.5)]
     rows += [{"input": "a film", "target": "good"}, {"input": " \n", "target": "b"}, {"input": "a", "target": "  "}]
     reader = P3JsonlReader(tiny_model("t5"))
     [instance] = reader.read(write_jsonl("rows.jsonl", rows))
-    assert instance["row"].metadata == 3
+    assert instance["row"].metadata == 6
+    assert reader.counts["rows skipped: target is no choice"] == 3
     assert reader.counts["rows skipped: no input, or not a string"] == 1
     assert reader.counts["rows skipped: no target, or not a string"] == 2
     assert reader.counts["rows skipped: empty input"] == reader.counts["rows skipped: empty target"] == 1

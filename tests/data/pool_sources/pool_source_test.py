@@ -54,6 +54,10 @@ def test_constants_win_and_fields_are_renamed() -> None:
         ({"input": "a", "target": None}, "list:1: `target` is missing"),
         ({"input": "a", "target": ""}, "list:1: `target` is empty"),
         ({"input": "a", "target": ["b"]}, "list:1: `target` is not a text"),
+        *(
+            ({"input": "a", "target": "b", field: {"of": 1}}, f"list:1: `{field}` is not a text")
+            for field in ("id", "task", "template")
+        ),
         (
             {**GOOD, "answer_choices": "b"},
             "list:1: `answer_choices` is not a list of texts, or one of them is empty: 'b'",

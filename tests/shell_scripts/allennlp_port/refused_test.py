@@ -8,7 +8,7 @@ from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import with_overrides
-from allennlp.data import DatasetReader, Instance
+from allennlp.data import Instance
 from allennlp.data.fields import TextField
 from allennlp.data.samplers import MaxTokensBatchSampler
 from allennlp.data.tokenizers import Token
@@ -21,7 +21,7 @@ from tests.shell_scripts.allennlp_port.tiny import config
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"trainer.validation_metric": "+eror"}, '"trainer.validation_metric": the model has no metric "eror"; did you'),
+        ({"trainer.validation_metric": "+eror"}, '"trainer.validation_metric": the model has no metric "eror"; did'),
         ({"trainer.validation_metric": "error"}, '"trainer.validation_metric" is "error"; + (more is better) or - bef'),
         (
             {"trainer.learning_rate_scheduler.gradual_unfreezing": True},
@@ -33,7 +33,7 @@ from tests.shell_scripts.allennlp_port.tiny import config
         ),
         ({"trainer.callbacks": ["mixed_precision_backward"]}, 'needs "trainer.use_amp": true'),
         (
-            {"dataset_reader": {"type": "multitask", "readers": {"a": {"type": "tiny"}}}, "train_data_path": {"a": "2"}},
+            {"dataset_reader": {"type": "multitask", "readers": {"a": {"type": "tiny"}}}, "train_data_path": "2"},
             '"dataset_reader" is a multitask one; "data_loader.type": "multitask" is needed',
         ),
         ({"data_loader.start_method": "forkk"}, '"data_loader.start_method" is "forkk"; one of "fork", "forkserver"'),
