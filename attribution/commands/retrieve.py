@@ -382,11 +382,12 @@ class Retrieve(ArtefactCommand):
             return super().params(args)
         if args.pool is None or args.queries is None:
             raise ConfigurationError("retrieve: name a configuration, or --pool and --queries")
-        retriever = {"type": args.retriever or "exact"}
+        retriever: Dict[str, Any] = {"type": args.retriever or "exact"}
         if args.encoder is not None:
             if retriever["type"] not in ("exact", "faiss"):
                 raise ConfigurationError(f"retrieve: --encoder is for exact and faiss, not {retriever['type']}")
-            retriever["encoder"] = {"type": "transformer", "model_name": args.encoder}
+            # As DEFT's configurations have it: the distance of mean states, which have lengths of their own.
+            retriever.update(encoder={"type": "transformer", "model_name": args.encoder}, metric="l2")
         aggregator = {"type": "frequency", **({} if args.size is None else {"size": args.size})}
         settings = {
             "pool": {"path": args.pool},

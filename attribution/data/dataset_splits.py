@@ -16,7 +16,8 @@ DATASETS_FOLDER = "ATTRIBUTION_DATASETS"
 """The environment variable that names a folder of local data sets."""
 
 _SPLITS = ("train", "validation", "test")
-_NO_PATH = ("dummy", "")
+NO_PATH = ("dummy", "dummy.txt", "")
+"""What DEFT's configurations call the path of a reader that knows its data."""
 _PARQUET_BRANCH = "refs/convert/parquet"
 _ROWS_AT_ONCE = 10_000  # A gzipped file is read from its beginning for each of these.
 
@@ -145,8 +146,8 @@ class DatasetSplits(FromParams):
     """
     Where the rows of a data set are, and which of them are wanted. In this order they are looked for in
 
-    1. the path that the reader is given, unless that is DEFT's `dummy`: a file, or what `save_to_disk` wrote without
-       splits, is taken as it is, all of its rows in their order; another folder is one of splits;
+    1. the path that the reader is given, unless that is DEFT's `dummy` or `dummy.txt`: a file, or what `save_to_disk`
+       wrote without splits, is taken as it is, all of its rows in their order; another folder is one of splits;
     2. the folder `path/name` (or `path`) in the folder that the environment variable `ATTRIBUTION_DATASETS` names;
     3. the hub.
 
@@ -215,7 +216,7 @@ class DatasetSplits(FromParams):
         folder = self._folder(file_path)
         if folder is not None and folder.is_file():
             return self.open_files([folder])
-        if file_path not in _NO_PATH and folder is not None and (folder / "state.json").is_file():
+        if file_path not in NO_PATH and folder is not None and (folder / "state.json").is_file():
             return DatasetRows(folder, load_saved(folder, self.split_name))
         needed = ["train", "validation"] if self.use_val_split else [self.split_name]
         rows = {split: self._open_split(folder, split) for split in needed if split in self.splits}
@@ -234,7 +235,7 @@ class DatasetSplits(FromParams):
         return open_files(paths, paths[0].parent)
 
     def _folder(self, file_path: str) -> Optional[Path]:
-        if file_path not in _NO_PATH:
+        if file_path not in NO_PATH:
             if not Path(file_path).exists():
                 raise ConfigurationError(f"{file_path}: no such file or folder; 'dummy' stands for none")
             return Path(file_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
+from allennlp.common.checks import ConfigurationError
 
 from attribution.common.engines import Engine
 from attribution.retrievers.pool import Pool
@@ -51,7 +52,7 @@ class BalancedRandomRetriever(Retriever):
     """
     For each query, a task is drawn uniformly, then one of its prompt templates, then one of that one's rows, until
     there are enough different rows. What DEFT's `construct_balanced_sample.py` is for. A small task gives all of its
-    rows when many are asked for.
+    rows when many are asked for; a row without a task is an error.
 
     Registered as a `Retriever` with name "balanced_random".
 
@@ -75,6 +76,10 @@ class BalancedRandomRetriever(Retriever):
         generator = np.random.default_rng(self.seed)
         numbers: "defaultdict[Tuple[str, str], int]" = defaultdict(lambda: len(numbers))
         rows = [(row.id, numbers[row.task, row.template]) for row in pool.texts("reading the pool")]
+        if any(not task for task, _ in numbers):
+            raise ConfigurationError(
+                f"{pool.path}: balanced_random draws a task first, and there are rows without one; `random` needs none"
+            )
         allowed, template_of_row = np.array(rows, dtype=np.int64).T
         templates_of_task = Counter(task for task, _ in numbers)
         shares = np.array([1 / (len(templates_of_task) * templates_of_task[task]) for task, _ in numbers])

@@ -1,7 +1,8 @@
+from attribution.training.compare_options import CompareOptions
 from attribution.training.save_delta import SaveDelta
 from attribution.training.save_routes import SaveRoutes
 from attribution.training.save_transformer import SaveTransformer
 from attribution.training.ties_improve import TiesImprove
 from attribution.training.update_routing import UpdateRouting
 
-__all__ = ["SaveDelta", "SaveRoutes", "SaveTransformer", "TiesImprove", "UpdateRouting"]
+__all__ = ["CompareOptions", "SaveDelta", "SaveRoutes", "SaveTransformer", "TiesImprove", "UpdateRouting"]

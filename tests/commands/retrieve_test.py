@@ -211,7 +211,7 @@ def test_evaluation_rows_are_left_out(config: Any, allennlp: Any, write_jsonl: A
     # Another evaluation under the same name is another retrieval.
     write_jsonl("test.jsonl", [{"number": 3}])
     result = allennlp("retrieve", config(queries=queries), "-s", tmp_path / "out")
-    assert result.status == 1 and "inputs is" in result.stderr
+    assert result.status == 1 and "inputs." in result.stderr
     # Each target has its own.
     targets = {"one": queries, "two": {key: queries[key] for key in ("path", "reader")}}
     assert allennlp("retrieve", config(queries=None, targets=targets), "-s", tmp_path / "both").status == 0

@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from allennlp.common.checks import ConfigurationError
 
 from attribution.retrievers import BalancedRandomRetriever, Pool, RandomRetriever
 
@@ -29,3 +30,11 @@ def test_balanced_random_draws_a_task_then_a_template_then_a_row(write_jsonl: An
     assert in_last == pytest.approx([200] * 10, abs=5 * np.sqrt(200))
     everything = BalancedRandomRetriever(seed=1).retrieve(pool, ["q"], 65).ids[0]
     assert sorted(everything.tolist()) == list(range(65))
+
+
+def test_balanced_random_needs_tasks(write_jsonl: Any) -> None:
+    rows = [{"input": f"row {number}", "target": "x", **({"task": "a"} if number else {})} for number in range(5)]
+    with pytest.raises(
+        ConfigurationError, match="rows.jsonl: balanced_random draws a task first, and there are rows wi"
+    ):
+        BalancedRandomRetriever().retrieve(Pool(write_jsonl("rows.jsonl", rows)), ["q"], 1)

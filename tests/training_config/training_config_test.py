@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 import pyarrow
@@ -11,7 +11,9 @@ import pyarrow.parquet
 import pytest
 import torch
 from allennlp.common import Params
+from allennlp.data import DatasetReader
 from allennlp.models.archival import load_archive
+from datasets import Dataset
 from safetensors.torch import load_file
 
 from attribution.similarity import SimilarityMatrix
@@ -212,13 +214,36 @@ def test_deft_retrieves(environment: Dict[str, str], allennlp: Any, tmp_path: Pa
 
 @pytest.mark.parametrize("retriever", ["bm25", "faiss", "random", "balanced_random"])
 def test_deft_retrieves_in_other_ways(
-    retriever: str, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+    retriever: str,
+    environment: Dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    write_jsonl: Any,
+    allennlp: Any,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.setenv("POOL_PATH", write_jsonl("pool.jsonl", [{**row, "task": "films"} for row in ROWS]))
     monkeypatch.setenv("RETRIEVER", retriever)
     monkeypatch.setenv("SIZE", "4")
     result = allennlp("retrieve", CONFIGS / "deft" / "retrieve.jsonnet", "-s", tmp_path / "retrieved")
     assert result.status == 0, result.stderr
     assert (tmp_path / "retrieved" / "retrieved.jsonl").read_text().count("\n") == 4
+
+
+def test_flags_are_deft_s_configuration(environment: Dict[str, str], allennlp: Any, tmp_path: Path) -> None:
+    pool = environment["POOL_PATH"]
+    result = allennlp("retrieve", CONFIGS / "deft" / "retrieve.jsonnet", "-s", tmp_path / "config")
+    assert result.status == 0, result.stderr
+    flags = ("--pool", pool, "--queries", pool, "--encoder", environment["ENCODER_NAME"], "--neighbours", 3)
+    result = allennlp("retrieve", *flags, "-s", tmp_path / "flags")
+    assert result.status == 0, result.stderr
+    logs = [(tmp_path / name / "search_log.jsonl").read_text() for name in ("config", "flags")]
+    assert logs[0] == logs[1] and json.loads(logs[0].splitlines()[0])["scores"][-1] < 0  # Distances.
+
+
+def test_deft_s_index_by_its_name(environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRIEVER", "deft")
+    retriever = Params.from_file(CONFIGS / "deft" / "retrieve.jsonnet").as_dict()["retriever"]
+    assert (retriever["type"], retriever["factory"], retriever["metric"]) == ("faiss", "deft", "l2")
 
 
 def test_deft_retrieves_from_stored_vectors(
@@ -267,18 +292,88 @@ def test_deft_retrieves_for_qasper(
     monkeypatch.setenv("CORESET_SIZE", "2")
     result = allennlp("retrieve", CONFIGS / "deft" / "qasper_retrieve.jsonnet", "-s", tmp_path / "out")
     assert result.status == 0, result.stderr
-    assert (tmp_path / "out" / "search_log.jsonl").read_text().count("\n") == 4
+    assert (tmp_path / "out" / "search_log.jsonl").read_text().count("\n") == 5
     assert (tmp_path / "out" / "retrieved.jsonl").read_text().count("\n") == 2
 
 
+@pytest.mark.parametrize("evidence_only, queries", [("false", 10), ("true", 6)])  # Of ten three are evidence.
 def test_deft_retrieves_for_qasper_as_it_is_published(
-    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, allennlp: Any, tmp_path: Path
+    evidence_only: str,
+    queries: int,
+    environment: Dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    allennlp: Any,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("QUERY_PATH", str(FIXTURES / "qasper" / "qasper-dev-v0.3.json"))
     monkeypatch.setenv("QUERY_READER", "qasper_evidence_prompt")
-    result = allennlp("retrieve", CONFIGS / "deft" / "qasper_retrieve.jsonnet", "-s", tmp_path / "out")
+    config = tmp_path / "qasper.jsonnet"
+    published = CONFIGS / "deft" / "qasper_retrieve.jsonnet"
+    config.write_text(f"(import '{published}') + {{ evidence_only:: {evidence_only} }}")
+    result = allennlp("retrieve", config, "-s", tmp_path / "out")
     assert result.status == 0, result.stderr
-    assert (tmp_path / "out" / "search_log.jsonl").read_text().count("\n") == 6  # Three paragraphs of ten are evidence.
+    log = [json.loads(line) for line in (tmp_path / "out" / "search_log.jsonl").read_text().splitlines()]
+    found = [json.loads(line) for line in (tmp_path / "out" / "retrieved.jsonl").read_text().splitlines()]
+    assert len(log) == queries
+    if evidence_only == "false":  # All queries count.
+        assert {row["index_id"] for row in found} == {one for query in log for one in query["ids"]}
+
+
+def _split(reader: Dict[str, Any]) -> List[str]:
+    return [example.input for example in DatasetReader.from_params(Params(dict(reader))).examples("dummy")]
+
+
+def test_what_deft_queries_of_casehold_is_never_evaluated(
+    environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch, write_jsonl: Any
+) -> None:
+    rows = [
+        {"context": f"case {number}", "endings": [f"{number} {ending}" for ending in "abcde"], "label": number % 5}
+        for number in range(1300)
+    ]
+    folder = Path(environment["ATTRIBUTION_DATASETS"]) / "coastalcph" / "lex_glue" / "case_hold"
+    folder.mkdir(parents=True)
+    for split, some in (("train", rows[:7]), ("validation", rows)):
+        Path(write_jsonl("split.jsonl", some)).rename(folder / f"{split}.jsonl")
+    divided = Dataset.from_list(rows).train_test_split(train_size=1000, seed=42)  # As the published reader does it.
+    monkeypatch.setenv("QUERY_READERS", "casehold_reader wic_reader")
+    monkeypatch.setenv("OVERLAP_SPLIT", "validation")
+    monkeypatch.setenv("VALIDATION_DATASET_READER_NAME", "casehold_reader")
+    tasks = CONFIGS / "deft" / "retrieve_tasks.jsonnet"
+    evaluated = [row["context"] for row in divided["test"]]
+    for asked in ("", "validation"):
+        monkeypatch.setenv("QUERY_SPLIT", asked) if asked else monkeypatch.delenv("QUERY_SPLIT", raising=False)
+        target = Params.from_file(tasks).as_dict()["targets"]["casehold_reader"]
+        queried, overlap = _split(target["reader"]), _split(target["overlap"]["reader"])
+        assert [text.split("\n")[1] for text in queried] == [f"Text: {row['context']} " for row in divided["train"]]
+        assert [text.split("\n")[1] for text in overlap] == [f"Text: {context} " for context in evaluated]
+    for name in ("task_retrieved_only", "ia3_train", "tfew"):
+        settings = Params.from_file(CONFIGS / "deft" / f"{name}.jsonnet").as_dict()
+        assert len(_split(settings["validation_dataset_reader"])) == 300 == len(evaluated)
+    monkeypatch.setenv("QUERY_SPLIT", "test")
+    with pytest.raises(RuntimeError, match="QUERY_SPLIT is test: those rows of casehold_reader are evaluated"):
+        Params.from_file(tasks)
+
+
+@pytest.mark.parametrize(
+    "name, reader",
+    [
+        ("retrieve_tasks", "targets.wic_reader.reader"),
+        ("task_retrieved_only", "validation_dataset_reader"),
+        ("task_specific_train", "dataset_reader"),
+        ("task_multitask_train", "dataset_reader.readers.task"),
+        ("ia3_train", "validation_dataset_reader"),
+        ("ia3_train_load", "validation_dataset_reader"),
+        ("tfew", "validation_dataset_reader"),
+    ],
+)
+def test_published_prompts_are_one_setting(name: str, reader: str, environment: Dict[str, str], tmp_path: Path) -> None:
+    config = tmp_path / "config.jsonnet"
+    for prompts, wanted in (("{}", None), ("{ prompts:: 'faithful' }", "faithful")):
+        config.write_text(f"(import '{CONFIGS}/deft/{name}.jsonnet') + {prompts}")
+        block = Params.from_file(config).as_dict()
+        for key in reader.split("."):
+            block = block[key]
+        assert block.get("prompts") == wanted
 
 
 def test_deft_retrieves_for_natural_instructions(

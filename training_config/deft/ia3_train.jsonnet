@@ -5,16 +5,14 @@
 // MODEL_NAME, STEPS, CUDA_DEVICE
 local env = import '../common/env.libsonnet';
 local common = import 'common.libsonnet';
+local tasks = import 'tasks.libsonnet';
+local task = env.required('VALIDATION_DATASET_READER_NAME');
 common {
   epochs:: 1,
   dataset_reader: { type: 'p3_jsonl', model_name: common.model_name, max_query_length: 256 },
   train_data_path: env.required('TRAIN_DATA_PATH'),
-  validation_dataset_reader: {
-    type: env.required('VALIDATION_DATASET_READER_NAME'),
-    model_name: common.model_name,
-    split_name: 'validation',
+  validation_dataset_reader: tasks.evaluation(task, common.model_name, prompts=self.prompts) {
     val_size: 1000,
-    use_val_split: false,
     max_query_length: 256,
   },
   validation_data_path: 'dummy',

@@ -2,7 +2,8 @@
 //
 // POOL_PATH      prompted rows {input, target, task, ...}
 // QUERY_PATH     up to QUERY_SIZE (1000) prompted inputs of the target, {input}; labels are not looked at
-// RETRIEVER      exact (the default), faiss, bm25, lucene, random or balanced_random
+// RETRIEVER      exact (the default), faiss, deft (faiss's index as published, OPQ8_512,HNSW512,PQ8), bm25, lucene, random or
+//                balanced_random
 // NUM_NEIGHBORS  rows a query finds (500)
 // SIZE           rows in all: those first that most queries found (by default the union, as published)
 // OVERLAP_PATH   the target's evaluation, {input}: rows of the pool that are in it are left out (none by default)
@@ -17,6 +18,7 @@ local seeded = { seed: env.integer('SEED', 0) };
 local settings = {
   exact: dense,
   faiss: dense + indexed,
+  deft: dense + indexed + { type: 'faiss', factory: 'deft' },
   bm25: indexed,
   lucene: indexed,
   random: seeded,

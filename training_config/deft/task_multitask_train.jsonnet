@@ -9,21 +9,17 @@
 local env = import '../common/env.libsonnet';
 local common = import 'common.libsonnet';
 local task = env.required('TRAIN_DATASET_READER_NAME');
-local reader(name, split) = {
-  type: name,
-  model_name: common.model_name,
-  split_name: split,
-  use_val_split: false,
-};
+local tasks = import 'tasks.libsonnet';
+local validation = env.optional('VALIDATION_DATASET_READER_NAME', task);
 common {
   dataset_reader: {
     type: 'multitask',
     readers: {
       p3_idx: { type: 'p3_jsonl', model_name: common.model_name, max_answer_length: 256 },
-      task: reader(task, 'train'),
+      task: tasks.reader(task, common.model_name, 'train', $.prompts),
     },
   },
-  validation_dataset_reader: reader(env.optional('VALIDATION_DATASET_READER_NAME', task), 'test'),
+  validation_dataset_reader: tasks.reader(validation, common.model_name, 'test', self.prompts),
   train_data_path: { p3_idx: env.required('P3_TRAIN_DATA_PATH'), task: 'dummy' },
   model: { type: 'seq2seq', model_name: common.model_name },
   data_loader: {

@@ -7,6 +7,7 @@
 // MODEL_NAME, EPOCHS, CUDA_DEVICE
 local env = import '../common/env.libsonnet';
 local common = import 'common.libsonnet';
+local tasks = import 'tasks.libsonnet';
 local task = env.optional('VALIDATION_DATASET_READER_NAME', '');
 local file = env.optional('VALIDATION_DATA_PATH', '');
 local rows = { type: 'p3_jsonl', model_name: common.model_name, max_answer_length: 256 };
@@ -17,11 +18,6 @@ common {
   data_loader: { batch_size: 1 },
   trainer+: { num_gradient_accumulation_steps: 8, checkpointer: { keep_most_recent_by_count: 1 } },
 } + if task != '' then {
-  validation_dataset_reader: {
-    type: task,
-    model_name: common.model_name,
-    split_name: 'validation',
-    use_val_split: false,
-  },
+  validation_dataset_reader: tasks.evaluation(task, common.model_name, prompts=self.prompts),
   validation_data_path: 'dummy',
 } else if file != '' then { validation_dataset_reader: rows, validation_data_path: file } else {}

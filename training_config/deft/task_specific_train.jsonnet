@@ -9,6 +9,7 @@ common {
     type: env.required('TRAIN_DATASET_READER_NAME'),
     model_name: common.model_name,
     split_name: 'train',
+    [if $.prompts != 'fixed' then 'prompts']: $.prompts,
   },
   train_data_path: 'dummy',
   model: { type: 'seq2seq', model_name: common.model_name },

@@ -11,6 +11,7 @@ from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from attribution.common.rows import Row, Rows
 from attribution.data.dataset_readers.p3_jsonl import P3JsonlReader
 from attribution.data.dataset_readers.prompted import PromptedExample, PromptedReader
+from attribution.data.dataset_splits import NO_PATH
 from attribution.data.prompt_budget import PromptBudget
 
 
@@ -92,9 +93,9 @@ class InContextReader(PromptedReader):
             settings = {"model_name": model_name, "use_val_split": use_val_split, "val_size": val_size}
             reader = _task_reader(reader_class_name, split_name=split_name, **settings)
             train_reader = _task_reader(reader_class_name, split_name="train", **settings)
-        elif retrieve_file == "dummy" and train_data_path is None:
+        elif retrieve_file in NO_PATH and train_data_path is None:
             raise ConfigurationError("icl_reader: with reader, demonstrations need train_data_path or retrieve_file")
-        if retrieve_file != "dummy":
+        if retrieve_file not in NO_PATH:
             train_reader, train_data_path = P3JsonlReader(model_name), retrieve_file
         if not isinstance(reader, PromptedReader) or not isinstance(train_reader, PromptedReader):
             raise ConfigurationError(f"icl_reader: a {type(reader).__name__} does not make prompts")
