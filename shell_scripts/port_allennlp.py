@@ -587,6 +587,22 @@ EDITS = (
         "from typing import Any, Dict, Iterable, Iterator, Union, Optional",
         "from typing import Any, Dict, Iterable, Iterator, Literal, Union, Optional",
     ),
+    # DEFT's published mixture takes it from an environment variable: a text.
+    Edit(
+        "allennlp/data/data_loaders/multitask_data_loader.py",
+        "instances_per_epoch: int = None,",
+        "instances_per_epoch: Optional[Union[int, str]] = None,",
+    ),
+    Edit(
+        "allennlp/data/data_loaders/multitask_data_loader.py",
+        "self._instances_per_epoch = instances_per_epoch\n",
+        'self._instances_per_epoch = whole_number("data_loader.instances_per_epoch", instances_per_epoch, 1)\n',
+    ),
+    Edit(
+        "allennlp/data/data_loaders/multitask_data_loader.py",
+        "from allennlp.common import util\n",
+        "from allennlp.common import util\nfrom allennlp.common.settings import whole_number\n",
+    ),
     # What is made for another loader, or another trainer.
     Edit(
         "allennlp/data/dataset_readers/multitask.py",

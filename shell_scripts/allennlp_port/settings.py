@@ -295,6 +295,20 @@ def arguments(cls: type, constructor: Callable[..., Any]) -> Arguments:
     }
 
 
+def whole_number(setting: str, value: Optional[Union[int, str]], least: int) -> Optional[int]:
+    """
+    # Raises
+
+    `ConfigurationError` if it is neither one of at least so much, nor the digits of one.
+    """
+    if value is None:
+        return None
+    number = int(value) if str(value).isdecimal() else None
+    if number is None or number < least:
+        raise ConfigurationError(f'"{setting}" is {shown(value)}; a whole number of {least} or more is needed')
+    return number
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message that refuses a name: what may have been meant, or else what there is."""
     known = sorted(known)

@@ -29,41 +29,6 @@ WIC = [
     for number, word in enumerate(("one", "two", "three", "four", "five", "good"))
 ]
 
-# DEFT's published main configuration, key for key (its type names, keys and environment variables).
-PUBLISHED = """
-local transformer_model = "%s";
-local epochs = 5;
-local batch_size = 1;
-local num_gradient_accumulation_steps = 8;
-local train_data_path = std.extVar("TRAIN_DATA_PATH");
-local dev_reader_name = std.extVar("VALIDATION_DATASET_READER_NAME");
-{
-    "dataset_reader": {"type": "p3_jsonl", "model_name": transformer_model, "max_answer_length": 256},
-    "validation_dataset_reader": {
-        "type": dev_reader_name, "model_name": transformer_model, "split_name": "validation", "use_val_split": false
-    },
-    "train_data_path": train_data_path,
-    "validation_data_path": "dummy",
-    "vocabulary": {"type": "empty"},
-    "model": {"type": "seq2seq", "model_name": transformer_model},
-    "data_loader": {"batch_size": batch_size},
-    "trainer": {
-        "optimizer": {"type": "adam", "lr": 5e-5},
-        "learning_rate_scheduler": {"type": "slanted_triangular", "cut_frac": 0.1},
-        "callbacks": [{"type": "tensorboard"}],
-        "enable_default_callbacks": false,
-        "checkpointer": {"keep_most_recent_by_count": 1},
-        "grad_clipping": 1.0,
-        "num_epochs": epochs,
-        "num_gradient_accumulation_steps": num_gradient_accumulation_steps,
-        "patience": epochs,
-        "use_amp": false,
-        "cuda_device": -1
-    }
-}
-"""
-
-
 PARAGRAPHS = [("one", "No"), ("two", "Yes"), ("three", "No"), ("four", "Yes"), ("five", "No")]
 
 
@@ -189,19 +154,6 @@ def test_validation_may_be_a_file_or_left_out(
     assert "validation_data_path" not in Params.from_file(config).as_dict()
     monkeypatch.setenv("VALIDATION_DATA_PATH", environment["TRAIN_DATA_PATH"])
     assert Params.from_file(config).as_dict()["validation_dataset_reader"]["type"] == "p3_jsonl"
-
-
-def test_a_configuration_written_for_the_published_code_trains(
-    environment: Dict[str, str], allennlp: Any, tmp_path: Path
-) -> None:
-    config = tmp_path / "published.jsonnet"
-    config.write_text(PUBLISHED % environment["MODEL_NAME"])
-    result = allennlp("train", config, "-s", tmp_path / "run", "--include-package", "attribution")
-    assert result.status == 0, result.stderr
-    # 24 rows, 3 steps an epoch of 8 accumulated batches: the published file names of every epoch.
-    assert sorted(path.name for path in (tmp_path / "run").glob("metrics_epoch_*.json")) == [
-        f"metrics_epoch_{epoch}.json" for epoch in range(5)
-    ]
 
 
 def test_deft_retrieves(environment: Dict[str, str], allennlp: Any, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from allennlp.common.settings import (
     check_used,
     misspelt_flags,
     nearest,
+    whole_number,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -477,6 +478,17 @@ def test_overrides_of_what_is_not_used() -> None:
             ConfigurationError, match=f"evaluate does not use '{key}'; .* uses .*validation_data_loader"
         ):
             check_used({key: 1}, archive, "evaluate", "data_loader")
+
+
+@pytest.mark.parametrize("value, number", [(None, None), (3, 3), ("12", 12), ("1", 1)])
+def test_a_whole_number_may_be_its_digits(value: Any, number: Any) -> None:
+    assert whole_number("block.rows", value, 1) == number
+
+
+@pytest.mark.parametrize("value", [0, "0", -1, "-1", True, 1.5, "1.5", "", "many"])
+def test_what_is_no_whole_number(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match='"block.rows" is .*; a whole number of 1 or more is needed'):
+        whole_number("block.rows", value, 1)
 
 
 def test_the_nearest_name() -> None:
