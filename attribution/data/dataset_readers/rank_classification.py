@@ -238,6 +238,30 @@ class CaseholdReader(RankClassificationReader):
     task = "casehold"
 
 
+@DatasetReader.register("boolq_reader")
+class BoolqReader(RankClassificationReader):
+    """
+    Is the answer to a question about a passage yes? SuperGLUE's BoolQ, also DEFT's few-shot files of it, whose rows are
+    not prompted; the published program has no such reader.
+
+    Registered as a `DatasetReader` with name "boolq_reader".
+    """
+
+    task = "boolq"
+
+
+@DatasetReader.register("sst2_reader")
+class Sst2Reader(RankClassificationReader):
+    """
+    Is a sentence of a film review positive? SST-2, also DEFT's few-shot files of it, whose rows are not prompted; the
+    published program has no such reader.
+
+    Registered as a `DatasetReader` with name "sst2_reader".
+    """
+
+    task = "sst2"
+
+
 @DatasetReader.register("ledgar_reader")
 class LedgarReader(RankClassificationReader):
     """

@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, List
@@ -64,6 +65,17 @@ PUBLISHED = {
         "in the two sentences above? Yes, No?",
         ["no", "yes"],
         0,
+    ),
+    "boolq": (
+        "The Tarn Bridge, built in 1911, carries two lanes.\nQuestion: is the tarn bridge over a century "
+        "old? Yes or no?",
+        ["no", "yes"],
+        1,
+    ),
+    "sst2": (
+        "a warm , funny film\nQuestion: Is this sentence positive or negative?",
+        ["negative", "positive"],
+        1,
     ),
     "wsc": (
         "Passage: The jug would not fit into the cupboard because it was too tall. \nQuestion: In the passage above, "
@@ -147,6 +159,8 @@ def test_fixed_prompts(name: str) -> None:
     ("anli_r3", [0, 1, 2, 0, 1]),
     ("wic", [0, 1, 0, 1, 0]),
     ("wsc", [1, 0, 1, 0, 1]),
+    ("boolq", [1, 0]),
+    ("sst2", [1, 0]),
     ("copa", [0, 1, 0, 1, 0]),
     ("winogrande", [0, 1, 0, 1, 0]),
     ("story_cloze", [0, 1, 0, 1, 0]),
@@ -165,6 +179,16 @@ def test_copa_asks_for_the_cause_where_the_row_does() -> None:
         "- The children went out.\n- It had rained."
     )
     assert "As a consequence" in published.input
+
+
+@pytest.mark.parametrize("name, shots, answers", [("boolq", 32, {0, 1}), ("sst2", 16, {0, 1})])
+def test_few_shot_files_of_rows_that_are_not_prompted(name: str, shots: int, answers: "set[int]") -> None:
+    if "ATTRIBUTION_SHARED_DATA" not in os.environ:
+        pytest.skip("ATTRIBUTION_SHARED_DATA has the published few-shot files")
+    folder = Path(os.environ["ATTRIBUTION_SHARED_DATA"]) / "few_shot" / name / f"{shots}_shot"
+    for path in sorted(folder.glob("*_seed.jsonl")):
+        examples = list(_reader(name, split_name="train").examples(str(path)))
+        assert len(examples) == len(path.read_text().splitlines()) and {one.answer for one in examples} == answers
 
 
 def test_ledgar_ranks_a_hundred_topics(tiny_model: Callable[[str], str]) -> None:
@@ -230,7 +254,7 @@ def test_class_names_of_a_data_set_stand_for_its_numbers(tmp_path: Path) -> None
     assert asked == {"trade": 0, "fisheries": 0, "railways": 1, "energy": 1}
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - {"sst2"}))  # Its options are not in the small vocabulary.
 def test_a_whole_instance(name: str, tiny_model: Callable[[str], str]) -> None:
     reader = _reader(name, model_name=tiny_model("t5"), prompts="faithful", return_original_instance=True)
     instance = list(reader.read("dummy"))[0]
