@@ -15,7 +15,6 @@ from attribution.commands.retrieve import (
     COMPOSITION,
     OWN_FILES,
     RERANKING,
-    SEARCH_LOG,
     TRAINING_ROWS,
     composition_matrix,
     describe,
@@ -29,6 +28,7 @@ from attribution.common.names import check_names
 from attribution.common.rows import Row, RowError
 from attribution.data.formats import open_rows
 from attribution.rerankers import Reranker
+from attribution.retrievers.search_log import SEARCH_LOG
 from attribution.similarity import SimilarityMatrix
 
 _AGAIN = "name the directory of an `allennlp retrieve`"

@@ -38,12 +38,12 @@ from attribution.retrievers import (
     Retriever,
 )
 from attribution.retrievers.overlap import without
+from attribution.retrievers.search_log import SEARCH_LOG
 from attribution.similarity import SimilarityMatrix
 
 logger = logging.getLogger(__name__)
 
 TRAINING_ROWS = "retrieved.jsonl"
-SEARCH_LOG = "search_log.jsonl"
 COMPOSITION = "composition.json"
 SEARCH = "search.json"
 RERANKING = "reranking"

@@ -18,6 +18,7 @@ from attribution.retrievers.query_aggregator import (
 )
 from attribution.retrievers.random import BalancedRandomRetriever, RandomRetriever
 from attribution.retrievers.retriever import Retrieved, Retriever
+from attribution.retrievers.search_log import SearchLogRetriever
 from attribution.retrievers.two_stage import TwoStageRetriever
 
 __all__ = [
@@ -43,5 +44,6 @@ __all__ = [
     "Retrieved",
     "Retriever",
     "RoundRobinAggregator",
+    "SearchLogRetriever",
     "TwoStageRetriever",
 ]
