@@ -10,6 +10,7 @@ from attribution.commands.embed_tasks import EmbedTasks
 from attribution.commands.ensemble import EnsembleCommand
 from attribution.commands.mine_tuples import MineTuples
 from attribution.commands.novelty import NoveltyCommand
+from attribution.commands.pool_rows import PoolRowsCommand, QueriesCommand
 from attribution.commands.report import ReportCommand
 from attribution.commands.rerank import RerankCommand
 from attribution.commands.retrieve import Retrieve
@@ -33,6 +34,8 @@ __all__ = [
     "EnsembleCommand",
     "MineTuples",
     "NoveltyCommand",
+    "PoolRowsCommand",
+    "QueriesCommand",
     "ReportCommand",
     "RerankCommand",
     "Retrieve",

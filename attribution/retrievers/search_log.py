@@ -125,7 +125,8 @@ def _of_json(row: Row) -> Found:
     ids, scores = content.get("ids"), content.get("scores")
     if scores is None and isinstance(content.get("distances"), list):
         scores = [-distance for distance in content["distances"] if isinstance(distance, (int, float))]
-    numbers = isinstance(ids, list) and all(type(one) is int for one in ids)
-    if not numbers or not isinstance(scores, list) or len(scores) != len(ids):
+    if not isinstance(ids, list) or not isinstance(scores, list) or len(scores) != len(ids):
         raise RowError(row.where, "no line of a search log", ", which has `ids` and as many `scores` or `distances`")
+    if not all(type(one) is int for one in ids) or not all(isinstance(score, (int, float)) for score in scores):
+        raise RowError(row.where, "no line of a search log", ", whose `ids` are whole numbers and scores numbers")
     return Found(content.get("input", row.number), ids, [float(score) for score in scores], row.where)
