@@ -104,7 +104,7 @@ def _json(content: bytes, draw: random.Random) -> Mutation:
     if draw.random() < 0.03:
         return Mutation("nested deep", b"[" * 100_000 + b"]" * 100_000, must_stop=True)
     changed, what, words = _changed(json.loads(content), draw)
-    return Mutation(what, json.dumps(changed).encode(), words)
+    return Mutation(what, json.dumps(changed, indent=2).encode(), words)
 
 
 def _lines(content: bytes, draw: random.Random) -> Mutation:

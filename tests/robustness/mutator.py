@@ -1,10 +1,10 @@
 """
-Damaged, wrong and nonsensical inputs for the commands that write a directory, and for `evaluate` and `predict`, each in
-a fork of one process that has loaded everything. None may end in a traceback, hang, name nothing, leave something
-behind that was not there, or be in the way of the mended input. Prints the number of cases by command and outcome; the
-exit status is 1 if any is bad.
+Damaged, wrong and nonsensical inputs for the commands that write a directory, and for `evaluate` and `predict`, in forks
+of one process that has loaded everything. None may end in a traceback, hang, name nothing, leave something behind that
+was not there, or be in the way of the mended input. Prints the number of cases by command and outcome; the exit status
+is 1 if any is bad.
 
-    python -m tests.robustness.mutator [--cases 2000] [--seed 0] [--command embed] [--show]
+    python -m tests.robustness.mutator [--cases 2000] [--seed 0] [--command embed] [--workers 2] [--show]
 """
 
 import argparse
@@ -20,8 +20,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 import pyarrow.parquet
@@ -40,6 +41,8 @@ GOOD = (REFUSED, ACCEPTED)
 OUTCOMES = (*GOOD, TRACEBACK, HANG, DIED, STATUS, NAMELESS, LEFTOVERS, BLOCKED, PRETENDED, OTHER)
 
 SECONDS = 60
+_FORK = 20
+"""So many cases in one process: to make one takes half as long as a command."""
 _MEMORY = 8 << 30
 OUT, LEFT = "out", "left"
 
@@ -100,8 +103,10 @@ class Range:
             self._check(name, self.bench.run(*self.jobs[name].arguments, "-s", out))
         self._interrupted()
         _loaded()
+        self.products: Dict[str, Dict[str, bytes]] = {}
         for name, job in self.jobs.items():
             self._check(name, self.bench.run(*_with_output(job)))
+            self.products[name] = _product()
             self._remove_output()
         gc.collect()
         gc.freeze()
@@ -156,27 +161,37 @@ class Range:
                 mutation = mutation._replace(must_stop=False)
             yield Case(name, role, mutation)
 
-    def tried(self, case: Case, number: int) -> Outcome:
-        """What becomes of one case, in a process of its own."""
-        folder = self.folder / f"case_{number}"
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            os.setpgid(0, 0)
-            _limit()
-            try:
-                outcome = self._tried(case, folder)
-            except BaseException as error:
-                outcome = Outcome(DIED, f"the mutator itself: {error!r}")
-            os.write(writing, json.dumps(outcome).encode()[:60_000])
-            os._exit(0)
-        os.close(writing)
+    def outcomes(self, cases: Iterable[Case], workers: int = 1) -> Iterator[Tuple[Case, Outcome]]:
+        """What becomes of each, in their order, whatever the number of workers."""
+        numbered = enumerate(cases)
+        again: List[List[Tuple[int, Case]]] = []
+        working: List[_Fork] = []
+        known: Dict[int, Tuple[Case, Outcome]] = {}
+        said = 0
+        while True:
+            while len(working) < workers and (some := again.pop() if again else list(islice(numbered, _FORK))):
+                working.append(_Fork(some, self._tried_in))
+            if not working:
+                return
+            ready = select.select(working, [], [], 1.0)[0]
+            for fork in working[:]:
+                known.update(fork.outcomes(fork in ready))
+                if fork.is_over:
+                    working.remove(fork)
+                    again += [fork.left] if fork.left else []
+            while said in known:
+                shutil.rmtree(self._folder(said), ignore_errors=True)
+                yield known.pop(said)
+                said += 1
+
+    def _folder(self, number: int) -> Path:
+        return self.folder / f"case_{number}"
+
+    def _tried_in(self, number: int, case: Case) -> Outcome:
         try:
-            return _outcome(child, reading)
-        finally:
-            os.close(reading)
-            shutil.rmtree(folder, ignore_errors=True)
+            return self._tried(case, self._folder(number))
+        except BaseException as error:
+            return Outcome(DIED, f"the mutator itself: {error!r}")
 
     def _tried(self, case: Case, folder: Path) -> Outcome:
         job = self.jobs[case.command]
@@ -194,22 +209,25 @@ class Range:
         if result.status not in (0, 1):
             return Outcome(STATUS, f"{result.status}: {result.message}")
         if not result.status:
-            return self._accepted(case, job)
-        left = sorted(_there() - before)
+            return self._accepted(case, job, result.stderr)
+        after = _there()
+        left = sorted(after.keys() - before.keys())
         if left:
-            return Outcome(LEFTOVERS, f"{left}: {result.message}")
+            return Outcome(LEFTOVERS, f"{left}: {result.message[:3000]}")
         if not _names(case, job, result.message):
-            return Outcome(NAMELESS, result.message)
+            return Outcome(NAMELESS, result.message[:3000])
+        if after == before and not job.again:  # Mended it is the good one, which works.
+            return Outcome(REFUSED, result.message[:3000])
         if not path.is_relative_to(LEFT):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
             path.write_bytes(good)
         force = ("-f",) if path.is_relative_to(LEFT) else ()
         mended = self.bench.run(*_with_output(job), *force, seconds=SECONDS)
         if mended.status or mended.seen:
-            return Outcome(BLOCKED, f"{result.message} THEN {mended.stderr[-1500:]}")
-        return Outcome(REFUSED, result.message)
+            return Outcome(BLOCKED, f"{result.message[:1500]} THEN {mended.stderr[-1500:]}")
+        return Outcome(REFUSED, result.message[:3000])
 
-    def _accepted(self, case: Case, job: Job) -> Outcome:
+    def _accepted(self, case: Case, job: Job, said: str) -> Outcome:
         unfinished = [path for path in _there() if path.endswith((".part", ".tmp"))]
         if unfinished:
             return Outcome(LEFTOVERS, str(unfinished))
@@ -219,7 +237,11 @@ class Range:
             # Other digits in numbers that are numbers nobody can see.
             unseen = not changed or case.mutation.what == "flipped"
             return Outcome(ACCEPTED, "") if unseen else Outcome(OTHER, str(changed))
-        return Outcome(PRETENDED if case.mutation.must_stop else ACCEPTED, "")
+        there, good = _product(), self.products.get(case.command, {})
+        other = [name for name in {**there, **good} if there.get(name) != good.get(name)]
+        said = "\n".join(line for line in said.splitlines() if "it/s]" not in line)
+        detail = f"other {other} {said}" if other else f"the same {said}"
+        return Outcome(PRETENDED if case.mutation.must_stop else ACCEPTED, detail[:3000])
 
 
 def _jobs() -> Dict[str, Job]:
@@ -303,11 +325,12 @@ def _jobs() -> Dict[str, Job]:
         "build-gym": _job("build-gym", {"tasks": {"one": gym}, "seeds": [1, 2]}, "rows.jsonl", "queries.jsonl"),
         "report": _job("report", {"directories": ["retrieved"]}, *retrieved[:4]),
         "evaluate": Job(
-            ("evaluate", "model.tar.gz", "rows.jsonl", "--predictions-output-file", OUT), ("rows.jsonl", "model.tar.gz")
+            ("evaluate", "model.tar.gz", "queries.jsonl", "--predictions-output-file", OUT),
+            ("queries.jsonl", "model.tar.gz"),
         ),
         "predict": Job(
-            ("predict", "model.tar.gz", "rows.jsonl", "--output-file", OUT, "--silent", "--use-dataset-reader"),
-            ("rows.jsonl", "model.tar.gz"),
+            ("predict", "model.tar.gz", "queries.jsonl", "--output-file", OUT, "--silent", "--use-dataset-reader"),
+            ("queries.jsonl", "model.tar.gz"),
         ),
         "go on": _job("embed", embed, *scratch)._replace(again="vectors"),
     }
@@ -325,10 +348,25 @@ def _with_output(job: Job) -> Tuple[str, ...]:
 def _loaded() -> None:
     """Nothing is imported from now on: to look for plugins again takes longer than a command."""
     import allennlp.commands
+    import allennlp.common.params
 
     allennlp.commands.import_plugins = lambda: None  # type: ignore[attr-defined]
+    allennlp.common.params.evaluate_file = _remembering(allennlp.common.params.evaluate_file)
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def _remembering(evaluate: Callable[..., str]) -> Callable[..., str]:
+    """A configuration that was read before is not evaluated again, which takes a third of a command's time."""
+    known: Dict[Any, str] = {}
+
+    def evaluated(file: Any, ext_vars: Dict[str, str], **settings: Any) -> str:
+        what = Path(file).read_bytes(), tuple(sorted(ext_vars.items()))
+        if what not in known:
+            known[what] = evaluate(file, ext_vars=ext_vars, **settings)
+        return known[what]
+
+    return evaluated
 
 
 def _limit() -> None:
@@ -337,22 +375,65 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _outcome(child: int, reading: int) -> Outcome:
-    answer = b""
-    end = time.monotonic() + 3 * SECONDS
-    while select.select([reading], [], [], max(0.0, end - time.monotonic()))[0]:
-        block = os.read(reading, 1 << 16)
-        if not block:
-            _, status = os.waitpid(child, 0)
-            return Outcome(*json.loads(answer)) if answer else Outcome(DIED, f"wait status {status}")
-        answer += block
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return Outcome(HANG, f"{3 * SECONDS} s")
+class _Fork:
+    """A process of its own in which some cases are tried, one after the other."""
+
+    def __init__(self, cases: List[Tuple[int, Case]], tried: Callable[[int, Case], Outcome]) -> None:
+        self.left = cases
+        """Those without an outcome."""
+        self.is_over = False
+        self._end = time.monotonic() + 3 * SECONDS
+        self._said = b""
+        self._reading, writing = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(self._reading)
+            os.setpgid(0, 0)
+            _limit()
+            for number, case in cases:
+                os.write(writing, json.dumps(tried(number, case)).encode() + b"\n")
+            os._exit(0)
+        os.close(writing)
+
+    def fileno(self) -> int:
+        """Where it says what becomes of the cases."""
+        return self._reading
+
+    def outcomes(self, ready: bool) -> Iterator[Tuple[int, Tuple[Case, Outcome]]]:
+        """What has become known; the case that ends the process, or takes too long, is the last."""
+        block = os.read(self._reading, 1 << 20) if ready else b""
+        *said, self._said = (self._said + block).split(b"\n")
+        for line in said:
+            self._end = time.monotonic() + 3 * SECONDS
+            yield self._next(Outcome(*json.loads(line)))
+        if ready and not block:
+            _, status = os.waitpid(self._child, 0)
+            if self.left:
+                yield self._next(Outcome(DIED, f"wait status {status}"))
+        elif time.monotonic() > self._end:
+            os.killpg(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+            yield self._next(Outcome(HANG, f"{3 * SECONDS} s"))
+        else:
+            return
+        os.close(self._reading)
+        self.is_over = True
+
+    def _next(self, outcome: Outcome) -> Tuple[int, Tuple[Case, Outcome]]:
+        (number, case), *self.left = self.left
+        return number, (case, outcome)
 
 
-def _there() -> "set[str]":
-    return {str(path) for path in Path().rglob("*")}
+def _product() -> Dict[str, bytes]:
+    """What a command wrote, but for its manifest, which says so of everything."""
+    files = Path(OUT).rglob("*") if Path(OUT).is_dir() else [Path(OUT)]
+    return {str(path): path.read_bytes() for path in files if path.is_file() and path.name != "manifest.json"}
+
+
+def _there() -> "Dict[str, Tuple[int, ...]]":
+    """All files and folders, and what changes when one is written to."""
+    states = ((path, path.lstat()) for path in Path().rglob("*"))
+    return {str(path): (state.st_ino, state.st_mode, state.st_size, state.st_mtime_ns) for path, state in states}
 
 
 def _names(case: Case, job: Job, message: str) -> bool:
@@ -367,6 +448,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=2000, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="which of all that there are")
     parser.add_argument("--command", default="", help="of one command only, as the table calls it")
+    parser.add_argument("--workers", type=int, default=2, help="processes at a time; the outcomes are the same")
     parser.add_argument("--show", action="store_true", help="every case with its outcome, not the bad ones only")
     arguments = parser.parse_args()
     begun = time.monotonic()
@@ -374,8 +456,8 @@ def main() -> int:
         there = Range(Path(folder))
         print(f"set up in {time.monotonic() - begun:.0f} s", flush=True)
         counts: "Counter[Tuple[str, str]]" = Counter()
-        for number, case in enumerate(there.cases(arguments.cases, arguments.seed, arguments.command)):
-            outcome = there.tried(case, number)
+        cases = there.cases(arguments.cases, arguments.seed, arguments.command)
+        for case, outcome in there.outcomes(cases, arguments.workers):
             counts[case.command, outcome.kind] += 1
             if arguments.show or outcome.kind not in GOOD:
                 print(f"{outcome.kind}: {case}: {outcome.detail.strip()}", flush=True)
