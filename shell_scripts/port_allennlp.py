@@ -988,7 +988,22 @@ EDITS = (
     Edit(
         "allennlp/common/meta.py",
         "from allennlp.version import VERSION\n",
-        "from allennlp.common.port import writing_beside\nfrom allennlp.version import VERSION\n",
+        "from allennlp.common.checks import ConfigurationError\n"
+        "from allennlp.common.port import writing_beside\n"
+        "from allennlp.version import VERSION\n",
+    ),
+    Edit(
+        "allennlp/common/meta.py",
+        "        with open(path) as meta_file:\n            data = json.load(meta_file)\n        return cls(**data)\n",
+        "        try:\n"
+        "            with open(path) as meta_file:\n"
+        '                version = json.load(meta_file)["version"]\n'
+        "            _major, _minor, _patch = version.split(\".\")[:3]\n"
+        "        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:\n"
+        "            raise ConfigurationError(\n"
+        '                f"{path}: damaged ({error!r:.100}); it says which version wrote the model, which is read without"\n'
+        "            ) from error\n"
+        "        return cls(version=version)\n",
     ),
     # A vocabulary is whole where the file that is written last is there.
     Edit(

@@ -20,18 +20,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 import numpy as np
 import pyarrow.parquet
 import torch
 
+from attribution.common.manifest import files
 from attribution.similarity import SimilarityMatrix
 from tests.ensembling.conftest import LORA, lora_tensors, write_delta_folder
 from tests.rerankers import conftest  # noqa: F401  registers the reranker "tests_nearness"
-from tests.robustness.mutations import Mutation, mutated, write
+from tests.robustness.mutations import MISSING, Mutation, mutated, write
+from tests.robustness.tiny_commands import BEFORE, COMMANDS, Models, train_a_mixture
 from tests.robustness.workbench import Result, Workbench
 
 REFUSED, ACCEPTED, TRACEBACK, HANG, DIED = "refused", "accepted", "traceback", "hang", "died"
@@ -41,10 +44,16 @@ GOOD = (REFUSED, ACCEPTED)
 OUTCOMES = (*GOOD, TRACEBACK, HANG, DIED, STATUS, NAMELESS, LEFTOVERS, BLOCKED, PRETENDED, OTHER)
 
 SECONDS = 60
-_FORK = 20
-"""So many cases in one process: to make one takes half as long as a command."""
+_FORK = 50
+"""So many cases in one process: to make one takes longer than a command."""
 _MEMORY = 8 << 30
-OUT, LEFT = "out", "left"
+OUT, LEFT, GIVEN = "out", "left", "given"
+_SLOW = ("train", "mine-tuples", "routes", "disable-experts")
+"""Half a second and more."""
+_OF_ITS_TIME = ("manifest.json", "out.log")
+"""What says how the rest was made."""
+_PRODUCTS = ("vectors", "retrieved")
+"""Directories of ours, in which all is as it was written."""
 
 
 class Job(NamedTuple):
@@ -52,10 +61,18 @@ class Job(NamedTuple):
 
     arguments: Tuple[str, ...]
     roles: Tuple[str, ...]
-    """What is mutated."""
+    """What is mutated, beside the configuration."""
     config: Any = None
-    again: str = ""
-    """Where an interrupted run is to be gone on from: what it ends with, whatever is damaged of that run's."""
+    settings: str = ""
+    """The configuration's file."""
+    left: Tuple[str, str] = ("", "")
+    """What lies there from an earlier run, and under which name the command finds it."""
+    place: str = GIVEN
+    """The folder in which all of it is."""
+    keeps: bool = False
+    """Whether what was finished before a failure is there afterwards."""
+    rare: bool = False
+    """Whether it takes so long that it is tried less often than others."""
 
 
 class Case(NamedTuple):
@@ -88,28 +105,46 @@ class Range:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.bench = Workbench(folder / "bench")
-        self.jobs: Dict[str, Job] = {}
         self.good = folder / "good"
-        self.good.mkdir()
-        os.chdir(self.good)
+        (self.good / GIVEN).mkdir(parents=True)
+        os.chdir(self.good / GIVEN)
         self._inputs()
-        for name, job in _jobs().items():
-            if job.config is not None:
-                (self.good / f"{name}.json").write_text(json.dumps(job.config))
-                arguments = (*job.arguments, f"{name}.json")
-                job = job._replace(arguments=arguments, roles=(f"{name}.json", *job.roles))
-            self.jobs[name] = job
-        for name, out in (("embed", "vectors"), ("retrieve", "retrieved")):
+        self.jobs = {name: _written(name, job) for name, job in _jobs().items()}
+        for name, out in (("embed", "vectors"), ("retrieve", "retrieved"), ("sweep", "swept")):
             self._check(name, self.bench.run(*self.jobs[name].arguments, "-s", out))
         self._interrupted()
+        models = Models(folder / "models")
+        for name, write in {**COMMANDS, "train": train_a_mixture}.items():
+            if name not in self.jobs:
+                self.jobs[name] = self._tiny(name, write, models)
         _loaded()
         self.products: Dict[str, Dict[str, bytes]] = {}
         for name, job in self.jobs.items():
+            os.chdir(self.good / job.place)
+            if job.left[0]:
+                shutil.copytree(job.left[0], job.left[1])
             self._check(name, self.bench.run(*_with_output(job)))
             self.products[name] = _product()
             self._remove_output()
         gc.collect()
         gc.freeze()
+
+    def _tiny(self, name: str, write: Callable[[Path, Models], List[str]], models: Models) -> Job:
+        place = self.good / name
+        place.mkdir()
+        os.chdir(place)
+        if name in BEFORE:
+            self._check(name, self.bench.run(*BEFORE[name](place, models)))
+        arguments = tuple(write(place, models))
+        settings = next((word for word in arguments if word.endswith(".json")), "")
+        config = json.loads(Path(settings).read_text()) if settings else None
+        arguments = arguments[: -2 if "-s" in arguments else None]
+        job = Job(arguments, (), config, settings, place=name, rare=name in _SLOW)
+        with _opened() as paths:
+            self._check(name, self.bench.run(*_with_output(job)))
+        self._remove_output()
+        read = [path for path in files(place) if path in paths and path != settings and Path(path).stat().st_size]
+        return job._replace(roles=tuple(read))
 
     def _inputs(self) -> None:
         rows = [
@@ -123,6 +158,7 @@ class Range:
         shutil.copytree(self.bench.model, "t5")
         shutil.copyfile(self.bench.archives["p3_jsonl"], "model.tar.gz")
         names = ["a", "b", "c"]
+        Path("pool.json").write_text(json.dumps({"sources": [{"type": "rows", "path": "rows.jsonl"}]}))
         for number, name in enumerate(names):
             write_delta_folder(Path("runs", name, "delta"), lora_tensors(number), **LORA)
         scores = np.array([[1.0, 0.3, 0.2], [0.3, 1.0, 0.1], [0.2, 0.1, 1.0]])
@@ -149,16 +185,18 @@ class Range:
     def cases(self, count: int, seed: int, command: str = "") -> Iterator[Case]:
         """So many, in turns of all commands; the same for the same seed."""
         names = [name for name in self.jobs if command in ("", name)]
+        turns = [*[name for name in names if not self.jobs[name].rare] * 3, *names]
         for number in range(count):
-            name = names[number % len(names)]
+            name = turns[number % len(turns)]
             draw = random.Random(f"{seed} {name} {number}")
             job = self.jobs[name]
-            config = f"{name}.json"
             # Of the settings there is the most to get wrong.
-            role = config if config in job.roles and draw.random() < 0.3 else draw.choice(job.roles)
-            mutation = mutated(role, (self.good / role).read_bytes(), draw, role == config)
-            if Path(role).name == "manifest.json":  # Without one a directory is anybody's, and read as it is.
-                mutation = mutation._replace(must_stop=False)
+            settings = job.settings and (not job.roles or draw.random() < 0.4)
+            role = job.settings if settings else draw.choice(job.roles)
+            good = (self.good / job.place / role).read_bytes()
+            mutation = mutated(role, good, draw, bool(settings))
+            if Path(role).parent.name in _PRODUCTS:
+                mutation = mutation._replace(must_stop=mutation.content != good and not _is_anybodys(role, mutation))
             yield Case(name, role, mutation)
 
     def outcomes(self, cases: Iterable[Case], workers: int = 1) -> Iterator[Tuple[Case, Outcome]]:
@@ -195,13 +233,14 @@ class Range:
 
     def _tried(self, case: Case, folder: Path) -> Outcome:
         job = self.jobs[case.command]
-        shutil.copytree(self.good, folder)
+        shutil.copytree(self.good / job.place, folder)
         os.chdir(folder)
         path = Path(case.role)
         good = path.read_bytes()
         write(path, case.mutation)
-        if job.again:
-            os.replace(LEFT, f".{OUT}.part")
+        left, found = job.left
+        if left:
+            os.replace(left, found)
         before = _there()
         result = self.bench.run(*_with_output(job), seconds=SECONDS)
         if result.seen:
@@ -211,17 +250,17 @@ class Range:
         if not result.status:
             return self._accepted(case, job, result.stderr)
         after = _there()
-        left = sorted(after.keys() - before.keys())
-        if left:
-            return Outcome(LEFTOVERS, f"{left}: {result.message[:3000]}")
+        more = sorted(path for path in after.keys() - before.keys() if not (job.keeps and Path(path).parts[0] == OUT))
+        if more:
+            return Outcome(LEFTOVERS, f"{more}: {result.message[:3000]}")
         if not _names(case, job, result.message):
             return Outcome(NAMELESS, result.message[:3000])
-        if after == before and not job.again:  # Mended it is the good one, which works.
+        if after == before and not left:  # Mended it is the good one, which works.
             return Outcome(REFUSED, result.message[:3000])
-        if not path.is_relative_to(LEFT):
+        if not left or not path.is_relative_to(left):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
             path.write_bytes(good)
-        force = ("-f",) if path.is_relative_to(LEFT) else ()
+        force = ("-f",) if left and path.is_relative_to(left) else ()
         mended = self.bench.run(*_with_output(job), *force, seconds=SECONDS)
         if mended.status or mended.seen:
             return Outcome(BLOCKED, f"{result.message[:1500]} THEN {mended.stderr[-1500:]}")
@@ -231,16 +270,13 @@ class Range:
         unfinished = [path for path in _there() if path.endswith((".part", ".tmp"))]
         if unfinished:
             return Outcome(LEFTOVERS, str(unfinished))
-        if job.again:
-            files = Path(job.again).glob("*.npy")
-            changed = [file.name for file in files if (Path(OUT) / file.name).read_bytes() != file.read_bytes()]
-            # Other digits in numbers that are numbers nobody can see.
-            unseen = not changed or case.mutation.what == "flipped"
-            return Outcome(ACCEPTED, "") if unseen else Outcome(OTHER, str(changed))
-        there, good = _product(), self.products.get(case.command, {})
+        there, good = _product(), self.products[case.command]
         other = [name for name in {**there, **good} if there.get(name) != good.get(name)]
         said = "\n".join(line for line in said.splitlines() if "it/s]" not in line)
         detail = f"other {other} {said}" if other else f"the same {said}"
+        if job.left[0] and case.role.startswith(f"{job.left[0]}/"):
+            # Other digits in numbers that are numbers nobody can see.
+            return Outcome(OTHER if other and case.mutation.what != "flipped" else ACCEPTED, detail[:3000])
         return Outcome(PRETENDED if case.mutation.must_stop else ACCEPTED, detail[:3000])
 
 
@@ -258,6 +294,19 @@ def _jobs() -> Dict[str, Job]:
         for name in ("composition.npz", "retrieved.jsonl", "composition.json", "search_log.jsonl", "manifest.json")
     )
     scratch = tuple(file.replace("vectors/", f"{LEFT}/").replace("manifest", "plan") for file in vectors)
+    swept = tuple(
+        f"swept/{name}"
+        for name in ("pool/SEED=1/step.json", "test/SEED=1/metrics.json", "test/SEED=2/step.json", "runs.csv")
+    )
+    sweep = {
+        "axes": {"SEED": [1, 2]},
+        "steps": {
+            "pool": {"command": "build-pool", "config": "pool.json", "overrides": {"seed": "{SEED}"}},
+            "test": {"command": "evaluate", "archive": "model.tar.gz", "input": "queries.jsonl"},
+        },
+        "repeat": ["SEED"],
+        "metrics": ["test.accuracy"],
+    }
     gym = {"reader": reader, "train_data_path": "rows.jsonl", "test_data_path": "queries.jsonl", "shots": 2}
     return {
         "build-pool": _job(
@@ -323,7 +372,7 @@ def _jobs() -> Dict[str, Job]:
             "names.txt",
         ),
         "build-gym": _job("build-gym", {"tasks": {"one": gym}, "seeds": [1, 2]}, "rows.jsonl", "queries.jsonl"),
-        "report": _job("report", {"directories": ["retrieved"]}, *retrieved[:4]),
+        "report": _job("report", {"directories": ["retrieved"]}, *retrieved[:4])._replace(rare=True),
         "evaluate": Job(
             ("evaluate", "model.tar.gz", "queries.jsonl", "--predictions-output-file", OUT),
             ("queries.jsonl", "model.tar.gz"),
@@ -332,7 +381,9 @@ def _jobs() -> Dict[str, Job]:
             ("predict", "model.tar.gz", "queries.jsonl", "--output-file", OUT, "--silent", "--use-dataset-reader"),
             ("queries.jsonl", "model.tar.gz"),
         ),
-        "go on": _job("embed", embed, *scratch)._replace(again="vectors"),
+        "go on": _job("embed", embed, *scratch)._replace(left=(LEFT, f".{OUT}.part")),
+        "sweep": _job("sweep", sweep, "pool.json", "rows.jsonl")._replace(rare=True, keeps=True),
+        "sweep again": _job("sweep", sweep, *swept)._replace(left=("swept", OUT)),
     }
 
 
@@ -341,16 +392,27 @@ def _job(command: str, config: Any, *roles: str) -> Job:
     return Job((command,), roles, config)
 
 
+def _written(name: str, job: Job) -> Job:
+    """With its configuration in a file."""
+    if job.config is None:
+        return job
+    settings = f"{name}.json"
+    Path(settings).write_text(json.dumps(job.config))
+    return job._replace(arguments=(*job.arguments, settings), settings=settings)
+
+
 def _with_output(job: Job) -> Tuple[str, ...]:
-    return job.arguments if job.config is None else (*job.arguments, "-s", OUT)
+    return job.arguments if OUT in job.arguments else (*job.arguments, "-s", OUT)
 
 
 def _loaded() -> None:
-    """Nothing is imported from now on: to look for plugins again takes longer than a command."""
+    """Nothing is imported, and no command line described, from now on: both take longer than a command."""
     import allennlp.commands
     import allennlp.common.params
 
-    allennlp.commands.import_plugins = lambda: None  # type: ignore[attr-defined]
+    sys.argv = ["allennlp", "build-pool", "config.json", "-s", OUT]
+    parser, _ = allennlp.commands.parse_args("allennlp")
+    allennlp.commands.parse_args = lambda prog: (parser, parser.parse_args())  # type: ignore[assignment]
     allennlp.common.params.evaluate_file = _remembering(allennlp.common.params.evaluate_file)
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -424,10 +486,36 @@ class _Fork:
         return number, (case, outcome)
 
 
+def _is_anybodys(role: str, mutation: Mutation) -> bool:
+    """Whether a directory is read as it is, as it has no manifest of ours."""
+    if Path(role).name != "manifest.json" or not isinstance(mutation.content, bytes):
+        return mutation.content == MISSING and Path(role).name == "manifest.json"
+    try:
+        content = json.loads(mutation.content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and len(content) < 3
+
+
+@contextmanager
+def _opened() -> Iterator[Set[str]]:
+    """The files below this folder that are opened meanwhile."""
+    paths: Set[str] = set()
+    here, wanted = Path.cwd(), True
+
+    def note(event: str, arguments: Tuple[Any, ...]) -> None:
+        if wanted and event == "open" and isinstance(arguments[0], (str, os.PathLike)):
+            paths.add(os.path.relpath(arguments[0], here))
+
+    sys.addaudithook(note)
+    yield paths
+    wanted = False
+
+
 def _product() -> Dict[str, bytes]:
-    """What a command wrote, but for its manifest, which says so of everything."""
+    """What a command wrote."""
     files = Path(OUT).rglob("*") if Path(OUT).is_dir() else [Path(OUT)]
-    return {str(path): path.read_bytes() for path in files if path.is_file() and path.name != "manifest.json"}
+    return {str(path): path.read_bytes() for path in files if path.is_file() and path.name not in _OF_ITS_TIME}
 
 
 def _there() -> "Dict[str, Tuple[int, ...]]":
@@ -438,8 +526,8 @@ def _there() -> "Dict[str, Tuple[int, ...]]":
 
 def _names(case: Case, job: Job, message: str) -> bool:
     """Whether a message says what is wrong: a file, its folder, or a setting."""
-    files = [name for role in job.roles for name in (Path(role).name, str(Path(role).parent))]
-    words = [*files, *(job.config or ()), *case.mutation.words]
+    files = [name for role in (*job.roles, job.settings) for name in (Path(role).name, str(Path(role).parent))]
+    words = [*files, *([job.left[1]] if job.left[1] else []), *(job.config or ()), *case.mutation.words]
     return any(word not in ("", ".") and word in message for word in words)
 
 

@@ -83,7 +83,7 @@ def test_what_is_bad(results: Any, kind: str, place: Path) -> None:
     there = Range.__new__(Range)
     there.folder, there.good = place, place / "good"
     there.bench = _Bench(*results)  # type: ignore[assignment]
-    there.jobs = {"some": Job(("some",), ("rows.jsonl",))}
+    there.jobs, there.products = {"some": Job(("some",), ("rows.jsonl",))}, {"some": {}}
     case = Case("some", "rows.jsonl", Mutation("missing", MISSING, must_stop=True))
     assert [(tried, outcome.kind) for tried, outcome in there.outcomes([case])] == [(case, kind)]
     assert [path.name for path in place.iterdir()] == ["good"]
@@ -92,7 +92,7 @@ def test_what_is_bad(results: Any, kind: str, place: Path) -> None:
 def test_the_outcomes_are_the_same_whatever_the_workers(place: Path) -> None:
     there = Range.__new__(Range)
     there.folder, there.good = place, place / "good"
-    there.bench = _Bench(*[(_REFUSAL, [])] * 30)  # type: ignore[assignment]
+    there.bench = _Bench(*[(_REFUSAL, [])] * 50)  # type: ignore[assignment]
     there.bench.run = functools.partial(_dies_of, "13", there.bench.run)  # type: ignore[method-assign]
     there.jobs = {"some": Job(("some",), ("rows.jsonl",))}
     cases = [Case("some", "rows.jsonl", Mutation(str(n), str(n).encode())) for n in range(50)]

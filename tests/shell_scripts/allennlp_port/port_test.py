@@ -19,6 +19,7 @@ import tqdm
 from allennlp.common import Params, Tqdm, port
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import TensorCache
+from allennlp.common.meta import Meta
 from allennlp.common.params import parse_overrides
 from allennlp.common.port import (
     NATIVE_CALLBACKS,
@@ -357,3 +358,12 @@ def test_an_archive_with_a_changed_byte_is_named(seed: int, tmp_path: Path) -> N
     (tmp_path / "out").mkdir()
     with pytest.raises(ConfigurationError, match=f"{archive}: "):
         extract_tar(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", ["", "3", "{}", '{"version": 2}', '{"version": "2.10"}', "[" * 100_000])
+def test_a_damaged_note_of_the_version(content: str, tmp_path: Path) -> None:
+    Meta.new().to_file(tmp_path / "meta.json")
+    assert Meta.from_path(tmp_path / "meta.json") == Meta.new()
+    (tmp_path / "meta.json").write_text(content)
+    with pytest.raises(ConfigurationError, match="meta.json: damaged .* says which version wrote the model"):
+        Meta.from_path(tmp_path / "meta.json")
