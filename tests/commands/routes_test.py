@@ -1,6 +1,7 @@
 """From an archive to routes, and to a page about them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict
 
@@ -60,6 +61,11 @@ def test_routes_of_a_training_and_their_page(train_config: Any, allennlp: Any, t
         "task_similarity.npz",
         "task_similarity.tsv",
     ]
+
+    others = replace(last, weights=last.weights[..., :2])
+    others.save(run / "routes" / "epoch_1.npz")
+    result = allennlp("routes", run, "-s", tmp_path / "again")
+    assert result.status == 1 and "epoch_1.npz: has 2 experts a layer, the model 3" in result.stderr
 
 
 def test_unseen_tasks_and_mistakes(train_config: Any, allennlp: Any, tmp_path: Path) -> None:

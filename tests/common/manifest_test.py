@@ -86,7 +86,9 @@ def test_what_is_left_of_a_manifest(content: str, product: Path) -> None:
         check_products([product / "rows"])
 
 
-@pytest.mark.parametrize("content", ["null", "[]", "[" * 100_000, "\0" * 99, "other words", '{"outputs": {}, "sha256": 1}'])
+@pytest.mark.parametrize(
+    "content", ["null", "[]", "[" * 100_000, "\0" * 99, "other words", '{"outputs": {}, "sha256": 1}']
+)
 def test_what_is_no_manifest_of_anybody(content: str, product: Path) -> None:
     (product / MANIFEST).write_text(content)
     with pytest.raises(ConfigurationError, match=f"{MANIFEST}: .*make .*anew"):

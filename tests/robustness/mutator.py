@@ -277,7 +277,8 @@ class Range:
         if job.left[0] and case.role.startswith(f"{job.left[0]}/"):
             # Other digits in numbers that are numbers nobody can see.
             return Outcome(OTHER if other and case.mutation.what != "flipped" else ACCEPTED, detail[:3000])
-        return Outcome(PRETENDED if case.mutation.must_stop else ACCEPTED, detail[:3000])
+        made_again = not other and "made again" in said
+        return Outcome(PRETENDED if case.mutation.must_stop and not made_again else ACCEPTED, detail[:3000])
 
 
 def _jobs() -> Dict[str, Job]:

@@ -88,7 +88,13 @@ def test_a_damaged_mark(tmp_path: Path) -> None:
     (tmp_path / STEP).write_text("{")
     with pytest.raises(ConfigurationError, match=f"{STEP}: missing or damaged .* remove {tmp_path} to make it again"):
         run.difference()
-    for content in ("null", "[]", "{}", whole.replace("train", "trust"), whole.replace('"outputs": {', '"outputs": {"x": 1')):
+    for content in (
+        "null",
+        "[]",
+        "{}",
+        whole.replace("train", "trust"),
+        whole.replace('"outputs": {', '"outputs": {"x": 1'),
+    ):
         (tmp_path / STEP).write_text(content)
         with pytest.raises(ConfigurationError, match=f"{STEP}: not what is written there; remove {tmp_path} to make"):
             check_finished([run])

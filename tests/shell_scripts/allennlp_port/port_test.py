@@ -40,6 +40,7 @@ from allennlp.common.port import (
     writing_tar,
 )
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer
+from allennlp.data import Vocabulary
 from allennlp.nn.initializers import PretrainedModelInitializer
 from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.continuation import RandomState
@@ -367,3 +368,14 @@ def test_a_damaged_note_of_the_version(content: str, tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text(content)
     with pytest.raises(ConfigurationError, match="meta.json: damaged .* says which version wrote the model"):
         Meta.from_path(tmp_path / "meta.json")
+
+
+@pytest.mark.parametrize(
+    "name, content", [("non_padded_namespaces.txt", b"\xff"), ("tokens.txt", b"\xff"), ("tokens.txt", b"a")]
+)
+def test_a_damaged_vocabulary(name: str, content: bytes, tmp_path: Path) -> None:
+    Vocabulary(tokens_to_add={"tokens": ["a"]}).save_to_files(str(tmp_path))
+    assert Vocabulary.from_files(str(tmp_path)).get_vocab_size() == 3
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"{tmp_path}: a damaged vocabulary"):
+        Vocabulary.from_files(str(tmp_path))
