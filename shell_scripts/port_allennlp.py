@@ -1001,7 +1001,7 @@ EDITS = (
         '            _major, _minor, _patch = version.split(".")[:3]\n'
         "        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:\n"
         "            raise ConfigurationError(\n"
-        '                f"{path}: damaged ({error!r:.100}); it says which version wrote the model, which is read without"\n'
+        '                f"{path}: damaged ({error!r:.100}); the version that wrote the model; remove it"\n'
         "            ) from error\n"
         "        return cls(version=version)\n",
     ),

@@ -37,7 +37,7 @@ class TaskRoutes:
             raise ValueError(
                 f"weights of shape {self.weights.shape} for {len(self.tasks)} tasks and {len(self.layers)} layers"
             )
-        if self.weights.dtype.kind != "f" or not self.weights.size or not np.isfinite(self.weights).all():
+        if self.weights.dtype.kind != "f" or not self.weights.shape[2] or not np.isfinite(self.weights).all():
             raise ValueError(f"weights of shape {self.weights.shape} and type {self.weights.dtype} that are no numbers")
         if len(self.categories) not in (0, len(self.tasks)):
             raise ValueError(f"{len(self.categories)} categories for {len(self.tasks)} tasks")

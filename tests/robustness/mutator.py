@@ -1,6 +1,6 @@
 """
-Damaged, wrong and nonsensical inputs for the commands that write a directory, and for `evaluate` and `predict`, in forks
-of one process that has loaded everything. None may end in a traceback, hang, name nothing, leave something behind that
+Damaged, wrong and nonsensical inputs for the commands that write a directory, `evaluate` and `predict`, in forks of one
+process that has loaded everything. None may end in a traceback, hang, name nothing, leave something behind that
 was not there, or be in the way of the mended input. Prints the number of cases by command and outcome; the exit status
 is 1 if any is bad.
 
@@ -114,9 +114,9 @@ class Range:
             self._check(name, self.bench.run(*self.jobs[name].arguments, "-s", out))
         self._interrupted()
         models = Models(folder / "models")
-        for name, write in {**COMMANDS, "train": train_a_mixture}.items():
+        for name, written in {**COMMANDS, "train": train_a_mixture}.items():
             if name not in self.jobs:
-                self.jobs[name] = self._tiny(name, write, models)
+                self.jobs[name] = self._tiny(name, written, models)
         _loaded()
         self.products: Dict[str, Dict[str, bytes]] = {}
         for name, job in self.jobs.items():
@@ -129,13 +129,13 @@ class Range:
         gc.collect()
         gc.freeze()
 
-    def _tiny(self, name: str, write: Callable[[Path, Models], List[str]], models: Models) -> Job:
+    def _tiny(self, name: str, written: Callable[[Path, Models], List[str]], models: Models) -> Job:
         place = self.good / name
         place.mkdir()
         os.chdir(place)
         if name in BEFORE:
             self._check(name, self.bench.run(*BEFORE[name](place, models)))
-        arguments = tuple(write(place, models))
+        arguments = tuple(written(place, models))
         settings = next((word for word in arguments if word.endswith(".json")), "")
         config = json.loads(Path(settings).read_text()) if settings else None
         arguments = arguments[: -2 if "-s" in arguments else None]

@@ -391,7 +391,7 @@ def _scales(config: Any, shapes: Mapping[str, Any], folder: Any) -> Dict[str, fl
             )
         if named and named != "all-linear" and not _is_named(layer, named):
             raise ConfigurationError(
-                f"{folder}: it has tensors of {layer}, which `target_modules` in its adapter_config.json does not name: "
+                f"{folder}: it has tensors of {layer}, which `target_modules` of adapter_config.json does not name: "
                 f"{named if isinstance(named, str) else sorted(named)}"
             )
         scales[layer] = alpha / (sqrt(rank) if config.use_rslora else rank)

@@ -39,8 +39,8 @@ from allennlp.common.port import (
     writing_beside,
     writing_tar,
 )
-from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 from allennlp.data import Vocabulary
+from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 from allennlp.nn.initializers import PretrainedModelInitializer
 from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.continuation import RandomState
@@ -366,7 +366,7 @@ def test_a_damaged_note_of_the_version(content: str, tmp_path: Path) -> None:
     Meta.new().to_file(tmp_path / "meta.json")
     assert Meta.from_path(tmp_path / "meta.json") == Meta.new()
     (tmp_path / "meta.json").write_text(content)
-    with pytest.raises(ConfigurationError, match="meta.json: damaged .* says which version wrote the model"):
+    with pytest.raises(ConfigurationError, match="meta.json: damaged .* the version that wrote the model"):
         Meta.from_path(tmp_path / "meta.json")
 
 
