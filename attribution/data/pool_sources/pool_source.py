@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import JsonDict, Row, RowError, text_of
+from attribution.common.rows import JsonDict, Row, RowError, label_of, text_of
 from attribution.data.layouts import NO_TEXTS, Prompting, are_texts
 from attribution.data.named_fields import NamedFields
 from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
@@ -137,8 +137,8 @@ class PoolSource(Registrable):
         choices = content.get("answer_choices")
         if choices and not are_texts(choices):
             raise RowError(row.where, f"`answer_choices` {NO_TEXTS}", f": {choices!r:.80}")
-        task = self.task or _label(content.get("task")) or self.name
-        template = self.template or _label(content.get("template"))
+        task = self.task or label_of(row._replace(content=content), "task") or self.name
+        template = self.template or label_of(row._replace(content=content), "template")
         return PoolRow(
             {
                 "input": content["input"],
