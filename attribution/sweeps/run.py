@@ -73,7 +73,7 @@ class Run(NamedTuple):
 
     def is_finished(self) -> bool:
         """Whether it is whole."""
-        return (self.directory / STEP).is_file()
+        return (self.directory / STEP).exists()
 
     def discard(self) -> None:
         """Removes what is there: whatever happens meanwhile, nobody goes on with a part of it."""

@@ -85,3 +85,9 @@ def test_unseen_tasks_and_mistakes(train_config: Any, allennlp: Any, tmp_path: P
     ):
         wrong = allennlp("routes", run, "-s", tmp_path / "wrong", *arguments)
         assert wrong.status == 1 and message in wrong.stderr and not (tmp_path / "wrong").exists()
+    config = json.loads((run / "config.json").read_text())
+    config["model"]["router"]["hidden_size"] = 5
+    (run / "config.json").write_text(json.dumps(config))
+    wrong = allennlp("routes", run, "-s", tmp_path / "wrong")
+    assert wrong.status == 1 and "its weights are not of the model in its config.json" in wrong.stderr
+    assert "Traceback" not in wrong.stderr

@@ -112,7 +112,7 @@ def _changed(value: Any, draw: random.Random) -> _Change:
     place = draw.choice(list(places(value)))
     new = copy.deepcopy(draw.choice(_VALUES))
     keys = [key for key in place if isinstance(key, str)]
-    key = keys[-1] if keys else ""
+    key = keys[-1].rpartition(".")[2] if keys else ""
     words = tuple(word for word in (key, str(new)[:40]) if word)
     if not place:
         return _Change(new, f"all of it is {new!r:.40}", words, _is_of_no_use(new, value))

@@ -99,3 +99,10 @@ def test_a_damaged_mark(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=f"{STEP}: not what is written there; remove {tmp_path} to make"):
             check_finished([run])
         assert outdated([run]) == [run]
+
+
+def test_a_folder_in_the_place_of_a_mark(tmp_path: Path) -> None:
+    run = _run("model/S=1")._replace(directory=tmp_path)
+    (tmp_path / STEP).mkdir()
+    with pytest.raises(ConfigurationError, match=f"{STEP}: missing or damaged .* remove {tmp_path} to make it again"):
+        check_finished([run])
