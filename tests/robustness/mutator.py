@@ -390,7 +390,7 @@ def _jobs() -> Dict[str, Job]:
         ),
         "go on": _job("embed", embed, *scratch)._replace(left=(LEFT, f".{OUT}.part")),
         "sweep": _job("sweep", sweep, "pool.json", "rows.jsonl")._replace(rare=True, keeps=True),
-        "sweep again": _job("sweep", sweep, *swept)._replace(left=("swept", OUT)),
+        "sweep again": _job("sweep", sweep, *swept)._replace(left=("swept", OUT), keeps=True),
     }
 
 
