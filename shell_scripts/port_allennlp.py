@@ -1074,7 +1074,22 @@ EDITS = (
     Edit(
         "allennlp/common/meta.py",
         "from allennlp.version import VERSION\n",
-        "from allennlp.common.port import writing_beside\nfrom allennlp.version import VERSION\n",
+        "from allennlp.common.checks import ConfigurationError\n"
+        "from allennlp.common.port import writing_beside\n"
+        "from allennlp.version import VERSION\n",
+    ),
+    Edit(
+        "allennlp/common/meta.py",
+        "        with open(path) as meta_file:\n            data = json.load(meta_file)\n        return cls(**data)\n",
+        "        try:\n"
+        "            with open(path) as meta_file:\n"
+        '                version = json.load(meta_file)["version"]\n'
+        '            _major, _minor, _patch = version.split(".")[:3]\n'
+        "        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:\n"
+        "            raise ConfigurationError(\n"
+        '                f"{path}: damaged ({error!r:.100}); the version that wrote the model; remove it"\n'
+        "            ) from error\n"
+        "        return cls(version=version)\n",
     ),
     # A vocabulary is whole where the file that is written last is there.
     Edit(
@@ -1110,7 +1125,15 @@ EDITS = (
     Edit(
         "allennlp/data/vocabulary.py",
         "from allennlp.common.checks import ConfigurationError\n",
-        "from allennlp.common.checks import ConfigurationError\nfrom allennlp.common.port import writing_beside\n",
+        "from allennlp.common.checks import ConfigurationError\n"
+        "from allennlp.common.port import naming_damage, writing_beside\n",
+    ),
+    Edit(
+        "allennlp/data/vocabulary.py",
+        "read_only_ok=True):\n            with codecs.open(\n"
+        '                os.path.join(directory, NAMESPACE_PADDING_FILE), "r", "utf-8"\n',
+        "read_only_ok=True), naming_damage(directory):\n            with codecs.open(\n"
+        '                os.path.join(directory, NAMESPACE_PADDING_FILE), "r", "utf-8"\n',
     ),
     Edit(
         "allennlp/commands/train.py",

@@ -16,7 +16,7 @@ from attribution.common.engines import Engine
 from attribution.common.manifest import write_json
 from attribution.common.row_store import RowStore
 from attribution.common.row_writers import WRITERS
-from attribution.common.rows import RowError, Rows
+from attribution.common.rows import RowError, Rows, label_of
 from attribution.common.text_lines import read_lines
 from attribution.data.formats import open_rows
 from attribution.data.gathered_pool import GatheredPool
@@ -212,7 +212,7 @@ def _open(path: str) -> Rows:
 
 
 def _tasks(rows: Rows) -> Set[str]:
-    tasks = {str(row.content.get("task") or "") for row in rows}
+    tasks = {label_of(row, "task") for row in rows}
     if "" in tasks:
         raise ConfigurationError(f"exclude_tasks_of: {rows.path} has rows that do not say of which `task` they are")
     return tasks

@@ -47,7 +47,7 @@ class CovarianceComparison(ArtefactJob):
     """
 
     def __init__(self, covariance: str, others: str, tolerance: float = TOLERANCE) -> None:
-        self.covariance = local_file(covariance, ".npz ")
+        self.covariance = local_file(covariance, "covariance's .npz")
         self.others = {name: local_file(folder / MATRIX) for name, folder in delta_folders(others, "others").items()}
         self.are_sizes = all(name.isdecimal() for name in self.others)
         if self.are_sizes:

@@ -80,8 +80,9 @@ class TaskEmbedding(ArtefactJob):
         self.tasks = self.examples.names if task_names is None else task_names
         missing = [name for name in self.tasks if name not in self.examples.names]
         if missing or not self.tasks:
+            setting = "tasks" if task_names is None else "task_names"
             what = f"there is no {missing[0]!r}" if missing else "it is empty"
-            raise ConfigurationError(f"task_names: {what}; there are {', '.join(self.examples.names)}")
+            raise ConfigurationError(f"{setting}: {what}; there are {', '.join(self.examples.names) or 'none'}")
         self.deltas = delta_folders(deltas, "deltas") if embedder.needs_delta and deltas else {}
         without = [name for name in self.tasks if name not in self.deltas]
         if embedder.needs_delta and without:

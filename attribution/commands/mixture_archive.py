@@ -29,6 +29,8 @@ def archive_files(archive: str, unseen_tasks: Optional[str] = None) -> List[Path
 
     `ConfigurationError` if the directory is none of a finished training, or the table is not there.
     """
+    if not archive:
+        raise ConfigurationError("archive is empty; name a model.tar.gz, or the directory of a training")
     path = Path(archive)
     files = [path] if path.is_file() else [path / CONFIG_NAME, Path(get_weights_path(path))]
     missing = [str(file) for file in files if not file.is_file()]

@@ -25,7 +25,7 @@ from attribution.common.engines import Engine
 from attribution.common.json_lines import json_line
 from attribution.common.manifest import Identity, read_json, write_json
 from attribution.common.names import check_names
-from attribution.common.rows import Row, RowError
+from attribution.common.rows import Row, RowError, label_of
 from attribution.data.formats import open_rows
 from attribution.rerankers import Reranker
 from attribution.retrievers.search_log import SEARCH_LOG
@@ -99,7 +99,7 @@ class Reranking(ArtefactJob):
         in_pool = {
             task: {key: part[key] for key in ("pool_rows", "pool_share")} for task, part in before["tasks"].items()
         }
-        tasks = Counter(str(row.content.get("task") or "") for row in kept)
+        tasks = Counter(label_of(row, "task") for row in kept)
         composition = {
             "rows": len(kept),
             "queries": before["queries"],

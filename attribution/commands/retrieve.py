@@ -24,6 +24,7 @@ from attribution.common.engines import Engine
 from attribution.common.json_lines import json_line
 from attribution.common.manifest import Identity, write_json
 from attribution.common.names import check_names
+from attribution.common.rows import label_of
 from attribution.data.wrong_answers import NOT_CORRECT
 from attribution.rerankers import Reranker
 from attribution.rerankers.reranker import told
@@ -274,7 +275,7 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
                 if row.number in rows:
                     added = {"index_id": row.number, **rows[row.number]}
                     file.write(json_line({**row.content, **added}, row.where, default=_as_text) + "\n")
-                    counts[str(row.content.get("task") or "")] += 1
+                    counts[label_of(row, "task")] += 1
     for target in targets:
         if target.ranked.reranker_scores is not None:
             _sort_lines(target.folder / TRAINING_ROWS, target.ranked.ids)

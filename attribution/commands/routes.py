@@ -98,6 +98,10 @@ class Routes(ArtefactJob):
             then = TaskRoutes.load(path)
             if not set(routes.tasks) <= set(then.tasks) or then.layers != routes.layers:
                 return {}
+            if then.weights.shape[2] != routes.weights.shape[2]:
+                raise ConfigurationError(
+                    f"{path}: has {then.weights.shape[2]} experts a layer, the model {routes.weights.shape[2]}"
+                )
             places = np.array([then.tasks.index(task) for task in routes.tasks])
             found[epoch] = replace(routes, weights=then.weights[places])
         return found

@@ -49,7 +49,7 @@ class Select(ArtefactJob):
         tolerance: float = TOLERANCE,
         normalize: bool = False,
     ) -> None:
-        self.covariance = local_file(covariance, ".npy or .npz ")
+        self.covariance = local_file(covariance, "covariance's .npy or .npz")
         self.selector = selector
         self.k = k
         self.names = local_file(names, "text ") if names is not None else None

@@ -18,6 +18,7 @@ INDEX = "index"
 Identity = Dict[str, Any]
 """What a product depends on, as plain JSON: equal identities are equal bytes. Never a batch size or a worker count."""
 
+_KEYS = {"command", "identity", "outputs", "sha256"}
 _PACKAGES = ("cross-task-attribution", "allennlp", "torch", "transformers", "tokenizers", "numpy")
 _BEGINNING = '{\n  "command": '
 _SMALL = 1 << 20
@@ -70,7 +71,7 @@ def write_manifest(
         "versions": {"python": sys.version.split()[0], **{name: _version(name) for name in _PACKAGES}},
         "outputs": written(directory, (name for name in files(directory) if name not in left_out)),
     }
-    write_json(directory / MANIFEST, {**content, "sha256": _digest(content)})
+    write_sealed(directory / MANIFEST, content)
 
 
 def read_manifest(directory: Union[str, Path]) -> Dict[str, Any]:
@@ -80,12 +81,14 @@ def read_manifest(directory: Union[str, Path]) -> Dict[str, Any]:
     `ConfigurationError` if there is none, or it is damaged: the directory is missing, or not one of ours.
     """
     path = Path(directory) / MANIFEST
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise ConfigurationError(f"{directory}: exists already or is missing, and has no {MANIFEST}")
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: is no file; make {directory} anew")
     manifest = read_json(path, f"remove {directory}, and make it anew")
     if not isinstance(manifest, dict) or not {"identity", "outputs"} <= manifest.keys():
         raise ConfigurationError(f"{path}: not a manifest of this package's; make {directory} anew")
-    if manifest.pop("sha256", "") != _digest(manifest):
+    if not is_sealed(manifest):
         raise ConfigurationError(f"{path}: damaged, it is not what was written; make {directory} anew, with --force")
     return manifest
 
@@ -98,15 +101,11 @@ def files(directory: Path) -> List[str]:
 
 def is_ours(directory: Path) -> bool:
     """Whether it has a manifest of this package's, if perhaps a damaged one."""
-    return _beginning(directory) == _BEGINNING
-
-
-def _beginning(directory: Path) -> Optional[str]:
     path = directory / MANIFEST
     if not path.is_file():
-        return None
+        return False
     with path.open("rb") as file:
-        return file.read(len(_BEGINNING)).decode(errors="replace")
+        return file.read(len(_BEGINNING)) == _BEGINNING.encode()
 
 
 def written(directory: Path, names: Iterable[str]) -> Dict[str, Any]:
@@ -183,12 +182,25 @@ def _in(name: str) -> List[str]:
 
 
 def _product_of(path: Path) -> Optional[Path]:
-    """The directory of ours that a file or folder is in, or is; also where nothing is left of its manifest."""
+    """The directory of ours that a file or folder is in, or is; also where its manifest is damaged."""
     for folder in [path, *path.absolute().parents[:_DEEPEST]]:
-        beginning = _beginning(folder)
-        if beginning is not None and _BEGINNING.startswith(beginning):
+        if os.path.lexists(folder / MANIFEST) and not _is_foreign(folder):
             return folder
     return None
+
+
+def _is_foreign(directory: Path) -> bool:
+    """Whether its manifest is another program's: an object of other things, or a list or lines of such."""
+    path = directory / MANIFEST
+    if is_ours(directory) or not path.is_file():
+        return False
+    try:
+        first, _ = json.JSONDecoder().raw_decode(path.read_text(encoding="utf-8-sig").lstrip())
+    except (OSError, ValueError, RecursionError):
+        return False
+    if isinstance(first, list):
+        first = first[0] if first else None
+    return isinstance(first, dict) and len(_KEYS & first.keys()) < 2
 
 
 def paths_in(settings: Any) -> Iterator[Path]:
@@ -245,6 +257,16 @@ def write_json(path: Path, content: Any) -> None:
     beside = path.with_name(path.name + ".part")
     beside.write_text(text + "\n", encoding="utf-8")
     os.replace(beside, path)
+
+
+def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
+    """`write_json` with a hash of it all."""
+    write_json(path, {**content, "sha256": _digest(content)})
+
+
+def is_sealed(content: Any) -> bool:
+    """Whether it is what `write_sealed` wrote; takes the hash out."""
+    return isinstance(content, dict) and content.pop("sha256", "") == _digest(content)
 
 
 def fingerprint(path: Path) -> Dict[str, Any]:

@@ -86,6 +86,21 @@ class Row(NamedTuple):
     """`file:line` (1-based, as editors count), for messages."""
 
 
+def label_of(row: Row, field: str) -> str:
+    """
+    The name of its task or template, or its id; empty if it does not say.
+
+    # Raises
+
+    `RowError` if that is a list or an object.
+    """
+    value = row.content.get(field)
+    label = "" if value is None else text_of(value)
+    if label is None:
+        raise RowError(row.where, f"`{field}` is not a text", f": {value!r:.80}")
+    return label
+
+
 class Rows(ABC):
     """
     The rows of one file. Peak memory does not depend on the file's size.
@@ -319,6 +334,8 @@ def local_file(path: Union[str, Path], wanted: str = "") -> Path:
 
     `ConfigurationError` if it is missing, is a directory or is empty.
     """
+    if path == "":
+        raise ConfigurationError(f"the path of the {wanted}{' ' * bool(wanted)}file is empty")
     try:
         local = Path(cached_path(path))
     except FileNotFoundError as error:

@@ -9,6 +9,8 @@ import numpy as np
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
+_HOTTEST = 1e15
+
 WeightLoss = Callable[[np.ndarray], float]
 """Weights of the sources (in their order) -> the loss, on a few examples of the target, of the delta merged so."""
 
@@ -80,8 +82,11 @@ class SoftmaxWeighting(Weighting):
     """
 
     def __init__(self, temperature: float) -> None:
-        if not (temperature > 0 and np.isfinite(temperature)):
-            raise ConfigurationError(f"temperature is {temperature}; a number above 0 is needed")
+        if not 0 < temperature < _HOTTEST:
+            raise ConfigurationError(
+                f"temperature is {temperature}; a number above 0 is needed, and below {_HOTTEST:.0e}: all weights "
+                "are the same there"
+            )
         self.temperature = temperature
 
     def weigh(self, row: SimilarityRow) -> np.ndarray:

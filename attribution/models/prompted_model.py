@@ -1,5 +1,6 @@
 """What every model of prompts and answer options does, whatever its architecture."""
 
+import re
 from abc import abstractmethod
 from contextlib import nullcontext
 from functools import cached_property
@@ -336,7 +337,15 @@ class PromptedModel(Model):
         if not cls.leaves_base_out(model):
             for setting in ("checkpoint_for_initialization", "weights_file", "load_from_file"):
                 model.pop(setting, None)
-        return super()._load(config, *args, **kwargs)
+        try:
+            return super()._load(config, *args, **kwargs)
+        except RuntimeError as error:
+            if not re.search(r"loading state.dict", str(error)):
+                raise
+            where = args[0] if args else kwargs["serialization_dir"]
+            raise ConfigurationError(
+                f"{where}: its weights are not of the model in its config.json: {error}"
+            ) from error
 
     @classmethod
     def leaves_base_out(cls, model: Params) -> bool:

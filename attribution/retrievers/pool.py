@@ -14,7 +14,7 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 
 from attribution.common.manifest import Identity, fingerprint
-from attribution.common.rows import Row, Rows
+from attribution.common.rows import Row, Rows, label_of
 from attribution.data.layouts import open_prompted_rows
 from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
 
@@ -173,5 +173,5 @@ def _pool_text(row: Row) -> PoolText:
             f"{row.where}: a pool row needs texts under 'input' and 'target'; there are {sorted(row.content)}. "
             "allennlp build-pool can leave such rows out and count them"
         )
-    task, template = (str(row.content.get(key) or "") for key in ("task", "template"))
+    task, template = (label_of(row, key) for key in ("task", "template"))
     return PoolText(row.number, text, task, template)

@@ -37,6 +37,8 @@ class TaskRoutes:
             raise ValueError(
                 f"weights of shape {self.weights.shape} for {len(self.tasks)} tasks and {len(self.layers)} layers"
             )
+        if self.weights.dtype.kind != "f" or not self.weights.shape[2] or not np.isfinite(self.weights).all():
+            raise ValueError(f"weights of shape {self.weights.shape} and type {self.weights.dtype} that are no numbers")
         if len(self.categories) not in (0, len(self.tasks)):
             raise ValueError(f"{len(self.categories)} categories for {len(self.tasks)} tasks")
 
@@ -88,8 +90,10 @@ class TaskRoutes:
         """
         saved = read_arrays(path, ("tasks", "layers", "weights", "categories"), "routes")
         try:
-            texts = [texts_of(saved["tasks"]), texts_of(saved["layers"]), saved["categories"].tolist()]
-            return cls(texts[0], texts[1], saved["weights"], texts[2])
+            if saved["categories"].size and (saved["categories"].dtype.kind != "U" or saved["categories"].ndim != 1):
+                raise ValueError(f"categories of type {saved['categories'].dtype}")
+            tasks, layers = texts_of(saved["tasks"]), texts_of(saved["layers"])
+            return cls(tasks, layers, saved["weights"], saved["categories"].tolist())
         except ValueError as error:
             raise ConfigurationError(f"{path}: not routes ({error})") from error
 

@@ -1,9 +1,10 @@
 """What came out of a sweep."""
 
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
+from allennlp.common.checks import ConfigurationError
 
 from attribution.common.manifest import read_json
 from attribution.common.tables import write_table
@@ -86,7 +87,10 @@ class Results:
     def _read(self, run: Run) -> Values:
         if run.directory not in self._metrics and run.is_finished():
             path = run.directory / METRICS
-            content = read_json(path, f"remove {run.directory} to make it again") if path.is_file() else {}
+            again = f"remove {run.directory} to make it again"
+            content = read_json(path, again) if path.is_file() else {}
+            if not isinstance(content, dict):
+                raise ConfigurationError(f"{path}: is {content!r:.40}; an object of measured values is needed; {again}")
             self._metrics[run.directory] = _numbers(content)
         return self._metrics.get(run.directory, {})
 
@@ -166,7 +170,7 @@ def _texts(point: Point, axes: Sequence[str]) -> Tuple[str, ...]:
     return tuple(as_text(point[axis]) for axis in axes)
 
 
-def _numbers(content: Any, prefix: str = "") -> Values:
+def _numbers(content: Mapping[str, Any], prefix: str = "") -> Values:
     """The numbers in an object, those of objects in it with both names."""
     found: Values = {}
     for name, value in content.items():

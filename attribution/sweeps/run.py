@@ -15,9 +15,10 @@ from attribution.common.manifest import (
     files,
     first_difference,
     is_ours,
+    is_sealed,
     read_json,
     read_manifest,
-    write_json,
+    write_sealed,
     written,
 )
 
@@ -59,13 +60,20 @@ class Run(NamedTuple):
         there = self._there()
         return first_difference({key: there[key] for key in there.keys() - _NOT_MADE_OF}, self.made_of)
 
+    def is_of_something_else(self) -> bool:
+        """Or what it was made of is damaged, so that nobody knows."""
+        try:
+            return bool(self.difference())
+        except ConfigurationError:
+            return True
+
     def damage(self) -> Optional[Damage]:
         """The first file of what is there, if it is finished, that is not as it was written."""
         return damage(self.directory, self._there()["outputs"], thorough=True) if self.is_finished() else None
 
     def is_finished(self) -> bool:
         """Whether it is whole."""
-        return (self.directory / STEP).is_file()
+        return (self.directory / STEP).exists()
 
     def discard(self) -> None:
         """Removes what is there: whatever happens meanwhile, nobody goes on with a part of it."""
@@ -89,12 +97,12 @@ class Run(NamedTuple):
         else:
             lasting = (name for name in files(self.directory) if not name.endswith(_PASSING))
             outputs = written(self.directory, lasting)
-        write_json(self.directory / STEP, {**self.made_of, "environment": self.environment, "outputs": outputs})
+        write_sealed(self.directory / STEP, {**self.made_of, "environment": self.environment, "outputs": outputs})
 
     def _there(self) -> Dict[str, Any]:
         again = f"remove {self.directory} to make it again"
         there = read_json(self.directory / STEP, again)
-        if not isinstance(there, dict) or not isinstance(there.get("outputs"), dict):
+        if not is_sealed(there):
             raise ConfigurationError(f"{self.directory / STEP}: not what is written there; {again}")
         return there
 
@@ -119,7 +127,7 @@ def outdated(runs: Iterable[Run]) -> List[Run]:
     """Those that are there and were made of something else, and what depends on them; runs come after their needs."""
     found: Dict[Path, Run] = {}
     for run in runs:
-        if run.difference() or not found.keys().isdisjoint(run.needs):
+        if run.is_of_something_else() or not found.keys().isdisjoint(run.needs):
             found[run.directory] = run
     return list(found.values())
 

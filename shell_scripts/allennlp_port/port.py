@@ -462,6 +462,21 @@ def naming_a_full_disk(place: Optional[PathOrStr] = None) -> Iterator[None]:
         raise full from error
 
 
+@contextmanager
+def naming_damage(vocabulary: PathOrStr) -> Iterator[None]:
+    """
+    # Raises
+
+    `ConfigurationError`, naming the folder of the vocabulary that is read, if its files are none of texts.
+    """
+    try:
+        yield
+    except (UnicodeDecodeError, AssertionError) as error:
+        raise ConfigurationError(
+            f"{vocabulary}: a damaged vocabulary ({error}); its archive has a whole one"
+        ) from error
+
+
 def _written_to() -> List[PathOrStr]:
     """What a command may write to."""
     return [*(part for argument in sys.argv[1:] for part in argument.split(",")), ".", tempfile.gettempdir()]

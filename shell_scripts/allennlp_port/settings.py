@@ -359,6 +359,8 @@ def _check_arguments(name: str, known: Arguments, settings: Mapping[str, Any], w
     for key, value in settings.items():
         if key not in known:
             raise ConfigurationError(f'"{where}{key}" is no setting of {name}; {nearest(key, known)}')
+        if value == "" and (key == "path" or key.endswith("_path")):
+            raise ConfigurationError(f'"{where}{key}" is ""; the name of a file or a folder is needed')
         _check(known[key], value, f"{where}{key}")
 
 

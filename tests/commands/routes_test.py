@@ -1,6 +1,7 @@
 """From an archive to routes, and to a page about them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict
 
@@ -61,6 +62,11 @@ def test_routes_of_a_training_and_their_page(train_config: Any, allennlp: Any, t
         "task_similarity.tsv",
     ]
 
+    others = replace(last, weights=last.weights[..., :2])
+    others.save(run / "routes" / "epoch_1.npz")
+    result = allennlp("routes", run, "-s", tmp_path / "again")
+    assert result.status == 1 and "epoch_1.npz: has 2 experts a layer, the model 3" in result.stderr
+
 
 def test_unseen_tasks_and_mistakes(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
@@ -79,3 +85,9 @@ def test_unseen_tasks_and_mistakes(train_config: Any, allennlp: Any, tmp_path: P
     ):
         wrong = allennlp("routes", run, "-s", tmp_path / "wrong", *arguments)
         assert wrong.status == 1 and message in wrong.stderr and not (tmp_path / "wrong").exists()
+    config = json.loads((run / "config.json").read_text())
+    config["model"]["router"]["hidden_size"] = 5
+    (run / "config.json").write_text(json.dumps(config))
+    wrong = allennlp("routes", run, "-s", tmp_path / "wrong")
+    assert wrong.status == 1 and "its weights are not of the model in its config.json" in wrong.stderr
+    assert "Traceback" not in wrong.stderr

@@ -462,7 +462,8 @@ def test_some_targets_have_no_delta_of_their_own(fails: Any, config: Any, tmp_pa
 def test_a_target_without_examples(fails: Any, gym: Path) -> None:
     for path in (gym / "films").iterdir():
         path.write_text("")
-    fails(f"the target 'films': {gym}: has no rows", target_names=["films"])
+    path = next((gym / "films").glob("*_dev.tsv"))
+    fails(f"the target 'films': {path}: has no rows", target_names=["films"])
 
 
 def test_deltas_that_cannot_take_turns(

@@ -1,3 +1,4 @@
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,24 @@ def test_what_is_left_of_a_manifest(content: str, product: Path) -> None:
         check_products([product / "rows"])
 
 
-@pytest.mark.parametrize("content", ['{"name": "a web page"}', "null", "[]", "[" * 100_000, '{"a": 1}\n{"a": 2}'])
+@pytest.mark.parametrize(
+    "content", ["null", "[]", "[" * 100_000, "\0" * 99, "other words", '{"outputs": {}, "sha256": 1}']
+)
+def test_what_is_no_manifest_of_anybody(content: str, product: Path) -> None:
+    (product / MANIFEST).write_text(content)
+    with pytest.raises(ConfigurationError, match=f"{MANIFEST}: .*make .*anew"):
+        check_products([product / "rows"])
+
+
+@pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_in_the_place_of_a_manifest(put: Any, product: Path) -> None:
+    (product / MANIFEST).unlink()
+    put(product / MANIFEST)
+    with pytest.raises(ConfigurationError, match=f"{MANIFEST}: is no file; make .*pool anew"):
+        check_products([product / "rows"])
+
+
+@pytest.mark.parametrize("content", ['{"name": "a web page"}', '\ufeff{"a": 1}\n{"a": 2}', '[{"command": "x"}]', "{}"])
 def test_a_manifest_of_something_else(content: str, product: Path) -> None:
     (product / MANIFEST).write_text(content)
     assert not is_ours(product)

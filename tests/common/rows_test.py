@@ -14,7 +14,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from attribution.common import rows as rows_module
-from attribution.common.rows import OFFSETS, JsonlRows, RowError, text_of
+from attribution.common.rows import OFFSETS, JsonlRows, Row, RowError, label_of, local_file, text_of
 from attribution.data.formats import open_rows
 
 CONTENT: List[Any] = [{"text": f"row {number}", "number": number} for number in range(25)]
@@ -249,3 +249,16 @@ def test_numbers_and_dates_of_typed_columns_are_texts_as_one_writes_them(tmp_pat
         {**empty, "double": "2.5", "price": "0.00"},
         {**empty, "single": "10000000000.0"},
     ]
+
+
+def test_names_of_tasks() -> None:
+    for value, label in (("boolq", "boolq"), (0, "0"), (1.5, "1.5"), (True, "true"), (None, ""), ("", "")):
+        assert label_of(Row(0, {"task": value}, "rows.jsonl:1"), "task") == label
+    for value in ([], [None], {}, {"a": 1}):
+        with pytest.raises(RowError, match="rows.jsonl:1: `task` is not a text: "):
+            label_of(Row(0, {"task": value}, "rows.jsonl:1"), "task")
+
+
+def test_no_path_of_a_file() -> None:
+    with pytest.raises(ConfigurationError, match="the path of the covariance's .npz file is empty"):
+        local_file("", "covariance's .npz")

@@ -115,7 +115,7 @@ def test_without_scores() -> None:
             weighting.weigh(row)
 
 
-@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf"), 10**308])
 def test_a_temperature_that_is_none(temperature: float) -> None:
     with pytest.raises(ConfigurationError, match="temperature is .*; a number above 0 is needed"):
         SoftmaxWeighting(temperature)

@@ -3,6 +3,7 @@ from typing import Any, Callable, Dict, Sequence
 
 import numpy as np
 import pytest
+from allennlp.common.checks import ConfigurationError
 
 from attribution.encoders import Encoder
 
@@ -16,7 +17,10 @@ class NumberEncoder(Encoder):
         return {"type": "tests_number"}
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        angles = np.array([float(text.split()[-1]) * 2 * np.pi / 40 for text in texts])
+        try:
+            angles = np.array([float(text.split()[-1]) * 2 * np.pi / 40 for text in texts])
+        except (ValueError, IndexError) as error:
+            raise ConfigurationError(f"tests_number: a text is no number: {error}") from error
         return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 

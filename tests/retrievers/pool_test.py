@@ -42,6 +42,13 @@ def test_a_row_without_a_text_is_named(row: Any, write_jsonl: Callable[..., str]
         list(pool.texts("reading"))
 
 
+@pytest.mark.parametrize("field", ["task", "template"])
+def test_a_name_is_a_text(field: str, write_jsonl: Any) -> None:
+    pool = Pool(write_jsonl("pool.jsonl", [{"input": "a", "target": "x"}, {"input": "a", "target": "x", field: [1]}]))
+    with pytest.raises(ConfigurationError, match=f"pool.jsonl:2: `{field}` is not a text: .1."):
+        list(pool.texts("reading"))
+
+
 def test_an_empty_pool(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl.gz").write_bytes(gzip.compress(b""))
     with pytest.raises(ConfigurationError, match="empty.jsonl.gz: has no rows"):

@@ -28,17 +28,20 @@ class Mutation(NamedTuple):
     """Of JSON the key whose value was changed, and the new value."""
     must_stop: bool = False
     """Whether no command can do what it was asked to with it."""
+    is_of_no_use: bool = False
+    """Whether the new value in JSON is of another kind than the old, or a number with which nobody can calculate."""
 
 
 def mutated(name: str, content: bytes, draw: random.Random, config: bool = False) -> Mutation:
-    """Of a file of this name."""
-    odd = (MISSING, FOLDER, *((FIFO,) if config else ()))
+    """Of a file of this name, which may be a command's configuration."""
+    odd = (MISSING, FOLDER, *((FIFO,) if config or Path(name).name == "manifest.json" else ()))
     if draw.random() < 0.06:
         what = draw.choice(odd)
         return Mutation(what, what, must_stop=True)
     changes = _BY_ENDING.get(Path(name).suffix)
     if changes is not None and draw.random() < (0.95 if config else 0.6):
-        return changes(content, draw)
+        mutation = changes(content, draw)
+        return mutation._replace(must_stop=mutation.must_stop or (config and mutation.is_of_no_use))
     return _bytes(content, draw)
 
 
@@ -80,39 +83,69 @@ def places(value: Any, place: Tuple[Any, ...] = ()) -> Iterator[Tuple[Any, ...]]
         yield from places(inner, (*place, key))
 
 
-def _changed(value: Any, draw: random.Random) -> Tuple[Any, str, Tuple[str, ...]]:
-    """With another value in one place: it, what was done, and the key and the value."""
+class _Change(NamedTuple):
+    """JSON with another value in one place."""
+
+    value: Any
+    what: str
+    """Was done."""
+    words: Tuple[str, ...]
+    """The key and the value."""
+    is_of_no_use: bool = False
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, (int, float)):
+        return "a number" if abs(value) < 1e20 else "no number"
+    return type(value).__name__
+
+
+def _is_of_no_use(new: Any, old: Any) -> bool:
+    if new is None or (isinstance(old, bool) and isinstance(new, int) and new in (0, 1)):  # AllenNLP takes those.
+        return False
+    return _kind(new) == "no number" or _kind(new) != _kind(old)
+
+
+def _changed(value: Any, draw: random.Random) -> _Change:
     place = draw.choice(list(places(value)))
     new = copy.deepcopy(draw.choice(_VALUES))
     keys = [key for key in place if isinstance(key, str)]
-    key = keys[-1] if keys else ""
+    key = keys[-1].rpartition(".")[2] if keys else ""
     words = tuple(word for word in (key, str(new)[:40]) if word)
     if not place:
-        return new, f"all of it is {new!r:.40}", words
+        return _Change(new, f"all of it is {new!r:.40}", words, _is_of_no_use(new, value))
     changed = copy.deepcopy(value)
     block = changed
     for step in place[:-1]:
         block = block[step]
     if isinstance(place[-1], str) and draw.random() < 0.1:
         del block[place[-1]]
-        return changed, f"{key} is left out", words[:1]
-    block[place[-1]] = new
-    return changed, f"{'.'.join(map(str, place))} is {new!r:.40}", words
+        return _Change(changed, f"{key} is left out", words[:1])
+    old, block[place[-1]] = block[place[-1]], new
+    return _Change(changed, f"{'.'.join(map(str, place))} is {new!r:.40}", words, _is_of_no_use(new, old))
 
 
 def _json(content: bytes, draw: random.Random) -> Mutation:
     if draw.random() < 0.03:
         return Mutation("nested deep", b"[" * 100_000 + b"]" * 100_000, must_stop=True)
-    changed, what, words = _changed(json.loads(content), draw)
-    return Mutation(what, json.dumps(changed).encode(), words)
+    change = _changed(json.loads(content), draw)
+    return Mutation(
+        change.what, json.dumps(change.value, indent=2).encode(), change.words, is_of_no_use=change.is_of_no_use
+    )
 
 
 def _lines(content: bytes, draw: random.Random) -> Mutation:
     lines = content.splitlines(keepends=True)
     place = draw.randrange(len(lines))
-    changed, what, words = _changed(json.loads(lines[place]), draw)
-    lines[place] = json.dumps(changed).encode() + b"\n"
-    return Mutation(f"line {place + 1}: {what}", b"".join(lines), words)
+    change = _changed(json.loads(lines[place]), draw)
+    lines[place] = json.dumps(change.value).encode() + b"\n"
+    return Mutation(f"line {place + 1}: {change.what}", b"".join(lines), change.words)
+
+
+_NO_ARRAYS = ("complex", "texts", "objects", "truth values", "flat", "one more axis", "none", "a number", "huge")
+"""Of numbers."""
 
 
 def _array(array: np.ndarray, draw: random.Random) -> Tuple[str, Optional[np.ndarray]]:
@@ -140,13 +173,14 @@ def _npy(content: bytes, draw: random.Random) -> Mutation:
     what, array = _array(np.load(io.BytesIO(content), allow_pickle=False), draw)
     file = io.BytesIO()
     np.save(file, array, allow_pickle=True)
-    return Mutation(what, file.getvalue(), must_stop=what in ("complex", "objects"))
+    return Mutation(what, file.getvalue(), must_stop=what in _NO_ARRAYS)
 
 
 def _npz(content: bytes, draw: random.Random) -> Mutation:
     with np.load(io.BytesIO(content), allow_pickle=False) as saved:
         arrays: Dict[str, Any] = {name: saved[name] for name in saved}
     name = draw.choice(sorted(arrays))
+    old = arrays[name]
     if draw.random() < 0.15:
         del arrays[name]
         what = "left out"
@@ -154,15 +188,18 @@ def _npz(content: bytes, draw: random.Random) -> Mutation:
         what, arrays[name] = _array(arrays[name], draw)
     file = io.BytesIO()
     np.savez(file, **arrays)
-    return Mutation(f"{name}: {what}", file.getvalue(), must_stop=what in ("complex", "objects"))
+    new = arrays.get(name, old)
+    is_other = new.dtype.kind != old.dtype.kind or new.shape != old.shape or what == "huge"
+    return Mutation(f"{name}: {what}", file.getvalue(), must_stop=is_other)
 
 
 def _safetensors(content: bytes, draw: random.Random) -> Mutation:
     length = int.from_bytes(content[:8], "little")
-    changed, what, words = _changed(json.loads(content[8 : 8 + length]), draw)
-    header = json.dumps(changed).encode()
+    change = _changed(json.loads(content[8 : 8 + length]), draw)
+    header = json.dumps(change.value).encode()
     header += b" " * (-len(header) % 8)
-    return Mutation(f"header: {what}", len(header).to_bytes(8, "little") + header + content[8 + length :], words)
+    content = len(header).to_bytes(8, "little") + header + content[8 + length :]
+    return Mutation(f"header: {change.what}", content, change.words)
 
 
 _BY_ENDING: Dict[str, Callable[[bytes, random.Random], Mutation]] = {

@@ -1,10 +1,10 @@
 """
-Damaged, wrong and nonsensical inputs for the commands that write a directory, and for `evaluate` and `predict`, each in
-a fork of one process that has loaded everything. None may end in a traceback, hang, name nothing, leave something
-behind that was not there, or be in the way of the mended input. Prints the number of cases by command and outcome; the
-exit status is 1 if any is bad.
+Damaged, wrong and nonsensical inputs for the commands that write a directory, `evaluate` and `predict`, in forks of one
+process that has loaded everything. None may end in a traceback, hang, name nothing, leave something behind that
+was not there, or be in the way of the mended input. Prints the number of cases by command and outcome; the exit status
+is 1 if any is bad.
 
-    python -m tests.robustness.mutator [--cases 2000] [--seed 0] [--command embed] [--show]
+    python -m tests.robustness.mutator [--cases 2000] [--seed 0] [--command embed] [--workers 2] [--show]
 """
 
 import argparse
@@ -20,17 +20,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 import numpy as np
 import pyarrow.parquet
 import torch
 
+from attribution.common.manifest import files
 from attribution.similarity import SimilarityMatrix
 from tests.ensembling.conftest import LORA, lora_tensors, write_delta_folder
 from tests.rerankers import conftest  # noqa: F401  registers the reranker "tests_nearness"
-from tests.robustness.mutations import Mutation, mutated, write
+from tests.robustness.mutations import MISSING, Mutation, mutated, write
+from tests.robustness.tiny_commands import BEFORE, COMMANDS, Models, train_a_mixture
 from tests.robustness.workbench import Result, Workbench
 
 REFUSED, ACCEPTED, TRACEBACK, HANG, DIED = "refused", "accepted", "traceback", "hang", "died"
@@ -40,8 +44,18 @@ GOOD = (REFUSED, ACCEPTED)
 OUTCOMES = (*GOOD, TRACEBACK, HANG, DIED, STATUS, NAMELESS, LEFTOVERS, BLOCKED, PRETENDED, OTHER)
 
 SECONDS = 60
+_FORK = 50
+"""So many cases in one process: to make one takes longer than a command."""
 _MEMORY = 8 << 30
-OUT, LEFT = "out", "left"
+OUT, LEFT, GIVEN = "out", "left", "given"
+_SLOW = ("train", "mine-tuples", "routes", "disable-experts")
+"""Half a second and more."""
+_MAY_BE_EMPTY = ("meta.json", "non_padded_namespaces.txt")
+"""Or missing: of a training's files."""
+_OF_ITS_TIME = ("manifest.json", "out.log")
+"""What says how the rest was made."""
+_PRODUCTS = ("vectors", "retrieved")
+"""Directories of ours, in which all is as it was written."""
 
 
 class Job(NamedTuple):
@@ -49,10 +63,18 @@ class Job(NamedTuple):
 
     arguments: Tuple[str, ...]
     roles: Tuple[str, ...]
-    """What is mutated."""
+    """What is mutated, beside the configuration."""
     config: Any = None
-    again: str = ""
-    """Where an interrupted run is to be gone on from: what it ends with, whatever is damaged of that run's."""
+    settings: str = ""
+    """The configuration's file."""
+    left: Tuple[str, str] = ("", "")
+    """What lies there from an earlier run, and under which name the command finds it."""
+    place: str = GIVEN
+    """The folder in which all of it is."""
+    keeps: bool = False
+    """Whether what was finished before a failure is there afterwards."""
+    rare: bool = False
+    """Whether it takes so long that it is tried less often than others."""
 
 
 class Case(NamedTuple):
@@ -85,26 +107,46 @@ class Range:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.bench = Workbench(folder / "bench")
-        self.jobs: Dict[str, Job] = {}
         self.good = folder / "good"
-        self.good.mkdir()
-        os.chdir(self.good)
+        (self.good / GIVEN).mkdir(parents=True)
+        os.chdir(self.good / GIVEN)
         self._inputs()
-        for name, job in _jobs().items():
-            if job.config is not None:
-                (self.good / f"{name}.json").write_text(json.dumps(job.config))
-                arguments = (*job.arguments, f"{name}.json")
-                job = job._replace(arguments=arguments, roles=(f"{name}.json", *job.roles))
-            self.jobs[name] = job
-        for name, out in (("embed", "vectors"), ("retrieve", "retrieved")):
+        self.jobs = {name: _written(name, job) for name, job in _jobs().items()}
+        for name, out in (("embed", "vectors"), ("retrieve", "retrieved"), ("sweep", "swept")):
             self._check(name, self.bench.run(*self.jobs[name].arguments, "-s", out))
         self._interrupted()
+        models = Models(folder / "models")
+        for name, written in {**COMMANDS, "train": train_a_mixture}.items():
+            if name not in self.jobs:
+                self.jobs[name] = self._tiny(name, written, models)
         _loaded()
+        self.products: Dict[str, Dict[str, bytes]] = {}
         for name, job in self.jobs.items():
+            os.chdir(self.good / job.place)
+            if job.left[0]:
+                shutil.copytree(job.left[0], job.left[1])
             self._check(name, self.bench.run(*_with_output(job)))
+            self.products[name] = _product()
             self._remove_output()
         gc.collect()
         gc.freeze()
+
+    def _tiny(self, name: str, written: Callable[[Path, Models], List[str]], models: Models) -> Job:
+        place = self.good / name
+        place.mkdir()
+        os.chdir(place)
+        if name in BEFORE:
+            self._check(name, self.bench.run(*BEFORE[name](place, models)))
+        arguments = tuple(written(place, models))
+        settings = next((word for word in arguments if word.endswith(".json")), "")
+        config = json.loads(Path(settings).read_text()) if settings else None
+        arguments = arguments[: -2 if "-s" in arguments else None]
+        job = Job(arguments, (), config, settings, place=name, rare=name in _SLOW)
+        with _opened() as paths:
+            self._check(name, self.bench.run(*_with_output(job)))
+        self._remove_output()
+        read = [path for path in files(place) if path in paths and path != settings and Path(path).stat().st_size]
+        return job._replace(roles=tuple(read))
 
     def _inputs(self) -> None:
         rows = [
@@ -118,6 +160,7 @@ class Range:
         shutil.copytree(self.bench.model, "t5")
         shutil.copyfile(self.bench.archives["p3_jsonl"], "model.tar.gz")
         names = ["a", "b", "c"]
+        Path("pool.json").write_text(json.dumps({"sources": [{"type": "rows", "path": "rows.jsonl"}]}))
         for number, name in enumerate(names):
             write_delta_folder(Path("runs", name, "delta"), lora_tensors(number), **LORA)
         scores = np.array([[1.0, 0.3, 0.2], [0.3, 1.0, 0.1], [0.2, 0.1, 1.0]])
@@ -144,49 +187,64 @@ class Range:
     def cases(self, count: int, seed: int, command: str = "") -> Iterator[Case]:
         """So many, in turns of all commands; the same for the same seed."""
         names = [name for name in self.jobs if command in ("", name)]
+        turns = [*[name for name in names if not self.jobs[name].rare] * 3, *names]
         for number in range(count):
-            name = names[number % len(names)]
+            name = turns[number % len(turns)]
             draw = random.Random(f"{seed} {name} {number}")
             job = self.jobs[name]
-            config = f"{name}.json"
             # Of the settings there is the most to get wrong.
-            role = config if config in job.roles and draw.random() < 0.3 else draw.choice(job.roles)
-            mutation = mutated(role, (self.good / role).read_bytes(), draw, role == config)
-            if Path(role).name == "manifest.json":  # Without one a directory is anybody's, and read as it is.
+            settings = job.settings and (not job.roles or draw.random() < 0.4)
+            role = job.settings if settings else draw.choice(job.roles)
+            good = (self.good / job.place / role).read_bytes()
+            mutation = mutated(role, good, draw, bool(settings))
+            if Path(role).name in _MAY_BE_EMPTY:
                 mutation = mutation._replace(must_stop=False)
+            if Path(role).parent.name in _PRODUCTS:
+                mutation = mutation._replace(must_stop=mutation.content != good and not _is_anybodys(role, mutation))
             yield Case(name, role, mutation)
 
-    def tried(self, case: Case, number: int) -> Outcome:
-        """What becomes of one case, in a process of its own."""
-        folder = self.folder / f"case_{number}"
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            os.setpgid(0, 0)
-            _limit()
-            try:
-                outcome = self._tried(case, folder)
-            except BaseException as error:
-                outcome = Outcome(DIED, f"the mutator itself: {error!r}")
-            os.write(writing, json.dumps(outcome).encode()[:60_000])
-            os._exit(0)
-        os.close(writing)
+    def outcomes(self, cases: Iterable[Case], workers: int = 1) -> Iterator[Tuple[Case, Outcome]]:
+        """What becomes of each, in their order, whatever the number of workers."""
+        numbered = enumerate(cases)
+        again: List[List[Tuple[int, Case]]] = []
+        working: List[_Fork] = []
+        known: Dict[int, Tuple[Case, Outcome]] = {}
+        said = 0
+        while True:
+            while len(working) < workers and (some := again.pop() if again else list(islice(numbered, _FORK))):
+                working.append(_Fork(some, self._tried_in))
+            if not working:
+                return
+            ready = select.select(working, [], [], 1.0)[0]
+            for fork in working[:]:
+                known.update(fork.outcomes(fork in ready))
+                if fork.is_over:
+                    working.remove(fork)
+                    again += [fork.left] if fork.left else []
+            while said in known:
+                shutil.rmtree(self._folder(said), ignore_errors=True)
+                yield known.pop(said)
+                said += 1
+
+    def _folder(self, number: int) -> Path:
+        return self.folder / f"case_{number}"
+
+    def _tried_in(self, number: int, case: Case) -> Outcome:
         try:
-            return _outcome(child, reading)
-        finally:
-            os.close(reading)
-            shutil.rmtree(folder, ignore_errors=True)
+            return self._tried(case, self._folder(number))
+        except BaseException as error:
+            return Outcome(DIED, f"the mutator itself: {error!r}")
 
     def _tried(self, case: Case, folder: Path) -> Outcome:
         job = self.jobs[case.command]
-        shutil.copytree(self.good, folder)
+        shutil.copytree(self.good / job.place, folder)
         os.chdir(folder)
         path = Path(case.role)
         good = path.read_bytes()
         write(path, case.mutation)
-        if job.again:
-            os.replace(LEFT, f".{OUT}.part")
+        left, found = job.left
+        if left:
+            os.replace(left, found)
         before = _there()
         result = self.bench.run(*_with_output(job), seconds=SECONDS)
         if result.seen:
@@ -194,32 +252,39 @@ class Range:
         if result.status not in (0, 1):
             return Outcome(STATUS, f"{result.status}: {result.message}")
         if not result.status:
-            return self._accepted(case, job)
-        left = sorted(_there() - before)
-        if left:
-            return Outcome(LEFTOVERS, f"{left}: {result.message}")
+            return self._accepted(case, job, result.stderr)
+        after = _there()
+        more = sorted(path for path in after.keys() - before.keys() if not (job.keeps and Path(path).parts[0] == OUT))
+        if more:
+            return Outcome(LEFTOVERS, f"{more}: {result.message[:3000]}")
         if not _names(case, job, result.message):
-            return Outcome(NAMELESS, result.message)
-        if not path.is_relative_to(LEFT):
+            return Outcome(NAMELESS, result.message[:3000])
+        if after == before and not left:  # Mended it is the good one, which works.
+            return Outcome(REFUSED, result.message[:3000])
+        if not left or not path.is_relative_to(left):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
             path.write_bytes(good)
-        force = ("-f",) if path.is_relative_to(LEFT) else ()
+        if "move that away" in result.message:
+            shutil.rmtree(found)
+        force = ("-f",) if left and path.is_relative_to(left) else ()
         mended = self.bench.run(*_with_output(job), *force, seconds=SECONDS)
         if mended.status or mended.seen:
-            return Outcome(BLOCKED, f"{result.message} THEN {mended.stderr[-1500:]}")
-        return Outcome(REFUSED, result.message)
+            return Outcome(BLOCKED, f"{result.message[:1500]} THEN {mended.stderr[-1500:]}")
+        return Outcome(REFUSED, result.message[:3000])
 
-    def _accepted(self, case: Case, job: Job) -> Outcome:
+    def _accepted(self, case: Case, job: Job, said: str) -> Outcome:
         unfinished = [path for path in _there() if path.endswith((".part", ".tmp"))]
         if unfinished:
             return Outcome(LEFTOVERS, str(unfinished))
-        if job.again:
-            files = Path(job.again).glob("*.npy")
-            changed = [file.name for file in files if (Path(OUT) / file.name).read_bytes() != file.read_bytes()]
+        there, good = _product(), self.products[case.command]
+        other = [name for name in {**there, **good} if there.get(name) != good.get(name)]
+        said = "\n".join(line for line in said.splitlines() if "it/s]" not in line)
+        detail = f"other {other} {said}" if other else f"the same {said}"
+        if job.left[0] and case.role.startswith(f"{job.left[0]}/"):
             # Other digits in numbers that are numbers nobody can see.
-            unseen = not changed or case.mutation.what == "flipped"
-            return Outcome(ACCEPTED, "") if unseen else Outcome(OTHER, str(changed))
-        return Outcome(PRETENDED if case.mutation.must_stop else ACCEPTED, "")
+            return Outcome(OTHER if other and case.mutation.what != "flipped" else ACCEPTED, detail[:3000])
+        made_again = not other and "made again" in said
+        return Outcome(PRETENDED if case.mutation.must_stop and not made_again else ACCEPTED, detail[:3000])
 
 
 def _jobs() -> Dict[str, Job]:
@@ -236,6 +301,19 @@ def _jobs() -> Dict[str, Job]:
         for name in ("composition.npz", "retrieved.jsonl", "composition.json", "search_log.jsonl", "manifest.json")
     )
     scratch = tuple(file.replace("vectors/", f"{LEFT}/").replace("manifest", "plan") for file in vectors)
+    swept = tuple(
+        f"swept/{name}"
+        for name in ("pool/SEED=1/step.json", "test/SEED=1/metrics.json", "test/SEED=2/step.json", "runs.csv")
+    )
+    sweep = {
+        "axes": {"SEED": [1, 2]},
+        "steps": {
+            "pool": {"command": "build-pool", "config": "pool.json", "overrides": {"seed": "{SEED}"}},
+            "test": {"command": "evaluate", "archive": "model.tar.gz", "input": "queries.jsonl"},
+        },
+        "repeat": ["SEED"],
+        "metrics": ["test.accuracy"],
+    }
     gym = {"reader": reader, "train_data_path": "rows.jsonl", "test_data_path": "queries.jsonl", "shots": 2}
     return {
         "build-pool": _job(
@@ -301,15 +379,18 @@ def _jobs() -> Dict[str, Job]:
             "names.txt",
         ),
         "build-gym": _job("build-gym", {"tasks": {"one": gym}, "seeds": [1, 2]}, "rows.jsonl", "queries.jsonl"),
-        "report": _job("report", {"directories": ["retrieved"]}, *retrieved[:4]),
+        "report": _job("report", {"directories": ["retrieved"]}, *retrieved[:4])._replace(rare=True),
         "evaluate": Job(
-            ("evaluate", "model.tar.gz", "rows.jsonl", "--predictions-output-file", OUT), ("rows.jsonl", "model.tar.gz")
+            ("evaluate", "model.tar.gz", "queries.jsonl", "--predictions-output-file", OUT),
+            ("queries.jsonl", "model.tar.gz"),
         ),
         "predict": Job(
-            ("predict", "model.tar.gz", "rows.jsonl", "--output-file", OUT, "--silent", "--use-dataset-reader"),
-            ("rows.jsonl", "model.tar.gz"),
+            ("predict", "model.tar.gz", "queries.jsonl", "--output-file", OUT, "--silent", "--use-dataset-reader"),
+            ("queries.jsonl", "model.tar.gz"),
         ),
-        "go on": _job("embed", embed, *scratch)._replace(again="vectors"),
+        "go on": _job("embed", embed, *scratch)._replace(left=(LEFT, f".{OUT}.part")),
+        "sweep": _job("sweep", sweep, "pool.json", "rows.jsonl")._replace(rare=True, keeps=True),
+        "sweep again": _job("sweep", sweep, *swept)._replace(left=("swept", OUT), keeps=True),
     }
 
 
@@ -318,17 +399,43 @@ def _job(command: str, config: Any, *roles: str) -> Job:
     return Job((command,), roles, config)
 
 
+def _written(name: str, job: Job) -> Job:
+    """With its configuration in a file."""
+    if job.config is None:
+        return job
+    settings = f"{name}.json"
+    Path(settings).write_text(json.dumps(job.config))
+    return job._replace(arguments=(*job.arguments, settings), settings=settings)
+
+
 def _with_output(job: Job) -> Tuple[str, ...]:
-    return job.arguments if job.config is None else (*job.arguments, "-s", OUT)
+    return job.arguments if OUT in job.arguments else (*job.arguments, "-s", OUT)
 
 
 def _loaded() -> None:
-    """Nothing is imported from now on: to look for plugins again takes longer than a command."""
+    """Nothing is imported, and no command line described, from now on: both take longer than a command."""
     import allennlp.commands
+    import allennlp.common.params
 
-    allennlp.commands.import_plugins = lambda: None  # type: ignore[attr-defined]
+    sys.argv = ["allennlp", "build-pool", "config.json", "-s", OUT]
+    parser, _ = allennlp.commands.parse_args("allennlp")
+    allennlp.commands.parse_args = lambda prog: (parser, parser.parse_args())  # type: ignore[assignment]
+    allennlp.common.params.evaluate_file = _remembering(allennlp.common.params.evaluate_file)
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def _remembering(evaluate: Callable[..., str]) -> Callable[..., str]:
+    """A configuration that was read before is not evaluated again, which takes a third of a command's time."""
+    known: Dict[Any, str] = {}
+
+    def evaluated(file: Any, ext_vars: Dict[str, str], **settings: Any) -> str:
+        what = Path(file).read_bytes(), tuple(sorted(ext_vars.items()))
+        if what not in known:
+            known[what] = evaluate(file, ext_vars=ext_vars, **settings)
+        return known[what]
+
+    return evaluated
 
 
 def _limit() -> None:
@@ -337,28 +444,97 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _outcome(child: int, reading: int) -> Outcome:
-    answer = b""
-    end = time.monotonic() + 3 * SECONDS
-    while select.select([reading], [], [], max(0.0, end - time.monotonic()))[0]:
-        block = os.read(reading, 1 << 16)
-        if not block:
-            _, status = os.waitpid(child, 0)
-            return Outcome(*json.loads(answer)) if answer else Outcome(DIED, f"wait status {status}")
-        answer += block
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return Outcome(HANG, f"{3 * SECONDS} s")
+class _Fork:
+    """A process of its own in which some cases are tried, one after the other."""
+
+    def __init__(self, cases: List[Tuple[int, Case]], tried: Callable[[int, Case], Outcome]) -> None:
+        self.left = cases
+        """Those without an outcome."""
+        self.is_over = False
+        self._end = time.monotonic() + 3 * SECONDS
+        self._said = b""
+        self._reading, writing = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(self._reading)
+            os.setpgid(0, 0)
+            _limit()
+            for number, case in cases:
+                os.write(writing, json.dumps(tried(number, case)).encode() + b"\n")
+            os._exit(0)
+        os.close(writing)
+
+    def fileno(self) -> int:
+        """Where it says what becomes of the cases."""
+        return self._reading
+
+    def outcomes(self, ready: bool) -> Iterator[Tuple[int, Tuple[Case, Outcome]]]:
+        """What has become known; the case that ends the process, or takes too long, is the last."""
+        block = os.read(self._reading, 1 << 20) if ready else b""
+        *said, self._said = (self._said + block).split(b"\n")
+        for line in said:
+            self._end = time.monotonic() + 3 * SECONDS
+            yield self._next(Outcome(*json.loads(line)))
+        if ready and not block:
+            _, status = os.waitpid(self._child, 0)
+            if self.left:
+                yield self._next(Outcome(DIED, f"wait status {status}"))
+        elif time.monotonic() > self._end:
+            os.killpg(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+            yield self._next(Outcome(HANG, f"{3 * SECONDS} s"))
+        else:
+            return
+        os.close(self._reading)
+        self.is_over = True
+
+    def _next(self, outcome: Outcome) -> Tuple[int, Tuple[Case, Outcome]]:
+        (number, case), *self.left = self.left
+        return number, (case, outcome)
 
 
-def _there() -> "set[str]":
-    return {str(path) for path in Path().rglob("*")}
+def _is_anybodys(role: str, mutation: Mutation) -> bool:
+    """Whether a directory is read as it is, as it has no manifest of ours."""
+    if Path(role).name != "manifest.json" or not isinstance(mutation.content, bytes):
+        return mutation.content == MISSING and Path(role).name == "manifest.json"
+    try:
+        content = json.loads(mutation.content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and len(content) < 3
+
+
+@contextmanager
+def _opened() -> Iterator[Set[str]]:
+    """The files below this folder that are opened meanwhile."""
+    paths: Set[str] = set()
+    here, wanted = Path.cwd(), True
+
+    def note(event: str, arguments: Tuple[Any, ...]) -> None:
+        if wanted and event == "open" and isinstance(arguments[0], (str, os.PathLike)):
+            paths.add(os.path.relpath(arguments[0], here))
+
+    sys.addaudithook(note)
+    yield paths
+    wanted = False
+
+
+def _product() -> Dict[str, bytes]:
+    """What a command wrote."""
+    files = Path(OUT).rglob("*") if Path(OUT).is_dir() else [Path(OUT)]
+    return {str(path): path.read_bytes() for path in files if path.is_file() and path.name not in _OF_ITS_TIME}
+
+
+def _there() -> "Dict[str, Tuple[int, ...]]":
+    """All files and folders, and what changes when one is written to."""
+    states = ((path, path.lstat()) for path in Path().rglob("*"))
+    return {str(path): (state.st_ino, state.st_mode, state.st_size, state.st_mtime_ns) for path, state in states}
 
 
 def _names(case: Case, job: Job, message: str) -> bool:
     """Whether a message says what is wrong: a file, its folder, or a setting."""
-    files = [name for role in job.roles for name in (Path(role).name, str(Path(role).parent))]
-    words = [*files, *(job.config or ()), *case.mutation.words]
+    files = [name for role in (*job.roles, job.settings) for name in (Path(role).name, str(Path(role).parent))]
+    words = [*files, *([job.left[1]] if job.left[1] else []), *(job.config or ()), *case.mutation.words]
     return any(word not in ("", ".") and word in message for word in words)
 
 
@@ -367,6 +543,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=2000, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="which of all that there are")
     parser.add_argument("--command", default="", help="of one command only, as the table calls it")
+    parser.add_argument("--workers", type=int, default=2, help="processes at a time; the outcomes are the same")
     parser.add_argument("--show", action="store_true", help="every case with its outcome, not the bad ones only")
     arguments = parser.parse_args()
     begun = time.monotonic()
@@ -374,8 +551,8 @@ def main() -> int:
         there = Range(Path(folder))
         print(f"set up in {time.monotonic() - begun:.0f} s", flush=True)
         counts: "Counter[Tuple[str, str]]" = Counter()
-        for number, case in enumerate(there.cases(arguments.cases, arguments.seed, arguments.command)):
-            outcome = there.tried(case, number)
+        cases = there.cases(arguments.cases, arguments.seed, arguments.command)
+        for case, outcome in there.outcomes(cases, arguments.workers):
             counts[case.command, outcome.kind] += 1
             if arguments.show or outcome.kind not in GOOD:
                 print(f"{outcome.kind}: {case}: {outcome.detail.strip()}", flush=True)

@@ -1,6 +1,8 @@
 """The mutator finds nothing bad, and would find what is."""
 
+import functools
 import json
+import os
 import random
 import subprocess
 import sys
@@ -37,8 +39,9 @@ def test_two_thousand() -> None:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with one good file, and no models."""
+    """A folder with good files, and no models."""
     (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "other").touch()
     (tmp_path / "good" / "rows.jsonl").write_text('{"a": 1}\n')
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -68,7 +71,7 @@ _WHOLE = Result(0, "", "", "")
         ([(_WHOLE, ["out"])], mutator.PRETENDED),
         ([(_REFUSAL, ["x"])], mutator.LEFTOVERS),
         ([(_WHOLE, ["out.part"])], mutator.LEFTOVERS),
-        ([(_REFUSAL, []), (_REFUSAL, [])], mutator.BLOCKED),
+        ([(_REFUSAL, ["other"]), (_REFUSAL, [])], mutator.BLOCKED),
         ([(Result(1, "", "error: bad", ""), [])], mutator.NAMELESS),
         ([(Result(2, "", "error: rows.jsonl", ""), [])], mutator.STATUS),
         ([(Result(0, "", "Traceback", "traceback"), [])], mutator.TRACEBACK),
@@ -80,9 +83,28 @@ def test_what_is_bad(results: Any, kind: str, place: Path) -> None:
     there = Range.__new__(Range)
     there.folder, there.good = place, place / "good"
     there.bench = _Bench(*results)  # type: ignore[assignment]
-    there.jobs = {"some": Job(("some",), ("rows.jsonl",))}
-    assert there.tried(Case("some", "rows.jsonl", Mutation("missing", MISSING, must_stop=True)), 0).kind == kind
+    there.jobs, there.products = {"some": Job(("some",), ("rows.jsonl",))}, {"some": {}}
+    case = Case("some", "rows.jsonl", Mutation("missing", MISSING, must_stop=True))
+    assert [(tried, outcome.kind) for tried, outcome in there.outcomes([case])] == [(case, kind)]
     assert [path.name for path in place.iterdir()] == ["good"]
+
+
+def test_the_outcomes_are_the_same_whatever_the_workers(place: Path) -> None:
+    there = Range.__new__(Range)
+    there.folder, there.good = place, place / "good"
+    there.bench = _Bench(*[(_REFUSAL, [])] * 50)  # type: ignore[assignment]
+    there.bench.run = functools.partial(_dies_of, "13", there.bench.run)  # type: ignore[method-assign]
+    there.jobs = {"some": Job(("some",), ("rows.jsonl",))}
+    cases = [Case("some", "rows.jsonl", Mutation(str(n), str(n).encode())) for n in range(50)]
+    outcomes = [list(there.outcomes(cases, workers)) for workers in (1, 3)]
+    assert outcomes[0] == outcomes[1] and [case for case, _ in outcomes[0]] == cases
+    assert [case.mutation.what for case, outcome in outcomes[0] if outcome.kind == mutator.DIED] == ["13"]
+
+
+def _dies_of(content: str, run: Any, *arguments: Any, **settings: Any) -> Result:
+    if Path("rows.jsonl").read_text() == content:
+        os._exit(3)
+    return run(*arguments, **settings)
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.npy", "a.npz", "a.safetensors", "a.txt"])

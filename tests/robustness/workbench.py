@@ -50,7 +50,7 @@ class Result(NamedTuple):
     @property
     def message(self) -> str:
         """What it says of why it stopped."""
-        return self.stderr.rsplit("error: ", 1)[-1]
+        return re.split(r"(?m)^(?:\S+: )?error: ", self.stderr)[-1]
 
 
 class Workbench:

@@ -42,7 +42,18 @@ def test_similarity_is_the_share_of_layers_with_the_same_expert_or_a_cosine() ->
 def test_what_is_no_file_of_routes(tmp_path: Path) -> None:
     SimilarityMatrix(["a"], ["a"], np.ones((1, 1)), True, "model").save(tmp_path / "matrix.npz")
     np.savez(tmp_path / "wrong.npz", tasks=["a"], layers=["b"], categories=[], weights=np.ones((2, 1, 3)))
-    for name in ("matrix", "wrong", "missing"):
+    whole: Dict[str, Any] = {"tasks": ["a"], "layers": ["b"], "categories": ["c"], "weights": np.ones((1, 1, 3))}
+    np.savez(tmp_path / "whole.npz", **whole)
+    assert TaskRoutes.load(tmp_path / "whole.npz").categories == ["c"]
+    damaged = {
+        "nothing": whole["weights"][..., :0],
+        "infinite": np.full((1, 1, 3), np.inf),
+        "true": np.ones((1, 1, 3), bool),
+    }
+    for name, weights in damaged.items():
+        np.savez(tmp_path / f"{name}.npz", **{**whole, "weights": weights})
+    np.savez(tmp_path / "categories.npz", **{**whole, "categories": [1.5]})
+    for name in ("matrix", "wrong", "missing", "categories", *damaged):
         with pytest.raises(ConfigurationError, match=f"{name}.npz: not routes"):
             TaskRoutes.load(tmp_path / f"{name}.npz")
 

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 
 from attribution.sweeps.results import Measured, Results, Values, summary_table, undecided
 from attribution.sweeps.run import Run
@@ -128,3 +129,13 @@ def test_tables_and_complaints(tmp_path: Path) -> None:
     assert results.complaints() == [
         f"model.{name}: model has no number {name} in metrics.json; there are: a.b, c" for name in ("d", "name")
     ]
+
+
+@pytest.mark.parametrize("content", ["null", "[1]", "3"])
+def test_what_was_measured_is_an_object(content: str, tmp_path: Path) -> None:
+    sweep = _sweep(axes={"SEED": [1]}, choose=None, development=None, metrics=["model.a"])
+    run = Run("model", tmp_path, {}, {}, ())
+    (tmp_path / "metrics.json").write_text(content)
+    run.finish()
+    with pytest.raises(ConfigurationError, match="metrics.json: is .*; an object of measured values is needed; remove"):
+        Results(sweep, [PlannedPoint({"SEED": 1}, {"model": run})], tmp_path).write()

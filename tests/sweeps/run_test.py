@@ -83,9 +83,26 @@ def test_what_is_damaged(tmp_path: Path) -> None:
 
 def test_a_damaged_mark(tmp_path: Path) -> None:
     run = _run("model/S=1")._replace(directory=tmp_path)
+    run.finish()
+    whole = (tmp_path / STEP).read_text()
     (tmp_path / STEP).write_text("{")
     with pytest.raises(ConfigurationError, match=f"{STEP}: missing or damaged .* remove {tmp_path} to make it again"):
         run.difference()
-    (tmp_path / STEP).write_text("null")
-    with pytest.raises(ConfigurationError, match=f"{STEP}: not what is written there; remove {tmp_path} to make it"):
-        run.difference()
+    for content in (
+        "null",
+        "[]",
+        "{}",
+        whole.replace("train", "trust"),
+        whole.replace('"outputs": {', '"outputs": {"x": 1'),
+    ):
+        (tmp_path / STEP).write_text(content)
+        with pytest.raises(ConfigurationError, match=f"{STEP}: not what is written there; remove {tmp_path} to make"):
+            check_finished([run])
+        assert outdated([run]) == [run]
+
+
+def test_a_folder_in_the_place_of_a_mark(tmp_path: Path) -> None:
+    run = _run("model/S=1")._replace(directory=tmp_path)
+    (tmp_path / STEP).mkdir()
+    with pytest.raises(ConfigurationError, match=f"{STEP}: missing or damaged .* remove {tmp_path} to make it again"):
+        check_finished([run])

@@ -120,6 +120,9 @@ class FewShotGymReader(PromptedReader):
             for path in gym_files(root, task, self._split, self._shots, self._seeds)
         ]
         paths = [path for _, path in files]
+        empty = next((path for path in paths if not path.stat().st_size), None)
+        if empty is not None:
+            raise ConfigurationError(f"{empty}: has no rows")
         if self._ranks:
             for task in dict.fromkeys(task for task, _ in files):
                 training = gym_files(root, task, "train", self._shots, self._seeds)

@@ -158,7 +158,7 @@ class PromptedReader(DatasetReader):
                     raise
                 self.counts[_SKIPPED + error.reason] += 1
         if not found and shard_of(self) == (0, 1):
-            raise ConfigurationError(f"{file_path}: has no rows")
+            raise ConfigurationError(f"{', '.join(map(str, rows.files()[:3])) or file_path}: has no rows")
 
     def text_to_instance(  # type: ignore[override]
         self, input: str, options: List[str], answer: Optional[int] = None, row: int = 0

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import JsonDict, Row, RowError, text_of
+from attribution.common.rows import JsonDict, Row, RowError, label_of
 from attribution.data.layouts import NO_TEXTS, Prompting, are_texts
 from attribution.data.named_fields import NamedFields
 from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
@@ -137,9 +137,9 @@ class PoolSource(Registrable):
         choices = content.get("answer_choices")
         if choices and not are_texts(choices):
             raise RowError(row.where, f"`answer_choices` {NO_TEXTS}", f": {choices!r:.80}")
-        names = {field: _name(row, field, content.get(field)) for field in ("task", "template", "id")}
-        task = self.task or names["task"] or self.name
-        template = self.template or names["template"]
+        labelled = row._replace(content=content)
+        task = self.task or label_of(labelled, "task") or self.name
+        template = self.template or label_of(labelled, "template")
         return PoolRow(
             {
                 "input": content["input"],
@@ -147,7 +147,7 @@ class PoolSource(Registrable):
                 **({"answer_choices": choices} if choices else {}),
                 "task": task,
                 "template": template,
-                "id": names["id"] or f"{task}|{self.split}|{template}|#{row.number}",
+                "id": label_of(labelled, "id") or f"{task}|{self.split}|{template}|#{row.number}",
                 **{field: row.content[field] for field in self.keep if field in row.content},
             },
             row.where,
@@ -158,10 +158,3 @@ def _fault(field: str, value: Any) -> str:
     if value is None:
         return f"`{field}` is missing"
     return f"`{field}` is empty" if isinstance(value, str) else f"`{field}` is not a text"
-
-
-def _name(row: Row, field: str, value: Any) -> str:
-    name = "" if value is None else text_of(value)
-    if name is None:
-        raise RowError(row.where, f"`{field}` is not a text", f": {value!r:.80}")
-    return name

@@ -7,7 +7,7 @@ import re
 import warnings
 from math import inf, sqrt
 from pathlib import Path
-from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, FrozenSet, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -26,6 +26,7 @@ _NO_MEANING = {
     *("encoder_hidden_size", "prefix_projection", "prompt_tuning_init", "prompt_tuning_init_text"),
     *("tokenizer_kwargs", "tokenizer_name_or_path"),
 }
+_NAMES = {"exclude_modules", "feedforward_modules", "modules_to_save", "target_modules"}
 # LoRA's scale is a number for each layer, whichever of these it comes from.
 _OF_SCALE = {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern"}
 # Ways to start LoRA: those that leave the base model as it is, and those that take the same part of it at each load.
@@ -265,12 +266,22 @@ def filled_config(config: Mapping[str, Any], folder: Any) -> Any:
             f"{folder}: adapter_config.json: this version of PEFT does not know `{unknown[0]}`; install the one that "
             f"wrote it{version}, or take it out if it is a note"
         )
+    for name in _NAMES & config.keys():
+        if not _are_names(config[name]):
+            raise ConfigurationError(
+                f"{folder}: adapter_config.json: `{name}` is {config[name]!r}; a text or a list of texts is needed"
+            )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return known(**{name: value for name, value in config.items() if name in names and name != "peft_type"})
         except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(f"{folder}: adapter_config.json: PEFT does not take it ({error})") from error
+
+
+def _are_names(value: Any) -> bool:
+    names = value if isinstance(value, list) else [value]
+    return value is None or all(isinstance(name, str) and name for name in names)
 
 
 def _config_class(method: str) -> Any:
@@ -367,6 +378,7 @@ def _scales(config: Any, shapes: Mapping[str, Any], folder: Any) -> Dict[str, fl
 
     scales = {}
     packed = getattr(config, "target_parameters", None) or getattr(config, "use_bdlora", None)
+    named = config.target_modules if not packed else None
     for layer in sorted({_layer(name) for name in shapes if ".lora_" in name}):
         rank, alpha = (
             (patterns or {}).get(get_pattern_key(list(patterns or {}), layer), default)
@@ -377,6 +389,11 @@ def _scales(config: Any, shapes: Mapping[str, Any], folder: Any) -> Dict[str, fl
                 f"{folder}: the rank of {layer} is {rank!r}, its alpha {alpha!r}; a rank from 1 on, and an alpha other "
                 "than 0, are needed"
             )
+        if named and named != "all-linear" and not _is_named(layer, named):
+            raise ConfigurationError(
+                f"{folder}: it has tensors of {layer}, which `target_modules` of adapter_config.json does not name: "
+                f"{named if isinstance(named, str) else sorted(named)}"
+            )
         scales[layer] = alpha / (sqrt(rank) if config.use_rslora else rank)
         first = shapes.get(f"{PREFIX}{layer}.lora_A.weight", shapes.get(f"{PREFIX}{layer}.lora_embedding_A", [rank]))
         if first[0] != rank and not packed:
@@ -384,6 +401,16 @@ def _scales(config: Any, shapes: Mapping[str, Any], folder: Any) -> Dict[str, fl
                 f"{folder}: its settings say that the rank of {layer} is {rank}, and its tensors that it is {first[0]}"
             )
     return scales
+
+
+def _is_named(layer: str, names: Union[str, Collection[str]]) -> bool:
+    """Whether a pattern of PEFT's, or names or their ends, are of this layer."""
+    if not isinstance(names, str):
+        return any(f".{layer}".endswith(f".{name}") for name in names)
+    try:
+        return re.fullmatch(names, layer) is not None
+    except re.error:
+        return False
 
 
 def _products(scales: Mapping[str, float], shapes: Mapping[str, Any]) -> Dict[str, Product]:

@@ -156,3 +156,11 @@ def test_wrong_folders(tmp_path: Path) -> None:
     (tmp_path / "t" / "t_1_2_train.tsv").write_text("a\tb\nc\n")
     with pytest.raises(ConfigurationError, match=r"t_1_2_train.tsv:2: no tab between an input and its answer: 'c'"):
         _examples(tmp_path)
+
+
+def test_a_task_without_rows(tmp_path: Path) -> None:
+    for task, text in (("one", "a\tb\n"), ("two", "")):
+        (tmp_path / task).mkdir()
+        (tmp_path / task / f"{task}_2_13_train.tsv").write_text(text)
+    with pytest.raises(ConfigurationError, match="two_2_13_train.tsv: has no rows"):
+        _examples(tmp_path, split="train")

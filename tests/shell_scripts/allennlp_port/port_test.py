@@ -19,6 +19,7 @@ import tqdm
 from allennlp.common import Params, Tqdm, port
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import TensorCache
+from allennlp.common.meta import Meta
 from allennlp.common.params import parse_overrides
 from allennlp.common.port import (
     NATIVE_CALLBACKS,
@@ -38,6 +39,7 @@ from allennlp.common.port import (
     writing_beside,
     writing_tar,
 )
+from allennlp.data import Vocabulary
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 from allennlp.nn.initializers import PretrainedModelInitializer
 from allennlp.training.checkpointer import Checkpointer
@@ -357,3 +359,23 @@ def test_an_archive_with_a_changed_byte_is_named(seed: int, tmp_path: Path) -> N
     (tmp_path / "out").mkdir()
     with pytest.raises(ConfigurationError, match=f"{archive}: "):
         extract_tar(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", ["", "3", "{}", '{"version": 2}', '{"version": "2.10"}', "[" * 100_000])
+def test_a_damaged_note_of_the_version(content: str, tmp_path: Path) -> None:
+    Meta.new().to_file(tmp_path / "meta.json")
+    assert Meta.from_path(tmp_path / "meta.json") == Meta.new()
+    (tmp_path / "meta.json").write_text(content)
+    with pytest.raises(ConfigurationError, match="meta.json: damaged .* the version that wrote the model"):
+        Meta.from_path(tmp_path / "meta.json")
+
+
+@pytest.mark.parametrize(
+    "name, content", [("non_padded_namespaces.txt", b"\xff"), ("tokens.txt", b"\xff"), ("tokens.txt", b"a")]
+)
+def test_a_damaged_vocabulary(name: str, content: bytes, tmp_path: Path) -> None:
+    Vocabulary(tokens_to_add={"tokens": ["a"]}).save_to_files(str(tmp_path))
+    assert Vocabulary.from_files(str(tmp_path)).get_vocab_size() == 3
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"{tmp_path}: a damaged vocabulary"):
+        Vocabulary.from_files(str(tmp_path))

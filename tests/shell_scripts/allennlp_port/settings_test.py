@@ -160,6 +160,7 @@ def test_an_unknown_key_of_any_block_of_a_training_is_refused(data: Any) -> None
         ({"model.delta": {"typ": "lora"}}, '"model.delta.typ" is no setting; did you mean "type"?'),
         ({"model.delta": {"r": 1}}, '"model.delta.type" is missing; there are: bias, folder'),
         ({"trainer.num_epochs": "2"}, '"trainer.num_epochs" is "2"; a whole number is needed, without quotes'),
+        ({"train_data_path": ""}, '"train_data_path" is ""; the name of a file or a folder is needed'),
         ({"trainer.num_epochs": -1}, '"trainer.num_epochs" is -1; 1 or more is needed'),
         (
             {"trainer.callbacks": ["save_delta", None]},
@@ -255,7 +256,7 @@ KINDS = {
     "size": st.integers(-(2**63) + 1, 2**63 - 1),
     "share": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9),
     "name": st.text(),
-    "path": st.text(),
+    "path": st.text(min_size=1),
     "names": st.lists(st.text()),
     "pair": st.lists(st.floats(0, 1), min_size=2, max_size=2),
     "sizes": st.lists(st.integers(-9, 9)),
