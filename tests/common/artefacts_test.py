@@ -63,6 +63,16 @@ def test_what_was_interrupted_is_there_again(stop: Any, tmp_path: Path) -> None:
     assert is_whole(tmp_path / "out", identity)
 
 
+@pytest.mark.parametrize("words", [OSError(28, "No space left on device"), RuntimeError("I/O error: (os error 28)")])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_full_disk_is_named(goes_on: bool, words: Exception, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        with new_artefact(tmp_path / "out", "x", [], {}, goes_on=goes_on) as folder:
+            raise words
+    assert raised.value.errno == 28 and str(raised.value.filename) == str(folder)
+    assert ("the same command goes on" in str(raised.value)) == goes_on
+
+
 FAILURES = [
     ZeroDivisionError("division by zero"),
     RuntimeError("shapes do not match"),

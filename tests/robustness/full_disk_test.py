@@ -1,12 +1,18 @@
 """A disk that fills up, at several places of each command: one message that says so, and then the same result."""
 
 import json
+import resource
 import subprocess
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
+import torch
+from allennlp.common.port import users_mistake
 
+from attribution.common.manifest import write_json
+from attribution.common.tables import write_table
+from attribution.modules.delta.delta_folder import write_delta
 from tests.robustness.bad_files import CONTENT
 from tests.robustness.kills import Place
 from tests.robustness.kills_test import models, place, prepared
@@ -60,6 +66,29 @@ def _check(place: Place, arguments: List[str], again: List[str], disk: Callable[
 
 def _on(place: Place) -> Dict[str, str]:  # noqa: F811
     return {name: content for name, content in place.left().items() if name.startswith("disk/")}
+
+
+WRITERS: Dict[str, Callable[[Path], Any]] = {
+    "file.json": lambda path: write_json(path, "x" * ROOM),
+    "file.csv": lambda path: write_table(path, [["x" * ROOM]]),
+    "adapter_model.safetensors": lambda path: write_delta(path.parent, {}, {"x": torch.ones(ROOM)}),
+    "adapter_config.json": lambda path: write_delta(path.parent, {"x": "x" * ROOM}, {}),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_each_writer_names_its_file_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    """Of a file that may not grow the system says the same as of a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / name).write_text("old")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError) as raised:
+            WRITERS[name](tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(users_mistake(raised.value)).startswith(f"{tmp_path / name}: the disk is full (")
+    assert not list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.slow
