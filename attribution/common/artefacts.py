@@ -276,6 +276,9 @@ def _begin(scratch: Path, plan: Identity, force: bool, goes_on: bool) -> None:
         if not difference:
             (scratch / MANIFEST).unlink(missing_ok=True)
             failed.unlink(missing_ok=True)
+            for path in scratch.rglob("*.part"):
+                if path.is_file():  # One that was being written, by whoever was killed.
+                    path.unlink()
             return
         if not force and not failed.is_file():
             raise ConfigurationError(
