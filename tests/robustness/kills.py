@@ -101,12 +101,17 @@ class Place:
         return Died(os.waitstatus_to_exitcode(status), text, operations.splitlines())
 
     def left(self) -> Dict[str, str]:
-        """Each file with a digest of what is in it that does not depend on the machine or the moment."""
-        return {
-            str(path.relative_to(self.folder)): _digest(path)
-            for path in sorted(self.folder.rglob("*"))
-            if not _LOGS.fullmatch(path.name)
-        }
+        """What is there now."""
+        return digests(self.folder)
+
+
+def digests(folder: Path) -> Dict[str, str]:
+    """Each file with a digest of what is in it that does not depend on the machine or the moment."""
+    return {
+        str(path.relative_to(folder)): _digest(path)
+        for path in sorted(folder.rglob("*"))
+        if not _LOGS.fullmatch(path.name)
+    }
 
 
 def wrong_after_kills(place: Place, command: Command, every: int = 1, first: int = 0) -> Iterator[str]:
