@@ -16,7 +16,7 @@ from attribution.modules.delta.delta_folder import write_delta
 from tests.robustness.bad_files import CONTENT
 from tests.robustness.kills import Place
 from tests.robustness.kills_test import models, place, prepared
-from tests.robustness.tiny_commands import COMMANDS, Models, training
+from tests.robustness.tiny_commands import COMMANDS, Models, sweep, training
 
 __all__ = ["models", "place"]
 
@@ -108,6 +108,12 @@ def _training(place: Place, models: Models) -> List[str]:  # noqa: F811
 def test_a_training(place: Place, models: Models, disk: Callable[[int], None]) -> None:  # noqa: F811
     arguments = _training(place, models)
     _check(place, arguments, [*arguments, "--recover"], disk, [4, 16, 40, 60, 80, 100, 120, 140, 160])
+
+
+@pytest.mark.slow
+def test_a_sweep(place: Place, models: Models, disk: Callable[[int], None]) -> None:  # noqa: F811
+    arguments = [*sweep(place.folder, models), "-s", "disk/out"]
+    _check(place, arguments, arguments, disk, [4, 16, 40, 80, 120, 160, 200, 240])
 
 
 def test_what_writes_one_file(place: Place, models: Models, disk: Callable[[int], None]) -> None:  # noqa: F811

@@ -21,6 +21,9 @@ from allennlp import commands
 from allennlp.common.plugins import import_plugins
 from allennlp.common.port import run
 
+from attribution.common.manifest import damage
+from attribution.sweeps.run import STEP
+
 KILLED = 137
 _CHANGES = {
     "os.rename": 2,
@@ -209,6 +212,8 @@ def _is_in(path: Any, folder: str) -> bool:
 def _digest(path: Path) -> str:
     if path.is_dir():
         return "folder"
+    if path.name == STEP:
+        return _of_step(path)
     if path.suffix == ".json":
         return _of_json(path.read_bytes())
     if path.suffix == ".gz" and tarfile.is_tarfile(path):
@@ -218,6 +223,13 @@ def _digest(path: Path) -> str:
             }
         return json.dumps(members, sort_keys=True)
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _of_step(path: Path) -> str:
+    """Its files' digests are of how long a training took, too; that they are right is all that can be said of them."""
+    document = json.loads(path.read_bytes())
+    outputs = document.pop("outputs")
+    return json.dumps([document, sorted(outputs), str(damage(path.parent, outputs, thorough=True))], sort_keys=True)
 
 
 def _of_member(name: str, file: Any) -> str:
