@@ -47,17 +47,22 @@ def finished(folder: Path, moments: Dict[str, List[float]]) -> Optional[Dict[str
     seconds: Dict[str, float] = {}
     step, begun, timer = "", time.monotonic(), Timer(0, int)
     assert demo.stdout is not None
-    for line in demo.stdout:
-        if line.startswith(STEP):
-            timer.cancel()
-            if step:
-                seconds[step] = time.monotonic() - begun
-            step, begun = line.strip(), time.monotonic()
-            if moments.get(step):
-                timer = Timer(moments[step][0], os.killpg, (demo.pid, signal.SIGKILL))
-                timer.start()
-    status = demo.wait()
-    timer.cancel()
+    try:
+        for line in demo.stdout:
+            if line.startswith(STEP):
+                timer.cancel()
+                if step:
+                    seconds[step] = time.monotonic() - begun
+                step, begun = line.strip(), time.monotonic()
+                if moments.get(step):
+                    timer = Timer(moments[step][0], os.killpg, (demo.pid, signal.SIGKILL))
+                    timer.start()
+        status = demo.wait()
+    except KeyboardInterrupt:
+        os.killpg(demo.pid, signal.SIGKILL)
+        raise
+    finally:
+        timer.cancel()
     if status == -signal.SIGKILL:
         print(f"killed after {moments[step].pop(0):.1f} s of: {step}", flush=True)
         return None
