@@ -39,6 +39,7 @@ from allennlp.common.port import (
     writing_beside,
     writing_tar,
 )
+from allennlp.data import Vocabulary
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 from allennlp.nn.initializers import PretrainedModelInitializer
 from allennlp.training.checkpointer import Checkpointer
@@ -374,3 +375,10 @@ def test_an_archive_with_a_changed_byte_is_named(seed: int, tmp_path: Path) -> N
     (tmp_path / "out").mkdir()
     with pytest.raises(ConfigurationError, match=f"{archive}: "):
         extract_tar(archive, tmp_path / "out")
+
+
+def test_a_vocabulary_is_the_same_bytes_in_each_process(tmp_path: Path) -> None:
+    """The order of a set depends on the process."""
+    names = ["*tags", "*labels", *(f"*{number}" for number in range(20))]
+    Vocabulary(non_padded_namespaces=names).save_to_files(str(tmp_path))
+    assert (tmp_path / "non_padded_namespaces.txt").read_text().splitlines() == sorted(names)
