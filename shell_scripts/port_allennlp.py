@@ -1119,7 +1119,7 @@ EDITS = (
         '                        print(mapping[i].replace("\\n", "@@NEWLINE@@"), file=token_file)\n'
         "            path = os.path.join(directory, NAMESPACE_PADDING_FILE)\n"
         '            with writing_beside(path) as beside, codecs.open(beside, "w", "utf-8") as namespace_file:\n'
-        "                for namespace_str in self._non_padded_namespaces:\n"
+        "                for namespace_str in sorted(self._non_padded_namespaces):\n"
         "                    print(namespace_str, file=namespace_file)\n",
     ),
     Edit(

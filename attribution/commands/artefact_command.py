@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Dict, List, Mapping, Optional, Type
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import FromParams, Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.port import naming_a_full_disk
 from allennlp.common.settings import check_settings
 from allennlp.common.util import prepare_environment
 
@@ -131,8 +130,7 @@ class ArtefactCommand(Subcommand):
         with new_artefact(
             serialization_dir, self.name, inputs, configuration, identity, force, job.goes_on, made_by
         ) as directory:
-            with naming_a_full_disk():
-                summary = job.run(directory, work)
+            summary = job.run(directory, work)
         print(f"{serialization_dir}: {summary}")
 
 

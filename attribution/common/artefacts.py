@@ -12,6 +12,7 @@ from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.port import naming_a_full_disk
 
 from attribution.common.manifest import (
     MANIFEST,
@@ -84,14 +85,14 @@ def new_artefact(
     with alone(scratch, target):
         _begin(scratch, plan, force, goes_on)
         try:
-            yield scratch
-            write_manifest(scratch, command, sources, configuration, plan, made_by, besides=(PLAN,))
-            _check_vacant(target, plan, force)
-            _replace(scratch, target)
+            with naming_a_full_disk(scratch):
+                yield scratch
+                write_manifest(scratch, command, sources, configuration, plan, made_by, besides=(PLAN,))
+                _check_vacant(target, plan, force)
+                _replace(scratch, target)
         except BaseException as error:
             _leave(scratch, error, goes_on)
-            if goes_on and isinstance(error, OSError) and error.filename is None and error.errno is not None:
-                # A full disk does not say where it is.
+            if goes_on and isinstance(error, OSError) and error.errno is not None and error.filename in (None, scratch):
                 raise OSError(error.errno, f"{error.strerror}; the same command goes on", str(scratch)) from error
             raise
 
@@ -284,6 +285,9 @@ def _begin(scratch: Path, plan: Identity, force: bool, goes_on: bool) -> None:
         if not difference:
             (scratch / MANIFEST).unlink(missing_ok=True)
             failed.unlink(missing_ok=True)
+            for path in scratch.rglob("*.part"):
+                if path.is_file():  # One that was being written, by whoever was killed.
+                    path.unlink()
             return
         if not force and not failed.is_file():
             raise ConfigurationError(

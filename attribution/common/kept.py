@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.port import writing_beside
 
 from attribution.common.arrays import UNREADABLE
 
@@ -18,12 +19,10 @@ logger = logging.getLogger(__name__)
 
 def write_array(path: Path, array: np.ndarray) -> None:
     """Writes an array beside its place, and renames it once it is on the disk."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
+    with writing_beside(path) as beside, open(beside, "wb") as file:
         np.save(file, array, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(beside, path)
 
 
 def missing_arrays(shapes: Mapping[Path, Sequence[Optional[int]]], dtypes: Sequence[str]) -> List[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.port import writing_beside
 
 MANIFEST = "manifest.json"
 INDEX = "index"
@@ -254,9 +255,8 @@ def write_json(path: Path, content: Any) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise ConfigurationError(f"{path}: cannot be written as JSON ({error})") from error
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    with writing_beside(path) as beside:
+        Path(beside).write_text(text + "\n", encoding="utf-8")
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:

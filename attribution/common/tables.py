@@ -1,12 +1,12 @@
 """Tables for the eye and for spreadsheets: CSV, or TSV by the file's name."""
 
 import csv
-import os
 import re
 from pathlib import Path
 from typing import Iterable, Iterator, List, Sequence, Tuple
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.port import writing_beside
 
 from attribution.common.rows import RowError
 
@@ -19,15 +19,13 @@ def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
     Writes a table beside its place and renames it. A text that a spreadsheet would take for a formula has a `'` before
     it, as spreadsheets write it themselves; `read_table` takes it away.
     """
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8", newline="") as file:
+    with writing_beside(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         plain = csv.writer(file, delimiter=_delimiter(path), lineterminator="\n")
         quoted = csv.writer(file, delimiter=_delimiter(path), lineterminator="\n", quoting=csv.QUOTE_ALL)
         for row in rows:
             # A bare carriage return is not quoted otherwise, and would end the line.
             writer = quoted if any("\r" in cell for cell in row) else plain
             writer.writerow([_shielded(cell) for cell in row])
-    os.replace(beside, path)
 
 
 def read_table(path: Path) -> Iterator[Tuple[str, List[str]]]:

@@ -1,6 +1,5 @@
 """Exact nearest neighbours, kept while the pool is encoded: no index, no stored vectors."""
 
-import os
 from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
@@ -8,6 +7,7 @@ from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple, U
 import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.port import writing_beside
 
 from attribution.common.arrays import UNREADABLE
 from attribution.common.engines import Engine, InProcessEngine
@@ -172,7 +172,5 @@ def _restore(best: Best, state: Path) -> Tuple[int, int]:
 
 
 def _save(best: Best, done: int, rows_cut: int, state: Path) -> None:
-    beside = state.with_suffix(".part")
-    with beside.open("wb") as file:
+    with writing_beside(state) as beside, open(beside, "wb") as file:
         np.savez(file, ids=best.ids, scores=best.scores, done=done, rows_cut=rows_cut)
-    os.replace(beside, state)

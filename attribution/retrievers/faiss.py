@@ -166,19 +166,20 @@ class FaissRetriever(Retriever):
             return
         empty_index(recipe, dimension)  # A mistake in the recipe comes before the work.
         with new_artefact(directory, INDEX, pool.files, recipe._asdict(), identity, goes_on=True) as folder:
-            vectors = self.vectors or self._encoded(folder / _VECTORS, pool.whole(), origin, engine)
-            vectors.check(origin)
-            index = build(recipe, vectors, folder, engine)
-            write_index(index, folder / _INDEX)
-            about = {
-                "factory": recipe.factory,
-                "recall": self._recall(IndexSearch(index), vectors, engine),
-                "bytes_per_vector": (folder / _INDEX).stat().st_size / len(vectors),
-                "rows": index.ntotal,
-                "dimension": index.d,
-                "texts_cut": _texts_cut(folder / _VECTORS),
-            }
-            write_json(folder / _ABOUT, about)
+            if not (folder / _ABOUT).is_file():  # Else who was killed was about to remove the vectors.
+                vectors = self.vectors or self._encoded(folder / _VECTORS, pool.whole(), origin, engine)
+                vectors.check(origin)
+                index = build(recipe, vectors, folder, engine)
+                write_index(index, folder / _INDEX)
+                about = {
+                    "factory": recipe.factory,
+                    "recall": self._recall(IndexSearch(index), vectors, engine),
+                    "bytes_per_vector": (folder / _INDEX).stat().st_size / len(vectors),
+                    "rows": index.ntotal,
+                    "dimension": index.d,
+                    "texts_cut": _texts_cut(folder / _VECTORS),
+                }
+                write_json(folder / _ABOUT, about)
             shutil.rmtree(folder / _VECTORS, ignore_errors=True)
 
     def _encoded(self, directory: Path, pool: Pool, origin: Identity, engine: Engine) -> Vectors:

@@ -1,6 +1,5 @@
 """Faiss indexes of stored vectors: made in blocks, measured against exact search, searched among some rows."""
 
-import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tu
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.port import writing_beside
 from allennlp.common.tqdm import Tqdm
 
 from attribution.common.engines import Engine
@@ -136,9 +136,8 @@ def _begun(partial: Path, recipe: Recipe, vectors: Vectors) -> Any:
 
 def write_index(index: Any, path: Path) -> None:
     """Writes an index beside its place and renames it."""
-    beside = path.with_suffix(".part")
-    load_faiss().write_index(index, str(beside))
-    os.replace(beside, path)
+    with writing_beside(path) as beside:
+        load_faiss().write_index(index, beside)
 
 
 def read_index(path: Path, factory: str) -> Any:

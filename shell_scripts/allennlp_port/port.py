@@ -421,7 +421,7 @@ def uninterrupted(read: Callable[..., Any]) -> Callable[..., Any]:
 # --- A full disk
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_SAYS_FULL = re.compile(r"No space left on device|disk is full|Disk quota exceeded|\(os error 28\)")
+_SAYS_FULL = re.compile(r"No space left on device|disk is full|Disk quota exceeded|\(os error (27|28|122)\)")
 _SAYS_CUT = re.compile(r"^\d+ requested and \d+ written|: write error in ")
 """numpy's words and faiss's, which may come without the system's."""
 _LITTLE = 1 << 20
@@ -443,9 +443,9 @@ def full_disk(error: BaseException, place: Optional[PathOrStr] = None) -> Option
         number = getattr(cause, "errno", None)
         file = getattr(cause, "filename2", None) or getattr(cause, "filename", None)  # Of a copy the second is written.
         if isinstance(cause, OSError) and number in _FULL:
-            return OSError(number, cause.strerror, file or place)
+            return OSError(number, cause.strerror, file or _named(place))
         if _SAYS_FULL.search(text) or (_SAYS_CUT.search(text) and _full(_written_to() if place is None else [place])):
-            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file or place)
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file or _named(place))
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
 
@@ -475,6 +475,11 @@ def naming_damage(vocabulary: PathOrStr) -> Iterator[None]:
         raise ConfigurationError(
             f"{vocabulary}: a damaged vocabulary ({error}); its archive has a whole one"
         ) from error
+
+
+def _named(place: Optional[PathOrStr]) -> Optional[PathOrStr]:
+    """`place`, or the full ones among all that is written to, if it is not full and they are."""
+    return place if place is None or _full([place]) else ", ".join(_full(_written_to())) or place
 
 
 def _written_to() -> List[PathOrStr]:

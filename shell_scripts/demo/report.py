@@ -51,7 +51,8 @@ def plot(runs: Path, targets: List[str], path: Path) -> None:
             found = json.loads((runs / target / folder / "composition.json").read_text())["tasks"]
             rows[name] = {task: part["rows"] for task, part in found.items()}
     tasks = sorted(
-        {task for row in rows.values() for task in row}, key=lambda task: -sum(r.get(task, 0) for r in rows.values())
+        {task for row in rows.values() for task in row},
+        key=lambda task: (-sum(r.get(task, 0) for r in rows.values()), task),
     )
     start = [0.0] * len(rows)
     palette = plt.get_cmap("tab10")

@@ -4,11 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import ResNetConfig, ResNetModel
 
 from attribution.encoders import ImageEncoder, Vectors
-from tests.encoders.conftest import save_processor
+from tests.encoders.conftest import build_resnet
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -18,10 +16,7 @@ CONFIG = Path(__file__).parents[2] / "training_config" / "checkpoint_zoo" / "ima
 @pytest.fixture
 def embed(allennlp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """(variables) -> the command's result, on a folder of five images of two classes; it writes to `out`."""
-    torch.manual_seed(0)
-    sizes: Any = dict(embedding_size=8, hidden_sizes=[8, 12], depths=[1, 1], layer_type="basic")
-    ResNetModel(ResNetConfig(**sizes)).save_pretrained(tmp_path / "resnet")
-    save_processor(tmp_path / "resnet")
+    build_resnet(tmp_path / "resnet")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
     for number, each in enumerate(pixels):
         folder = tmp_path / "images" / ("cat" if number < 3 else "dog")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.artefacts import is_whole, new_artefact
+from attribution.common.artefacts import PLAN, is_whole, new_artefact
 from attribution.common.manifest import MANIFEST, files, write_json, write_manifest
 
 resumed = partial(new_artefact, goes_on=True)
@@ -61,6 +61,27 @@ def test_what_was_interrupted_is_there_again(stop: Any, tmp_path: Path) -> None:
         assert (folder / "shard").read_text() == "whole"
     assert _names(tmp_path / "out") == [MANIFEST, "shard"]
     assert is_whole(tmp_path / "out", identity)
+
+
+@pytest.mark.parametrize("words", [OSError(28, "No space left on device"), RuntimeError("I/O error: (os error 28)")])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_full_disk_is_named(goes_on: bool, words: Exception, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        with new_artefact(tmp_path / "out", "x", [], {}, goes_on=goes_on) as folder:
+            raise words
+    assert raised.value.errno == 28 and str(raised.value.filename) == str(folder)
+    assert ("the same command goes on" in str(raised.value)) == goes_on
+
+
+def test_a_file_that_was_being_written_is_no_part_of_what_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), resumed(tmp_path / "out", "x", [], {}) as folder:
+        for name in ("shard", f"{MANIFEST}.part", "a/file.part", "a/.b.part/whole"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("x")
+        raise KeyboardInterrupt
+    with resumed(tmp_path / "out", "x", [], {}) as folder:
+        assert files(folder) == ["a/.b.part/whole", PLAN, "shard"]
+    assert is_whole(tmp_path / "out", {"inputs": [], "configuration": {}})
 
 
 FAILURES = [

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any, Dict, Sequence
 
 import numpy as np
+import torch
 
 from attribution.common.manifest import write_manifest
 from attribution.encoders import vectors
@@ -17,6 +18,17 @@ def store_words(folder: Path, sentences: Sequence[Sequence[str]], values: np.nda
     identity = {"rows": len(values), "shard_rows": 5}
     (folder / SENTENCES).write_text("".join(json.dumps(words) + "\n" for words in sentences))
     write_manifest(folder, "embed", [], {}, identity)
+    return folder
+
+
+def build_resnet(folder: Path) -> Path:
+    """Saves a tiny random image model of 8 x 8 pixels with its processor; returns the folder."""
+    from transformers import ResNetConfig, ResNetModel
+
+    torch.manual_seed(0)
+    sizes: Any = dict(embedding_size=8, hidden_sizes=[8, 12], depths=[1, 1], layer_type="basic")
+    ResNetModel(ResNetConfig(**sizes)).save_pretrained(folder)
+    save_processor(folder)
     return folder
 
 

@@ -116,6 +116,23 @@ def test_a_killed_build_encodes_no_row_twice(pool: Pool, tmp_path: Path, monkeyp
     assert np.array_equal(found.ids, FaissRetriever(encoder, "HNSW8").retrieve(pool, QUERIES, 9).ids)
 
 
+def test_a_build_that_is_killed_as_it_removes_its_vectors(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(folder: Path, **_: Any) -> None:
+        (folder / "manifest.json").unlink()
+        raise KeyboardInterrupt
+
+    encoder = PlainEncoder()
+    retriever = FaissRetriever(encoder, "SQ8", index=str(tmp_path / "index"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("attribution.retrievers.faiss.shutil.rmtree", begin)
+        retriever.retrieve(pool, QUERIES, 9)
+    found = retriever.retrieve(pool, QUERIES, 9)
+    assert encoder.encoded == 700 + 2 * len(QUERIES)
+    assert np.array_equal(found.ids, FaissRetriever(encoder, "SQ8").retrieve(pool, QUERIES, 9).ids)
+
+
 @pytest.mark.parametrize("number", [0, 2])
 def test_a_damaged_shard_of_a_killed_build(
     number: int, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,16 +1,22 @@
 """A disk that fills up, at several places of each command: one message that says so, and then the same result."""
 
 import json
+import resource
 import subprocess
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
+import torch
+from allennlp.common.port import users_mistake
 
+from attribution.common.manifest import write_json
+from attribution.common.tables import write_table
+from attribution.modules.delta.delta_folder import write_delta
 from tests.robustness.bad_files import CONTENT
 from tests.robustness.kills import Place
 from tests.robustness.kills_test import models, place, prepared
-from tests.robustness.tiny_commands import COMMANDS, Models, training
+from tests.robustness.tiny_commands import COMMANDS, Models, sweep, training
 
 __all__ = ["models", "place"]
 
@@ -62,6 +68,29 @@ def _on(place: Place) -> Dict[str, str]:  # noqa: F811
     return {name: content for name, content in place.left().items() if name.startswith("disk/")}
 
 
+WRITERS: Dict[str, Callable[[Path], Any]] = {
+    "file.json": lambda path: write_json(path, "x" * ROOM),
+    "file.csv": lambda path: write_table(path, [["x" * ROOM]]),
+    "adapter_model.safetensors": lambda path: write_delta(path.parent, {}, {"x": torch.ones(ROOM)}),
+    "adapter_config.json": lambda path: write_delta(path.parent, {"x": "x" * ROOM}, {}),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_each_writer_names_its_file_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    """Of a file that may not grow the system says the same as of a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / name).write_text("old")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError) as raised:
+            WRITERS[name](tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(users_mistake(raised.value)).startswith(f"{tmp_path / name}: the disk is full (")
+    assert not list(tmp_path.glob("*.part"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command(name: str, place: Place, models: Models, disk: Callable[[int], None]) -> None:  # noqa: F811
@@ -79,6 +108,12 @@ def _training(place: Place, models: Models) -> List[str]:  # noqa: F811
 def test_a_training(place: Place, models: Models, disk: Callable[[int], None]) -> None:  # noqa: F811
     arguments = _training(place, models)
     _check(place, arguments, [*arguments, "--recover"], disk, [4, 16, 40, 60, 80, 100, 120, 140, 160])
+
+
+@pytest.mark.slow
+def test_a_sweep(place: Place, models: Models, disk: Callable[[int], None]) -> None:  # noqa: F811
+    arguments = [*sweep(place.folder, models), "-s", "disk/out"]
+    _check(place, arguments, arguments, disk, [4, 16, 40, 80, 120, 160, 200, 240])
 
 
 def test_what_writes_one_file(place: Place, models: Models, disk: Callable[[int], None]) -> None:  # noqa: F811

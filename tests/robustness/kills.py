@@ -21,6 +21,9 @@ from allennlp import commands
 from allennlp.common.plugins import import_plugins
 from allennlp.common.port import run
 
+from attribution.common.manifest import damage
+from attribution.sweeps.run import STEP
+
 KILLED = 137
 _CHANGES = {
     "os.rename": 2,
@@ -101,12 +104,17 @@ class Place:
         return Died(os.waitstatus_to_exitcode(status), text, operations.splitlines())
 
     def left(self) -> Dict[str, str]:
-        """Each file with a digest of what is in it that does not depend on the machine or the moment."""
-        return {
-            str(path.relative_to(self.folder)): _digest(path)
-            for path in sorted(self.folder.rglob("*"))
-            if not _LOGS.fullmatch(path.name)
-        }
+        """What is there now."""
+        return digests(self.folder)
+
+
+def digests(folder: Path) -> Dict[str, str]:
+    """Each file with a digest of what is in it that does not depend on the machine or the moment."""
+    return {
+        str(path.relative_to(folder)): _digest(path)
+        for path in sorted(folder.rglob("*"))
+        if not _LOGS.fullmatch(path.name)
+    }
 
 
 def wrong_after_kills(place: Place, command: Command, every: int = 1, first: int = 0) -> Iterator[str]:
@@ -204,6 +212,8 @@ def _is_in(path: Any, folder: str) -> bool:
 def _digest(path: Path) -> str:
     if path.is_dir():
         return "folder"
+    if path.name == STEP:
+        return _of_step(path)
     if path.suffix == ".json":
         return _of_json(path.read_bytes())
     if path.suffix == ".gz" and tarfile.is_tarfile(path):
@@ -213,6 +223,13 @@ def _digest(path: Path) -> str:
             }
         return json.dumps(members, sort_keys=True)
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _of_step(path: Path) -> str:
+    """Its files' digests are of how long a training took, too; that they are right is all that can be said of them."""
+    document = json.loads(path.read_bytes())
+    outputs = document.pop("outputs")
+    return json.dumps([document, sorted(outputs), str(damage(path.parent, outputs, thorough=True))], sort_keys=True)
 
 
 def _of_member(name: str, file: Any) -> str:

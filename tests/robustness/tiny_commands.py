@@ -7,7 +7,8 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 
 from attribution.similarity import SimilarityMatrix
-from tests.conftest import build_classifier, build_model
+from tests.conftest import build_model
+from tests.encoders.conftest import build_resnet
 from tests.ensembling.conftest import LORA, lora_tensors, write_delta_folder
 from tests.mining.conftest import mixture
 from tests.reports.conftest import write_sweep
@@ -38,7 +39,7 @@ class Models:
         self.t5 = str(build_model("t5", folder / "t5"))
         self.bart = str(build_model("bart", folder / "bart"))
         self.bert = str(build_model("bert", folder / "bert"))
-        self.classifier = str(build_classifier(folder / "classifier"))
+        self.resnet = str(build_resnet(folder / "resnet"))
 
 
 def _config(folder: Path, settings: Any, name: str = "config.json") -> str:
@@ -128,6 +129,17 @@ def embed_words(folder: Path, models: Models) -> List[str]:
     return ["embed", _config(folder, settings)]
 
 
+def embed_images(folder: Path, models: Models) -> List[str]:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    np.savez(folder / "images.npz", images=pixels, labels=[0, 0, 1, 1, 1])
+    settings = {
+        "images": {"path": "images.npz"},
+        "encoder": {"model_name": models.resnet},
+        "shard_rows": 2,
+    }
+    return ["embed", _config(folder, settings)]
+
+
 def embed_tasks(folder: Path, models: Models) -> List[str]:
     embedder = {"type": "text", "encoder": {"type": "transformer", "model_name": models.bart}}
     reader = {"type": "fewshot_gym", "model_name": models.bart, "split": "train"}
@@ -150,6 +162,11 @@ def retrieve(folder: Path, models: Models) -> List[str]:
 
 def retrieve_bm25(folder: Path, models: Models) -> List[str]:
     return ["retrieve", _config(folder, {**_retrieval(folder), "retriever": {"type": "bm25", "index": "index"}})]
+
+
+def retrieve_faiss(folder: Path, models: Models) -> List[str]:
+    retriever = {"type": "faiss", "encoder": "tests_number", "index": "index"}
+    return ["retrieve", _config(folder, {**_retrieval(folder), "retriever": retriever})]
 
 
 def rerank(folder: Path, models: Models) -> List[str]:
@@ -235,6 +252,15 @@ def compare_covariances(folder: Path, models: Models) -> List[str]:
     return ["compare-covariances", _config(folder, settings)]
 
 
+def compare_agents(folder: Path, models: Models) -> List[str]:
+    labels = np.arange(60) % 6
+    images = np.eye(6)[labels] + np.random.default_rng(0).normal(0, 0.1, (60, 6))
+    np.savez(folder / "images.npz", images=images, labels=labels)
+    few = {"agents": 3, "agent_classes": 2, "tasks": 2, "task_classes": 2, "probe": 2, "shots": 2, "test": 2}
+    settings = {"images": "images.npz", "k": 2, "random_sets": 2, "hidden_size": 4, "epochs": 2, **few}
+    return ["compare-agents", _config(folder, settings)]
+
+
 def squeeze(folder: Path, models: Models) -> List[str]:
     return ["squeeze", "mixture_run", "--task", "boolq"]
 
@@ -280,9 +306,11 @@ COMMANDS: Dict[str, Callable[[Path, Models], List[str]]] = {
     "build-gym": build_gym,
     "embed": embed,
     "embed words": embed_words,
+    "embed images": embed_images,
     "embed-tasks": embed_tasks,
     "retrieve": retrieve,
     "retrieve bm25": retrieve_bm25,
+    "retrieve faiss": retrieve_faiss,
     "rerank": rerank,
     "ensemble": ensemble,
     "similarity": similarity,
@@ -291,6 +319,7 @@ COMMANDS: Dict[str, Callable[[Path, Models], List[str]]] = {
     "report": report,
     "mine-tuples": mine_tuples,
     "compare-covariances": compare_covariances,
+    "compare-agents": compare_agents,
     "squeeze": squeeze,
     "routes": routes,
     "disable-experts": disable_experts,

@@ -9,13 +9,12 @@ The head of the safetensors file says in `base_fingerprint` which weights the de
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.port import load_tensors
+from allennlp.common.port import load_tensors, writing_beside
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -82,11 +81,10 @@ def write_delta(
     # One entry at most: safetensors writes several in any order, and the same delta is to be the same bytes.
     metadata = {"base_fingerprint": base_fingerprint} if base_fingerprint else None
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(tensors.items())}
-    weights, settings = directory / f"{WEIGHTS}.part", directory / f"{CONFIG}.part"
-    save_file(copies, weights, metadata)
-    os.replace(weights, directory / WEIGHTS)
-    settings.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(settings, directory / CONFIG)
+    with writing_beside(directory / WEIGHTS) as beside:
+        save_file(copies, beside, metadata)
+    with writing_beside(directory / CONFIG) as beside:
+        Path(beside).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_delta(folder: Union[str, Path], allow_pickle: bool = False) -> Delta:

@@ -5,6 +5,7 @@ import logging
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import sys
@@ -138,6 +139,22 @@ def test_a_full_disk_that_nobody_named(tmp_path: Path, monkeypatch: pytest.Monke
     except AttributeError as error:
         assert "the disk is full" in str(users_mistake(error))
     assert users_mistake(AttributeError("of its own")) is None
+
+
+def test_a_full_disk_that_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written in passing, to a disk of its own, names no file either."""
+    usage = shutil.disk_usage(tmp_path)
+    full = {str(tmp_path / "temporary")}
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage._replace(free=0 if folder in full else 1 << 30))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "temporary"))
+    monkeypatch.setattr("sys.argv", ["allennlp", "rerank", "x", "-s", f"{tmp_path}/run"])
+    for name in ("temporary", "run"):
+        (tmp_path / name).mkdir()
+    for named in ("temporary", "run"):
+        full.add(str(tmp_path / named))
+        with pytest.raises(OSError) as raised, naming_a_full_disk(tmp_path / "run"):
+            raise _enospc()
+        assert users_mistake(raised.value) == f"{tmp_path}/{named}: the disk is full (No space left on device)"
 
 
 def test_an_archive_that_finds_no_room_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,3 +396,10 @@ def test_a_damaged_vocabulary(name: str, content: bytes, tmp_path: Path) -> None
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigurationError, match=f"{tmp_path}: a damaged vocabulary"):
         Vocabulary.from_files(str(tmp_path))
+
+
+def test_a_vocabulary_is_the_same_bytes_in_each_process(tmp_path: Path) -> None:
+    """The order of a set depends on the process."""
+    names = ["*tags", "*labels", *(f"*{number}" for number in range(20))]
+    Vocabulary(non_padded_namespaces=names).save_to_files(str(tmp_path))
+    assert (tmp_path / "non_padded_namespaces.txt").read_text().splitlines() == sorted(names)
