@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from allennlp.common import Params
 
+from attribution.modules.moe import RouteSelector
 from attribution.similarity import TaskRoutes
 
 pytest.importorskip("matplotlib")
@@ -31,6 +32,10 @@ def test_rates_and_temperatures_are_the_published_ones(monkeypatch: pytest.Monke
     monkeypatch.setenv("TASK_VECTORS", "vectors")  # Which are not trained then.
     groups = Params.from_file(CONFIGS / "stage_one.jsonnet")["trainer"]["optimizer"]["parameter_groups"]
     assert groups == [[["^router"], {"lr": 0.001}]]
+    for selector, evaluation in (("softmax", "mixture"), ("gumbel_softmax", "argmax"), ("straight_through", "argmax")):
+        monkeypatch.setenv("SELECTOR", selector)
+        model = Params.from_file(CONFIGS / "stage_one.jsonnet")["model"]
+        assert RouteSelector.from_params(model["selector"]).evaluation == evaluation  # type: ignore[attr-defined]
     two = Params.from_file(CONFIGS / "stage_two.jsonnet").as_dict(quiet=True)
     assert two["model"]["freeze_router"] and two["trainer"]["optimizer"]["parameter_groups"] == []
     assert two["model"]["selector"]["temperature"] == {"start": 300.0, "floor": 1.0, "rate": 1e-4}

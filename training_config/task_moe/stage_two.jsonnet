@@ -16,7 +16,6 @@ common {
     router: common.router,
     selector: {
       type: 'softmax',
-      evaluation: 'mixture',
       temperature: { start: 300.0, floor: 1.0, rate: common.number('RATE', '0.0001') },
     },
   },
