@@ -11,6 +11,7 @@ from allennlp.common import Params
 
 from attribution.modules.moe import RouteSelector
 from attribution.similarity import TaskRoutes
+from attribution.sweeps import Sweep
 
 pytest.importorskip("matplotlib")
 
@@ -39,6 +40,16 @@ def test_rates_and_temperatures_are_the_published_ones(monkeypatch: pytest.Monke
     two = Params.from_file(CONFIGS / "stage_two.jsonnet").as_dict(quiet=True)
     assert two["model"]["freeze_router"] and two["trainer"]["optimizer"]["parameter_groups"] == []
     assert two["model"]["selector"]["temperature"] == {"start": 300.0, "floor": 1.0, "rate": 1e-4}
+
+
+@pytest.mark.parametrize("system", ["task_moe", "weight_ensembling"])
+def test_few_shot_settings_are_chosen_for_each_sample(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GYM", "MODELS", "TASKS"):
+        monkeypatch.setenv(name, "boolq")
+    path = CONFIGS.parent / system / "few_shot.jsonnet"
+    assert Sweep.from_params(Params.from_file(path)).choose_within == "SHOT_SEED"
+    together = Params.from_file(path, "{choose_within: null}")
+    assert Sweep.from_params(together).choose_within is None
 
 
 @pytest.mark.parametrize("expert", ["layer", "lora"])
