@@ -15,18 +15,28 @@ class QaF1(ReferenceMetric):
     et al., 2016, https://arxiv.org/abs/1606.05250).
 
     Registered as a `Metric` with name "qa_f1".
+
+    # Parameters
+
+    without_words : `float`, optional (default = `1.0`)
+        Of two texts that have no words in this form, such as an empty one and `A`: 1 in SQuAD 2.0, 0 in the few-shot
+        gym (Ye et al., 2021, https://arxiv.org/abs/2104.08835).
     """
 
     name = "qa_f1"
 
+    def __init__(self, without_words: float = 1.0) -> None:
+        super().__init__()
+        self.without_words = without_words
+
     def score(self, prediction: str, reference: str) -> float:
-        return word_f1(prediction, reference)
+        return word_f1(prediction, reference, self.without_words)
 
 
-def word_f1(prediction: str, reference: str) -> float:
-    """Of two texts without words 1, of one without 0: the rule of SQuAD 2.0."""
+def word_f1(prediction: str, reference: str, without_words: float = 1.0) -> float:
+    """Of two texts without words `without_words`, of one without 0."""
     predicted, gold = normalize_answer(prediction).split(), normalize_answer(reference).split()
     if not predicted or not gold:
-        return float(predicted == gold)
+        return without_words if predicted == gold else 0.0
     shared = sum((Counter(predicted) & Counter(gold)).values())
     return 2 * shared / (len(predicted) + len(gold))
