@@ -6,7 +6,6 @@ from allennlp.common.checks import ConfigurationError
 from attribution.metrics import ClassificationF1
 from tests.metrics.conftest import measure, values_of
 
-
 CLASSES = {"union": ["good", "bad", "so so", "great", ""], "gold": ["good", "bad", "so so"]}
 
 
