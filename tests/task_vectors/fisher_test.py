@@ -65,8 +65,8 @@ def test_is_the_mean_square_of_gradients_one_at_a_time(
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"loss": "median"}, "loss: 'median' is none of"),
-        ({"label_smoothing": 1.5}, "fisher: label_smoothing is 1.5; 0"),
+        ({"loss": "median"}, "embedder.loss: 'median' is none of sum, mean"),
+        ({"label_smoothing": 1.5}, "embedder.label_smoothing: 1.5 is not between 0 and 1"),
     ],
 )
 def test_wrong_settings(settings: Any, message: str) -> None:

@@ -40,6 +40,9 @@ def test_rates_and_temperatures_are_the_published_ones(monkeypatch: pytest.Monke
     two = Params.from_file(CONFIGS / "stage_two.jsonnet").as_dict(quiet=True)
     assert two["model"]["freeze_router"] and two["trainer"]["optimizer"]["parameter_groups"] == []
     assert two["model"]["selector"]["temperature"] == {"start": 300.0, "floor": 1.0, "rate": 1e-4}
+    assert two["trainer"]["callbacks"][3] == {"type": "validate_from", "update": 15000}
+    earlier = Params.from_file(CONFIGS / "stage_two.jsonnet", '{"trainer.callbacks.3.update": 0}')
+    assert earlier["trainer"]["callbacks"][3]["update"] == 0
 
 
 @pytest.mark.parametrize("system", ["task_moe", "weight_ensembling"])
