@@ -21,7 +21,7 @@ _METRICS: Dict[str, Callable[..., TextMetric]] = {
     "EM": ExactMatch,
     "Matthew-Correlation": partial(Matthews, positive="acceptable"),
     "Pearson-Correlation": Pearson,
-    "QA-F1": partial(QaF1, without_words=0.0),
+    "QA-F1": partial(QaF1, empty_matches=False),
     "Rouge-L": RougeL,
 }
 """By the names that the gym gives them."""

@@ -18,25 +18,25 @@ class QaF1(ReferenceMetric):
 
     # Parameters
 
-    without_words : `float`, optional (default = `1.0`)
-        Of two texts that have no words in this form, such as an empty one and `A`: 1 in SQuAD 2.0, 0 in the few-shot
-        gym (Ye et al., 2021, https://arxiv.org/abs/2104.08835).
+    empty_matches : `bool`, optional (default = `True`)
+        Whether two texts that have no words in this form, such as an empty one and `A`, are the same: so in SQuAD 2.0,
+        and not in the few-shot gym (Ye et al., 2021, https://arxiv.org/abs/2104.08835).
     """
 
     name = "qa_f1"
 
-    def __init__(self, without_words: float = 1.0) -> None:
+    def __init__(self, empty_matches: bool = True) -> None:
         super().__init__()
-        self.without_words = without_words
+        self.empty_matches = empty_matches
 
     def score(self, prediction: str, reference: str) -> float:
-        return word_f1(prediction, reference, self.without_words)
+        return word_f1(prediction, reference, self.empty_matches)
 
 
-def word_f1(prediction: str, reference: str, without_words: float = 1.0) -> float:
-    """Of two texts without words `without_words`, of one without 0."""
+def word_f1(prediction: str, reference: str, empty_matches: bool = True) -> float:
+    """Of one text without words 0; of two 1, if empty ones match."""
     predicted, gold = normalize_answer(prediction).split(), normalize_answer(reference).split()
     if not predicted or not gold:
-        return without_words if predicted == gold else 0.0
+        return float(empty_matches and predicted == gold)
     shared = sum((Counter(predicted) & Counter(gold)).values())
     return 2 * shared / (len(predicted) + len(gold))

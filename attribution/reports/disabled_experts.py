@@ -35,7 +35,7 @@ class DisabledExpertsSection(ReportSection):
     def blocks(self) -> Iterator[Block]:
         metric = read_manifest(self.path)["configuration"].get("metric", "loss")
         effects = SimilarityMatrix.load(self.path / EFFECTS)
-        lost = -effects.scores if effects.higher_is_better else effects.scores
+        lost = 0.0 - effects.scores if effects.higher_is_better else effects.scores  # Never -0.
         sign = "how far it falls" if effects.higher_is_better else "how far it rises"
         of = f"A row for each task, a column for each expert that is switched off; {metric}, {sign}. From {self.path}."
         tasks, experts = lost.shape

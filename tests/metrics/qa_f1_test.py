@@ -46,6 +46,6 @@ def test_by_hand(prediction: str, references: Any, value: float) -> None:
 @pytest.mark.parametrize("prediction, reference", [("", "A"), ("the", "a"), ("", "")])
 def test_two_texts_without_words(prediction: str, reference: str) -> None:
     """Right in SQuAD 2.0, whose rows may have no answer; wrong in the few-shot gym."""
-    for score in (1.0, 0.0):
-        assert values_of(QaF1(score), prediction, references=[reference]) == {"qa_f1": score}
-    assert values_of(QaF1(1.0), prediction, references=["cat"]) == {"qa_f1": 0.0}
+    for matches in (True, False):
+        assert values_of(QaF1(matches), prediction, references=[reference]) == {"qa_f1": float(matches)}
+    assert values_of(QaF1(), prediction, references=["cat"]) == {"qa_f1": 0.0}

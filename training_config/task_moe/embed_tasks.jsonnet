@@ -1,7 +1,8 @@
 // A vector for each task of a few-shot gym: DIR/task_vectors.npz, for TASK_VECTORS of stage_one.jsonnet.
 //
 // GYM            the folder of the gym;  TASKS  names, with spaces between (all)
-// EMBEDDER       text, tuned_text, fisher, random (text)
+// EMBEDDER       text, tuned_text, fisher, random (text). fisher is as published, of the loss that is summed over tokens,
+//                labels smoothed by 0.1; -o '{"embedder.loss": "mean", "embedder.label_smoothing": 0}' is the plain one
 // SPLIT          train, dev, test: whose inputs (train)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
 // ENCODER_NAME   of text: an encoder or an encoder-decoder (facebook/bart-base);  POOLING  mean, first (mean)
