@@ -17,9 +17,8 @@ from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.mixture_archive import archive_files, check_archive, load_mixture
 from attribution.common.engines import Engine
 from attribution.models.task_moe import TaskMoESeq2Seq
+from attribution.reports.disabled_experts import EFFECTS
 from attribution.similarity import SimilarityMatrix, TaskRoutes
-
-EFFECTS = "effects.npz"
 
 
 class DisableExperts(ArtefactJob):
@@ -135,7 +134,7 @@ class DisableExpertsCommand(ArtefactCommand):
     """
     Switches off each expert of a mixture in turn: `allennlp disable-experts CONFIG -s DIR` writes `effects.npz` and
     `.tsv`, a row for each task, a column for each expert: the score without it minus the score with all. `allennlp
-    report DIR/effects.npz` shows them.
+    report DIR` shows them.
 
     Registered as a `Subcommand` with name "disable-experts".
     """

@@ -27,8 +27,8 @@ class Report(ArtefactJob):
     # Parameters
 
     directories : `List[str]`
-        What to report of: sweeps, similarities, retrievals, ensembles, selections, trainings, the `.npz` of a
-        similarity matrix. `NAME=DIR` gives one a title; without, it is its path.
+        What to report of: sweeps, similarities, retrievals, ensembles, selections, trainings, routes, switched-off
+        experts, the `.npz` of a similarity matrix. `NAME=DIR` gives one a title; without, it is its path.
     rows : `str`, optional (default = the first axis that is neither repeated nor chosen)
         The axis of the sweeps that makes the rows of their tables.
     columns : `str`, optional (default = the baseline's, or else the last such axis)

@@ -16,15 +16,16 @@ from allennlp.common.params import parse_overrides, with_overrides
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.mixture_archive import archive_files, check_archive, load_mixture
 from attribution.common.engines import Engine
+from attribution.common.manifest import write_json
 from attribution.reports.route_map import film
-from attribution.reports.routes import EPOCHS, ROUTES, epoch_files
-from attribution.similarity import TaskRoutes, read_categories, routes_of_model
+from attribution.reports.routes import EPOCHS, FEATURES, ROUTES, epoch_files
+from attribution.similarity import TaskRoutes, read_categories, read_features, routes_of_model
 from attribution.training.save_routes import ROUTES as SAVED
 
 SIMILARITY = "task_similarity.npz"
 FILM = "routes.gif"
 
-_SETTINGS = ("archive", "tasks", "unseen_tasks", "temperature", "categories")
+_SETTINGS = ("archive", "tasks", "unseen_tasks", "temperature", "categories", "features")
 
 
 class Routes(ArtefactJob):
@@ -45,6 +46,9 @@ class Routes(ArtefactJob):
     categories : `str`, optional
         A JSON file that says the category of tasks: `data/few_shot_gym.json`, `{task: category}` or
         `{category: [task, ...]}`.
+    features : `str`, optional
+        A JSON file with features of tasks, of which each may have several: `{feature: [task, ...]}`, or
+        `data/few_shot_gym.json`. The report says how experts go with these.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Routes(ArtefactJob):
         unseen_tasks: Optional[str] = None,
         temperature: Optional[float] = None,
         categories: Optional[str] = None,
+        features: Optional[str] = None,
     ) -> None:
         check_archive(archive)
         self.archive = archive
@@ -61,13 +66,15 @@ class Routes(ArtefactJob):
         self.unseen_tasks = unseen_tasks
         self.temperature = temperature
         self.categories = categories
+        self.features = features
 
     def inputs(self) -> List[Path]:
-        categories = [Path(self.categories)] if self.categories else []
-        if categories and not categories[0].is_file():
-            raise ConfigurationError(f"{self.categories}: no such file")
+        lists = [Path(name) for name in dict.fromkeys((self.categories, self.features)) if name]
+        missing = [path for path in lists if not path.is_file()]
+        if missing:
+            raise ConfigurationError(f"{missing[0]}: no such file")
         epochs = epoch_files(Path(self.archive) / SAVED).values()
-        return [*archive_files(self.archive, self.unseen_tasks), *categories, *epochs]
+        return [*archive_files(self.archive, self.unseen_tasks), *lists, *epochs]
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes the routes, how alike tasks are in these, and the film if there is one to make."""
@@ -78,6 +85,8 @@ class Routes(ArtefactJob):
             routes = replace(routes, categories=[category_of.get(task, "") for task in routes.tasks])
             if not any(routes.categories):
                 raise ConfigurationError(f"{self.categories}: has none of the {len(routes.tasks)} tasks")
+        if self.features:
+            write_json(directory / FEATURES, self._features(routes.tasks))
         routes.save(directory / ROUTES)
         routes.similarity().save(directory / SIMILARITY)
         epochs = self._epochs(routes)
@@ -90,6 +99,16 @@ class Routes(ArtefactJob):
         return f"routes of {tasks} tasks through {layers} layers of {experts} experts" + (
             f", and of {len(epochs)} epochs" if epochs else ""
         )
+
+    def _features(self, tasks: List[str]) -> Dict[str, List[str]]:
+        """By feature those of these tasks that have it."""
+        found = {
+            feature: [task for task in tasks if task in with_it]
+            for feature, with_it in read_features(self.features or "").items()
+        }
+        if not any(found.values()):
+            raise ConfigurationError(f"{self.features}: has none of the {len(tasks)} tasks")
+        return {feature: with_it for feature, with_it in found.items() if with_it}
 
     def _epochs(self, routes: TaskRoutes) -> Dict[int, TaskRoutes]:
         """Those of the same tasks; none if one was not saved."""
@@ -110,9 +129,10 @@ class Routes(ArtefactJob):
 @Subcommand.register("routes")
 class RoutesCommand(ArtefactCommand):
     """
-    Writes which experts each task takes: `allennlp routes ARCHIVE -s DIR [--categories JSON]`. DIR then holds
-    `routes.npz` and `.tsv`, `task_similarity.npz` and `.tsv` (a similarity matrix of the tasks) and, of a training with
-    the callback `save_routes`, `epochs/` and the film `routes.gif`. `allennlp report DIR` shows them.
+    Writes which experts each task takes: `allennlp routes ARCHIVE -s DIR [--categories JSON] [--features JSON]`. DIR
+    then holds `routes.npz` and `.tsv`, `task_similarity.npz` and `.tsv` (a similarity matrix of the tasks), the tasks'
+    `features.json` and, of a training with the callback `save_routes`, `epochs/` and the film `routes.gif`. `allennlp
+    report DIR` shows them.
 
     Registered as a `Subcommand` with name "routes".
     """
@@ -126,6 +146,7 @@ class RoutesCommand(ArtefactCommand):
         subparser.add_argument("--unseen-tasks", type=str, help="a task table with the vectors of further tasks")
         subparser.add_argument("--temperature", type=float, help="the softmax at it, not what evaluation takes")
         subparser.add_argument("--categories", type=str, help="a JSON file with tasks' categories")
+        subparser.add_argument("--features", type=str, help="one with their features, of which a task may have several")
 
     def params(self, args: argparse.Namespace) -> Params:
         settings: Dict[str, Any] = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}

@@ -113,6 +113,7 @@ def _resolved(sweep: Sweep, settings: Dict[str, Any]) -> Dict[str, Any]:
         "steps": settings["steps"],
         "repeat": sweep.repeat,
         "choose": sweep.choose,
+        "choose_within": sweep.choose_within,
         "development": sweep.development,
         "metrics": sweep.metrics,
         "higher_is_better": sweep.higher_is_better,

@@ -16,7 +16,18 @@ class Matthews(TextMetric):
     0 where it is not defined: all predictions or all references are the same.
 
     Registered as a `Metric` with name "matthews".
+
+    # Parameters
+
+    positive : `str`, optional
+        Where this is the reference of a row, there are two classes: this text, and all others together. So a prediction
+        that is no class counts as the other class: the few-shot gym's rule, for `acceptable` of CoLA (Ye et al., 2021).
+        By default each text is a class of its own.
     """
+
+    def __init__(self, positive: Optional[str] = None) -> None:
+        super().__init__()
+        self.positive = positive
 
     def record(self, prediction: str, details: Details) -> Tuple[str, str]:
         return prediction.strip(), references_of(details)[0].strip()
@@ -24,7 +35,9 @@ class Matthews(TextMetric):
     def summary(self, records: Sequence[Tuple[str, str]]) -> Dict[str, float]:
         from sklearn.metrics import matthews_corrcoef
 
-        predictions, gold = zip(*records) if records else ((), ())
+        predictions, gold = map(list, zip(*records)) if records else ([], [])
+        if self.positive in gold:
+            predictions, gold = ([text == self.positive for text in texts] for texts in (predictions, gold))
         defined = len(set(predictions)) > 1 and len(set(gold)) > 1
         return {"matthews": float(matthews_corrcoef(gold, predictions)) if defined else 0.0}
 

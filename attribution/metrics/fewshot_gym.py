@@ -1,6 +1,7 @@
 """The few-shot gym: each task has its own metric."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
@@ -14,13 +15,13 @@ from attribution.metrics.qa_f1 import QaF1
 from attribution.metrics.rouge_l import RougeL
 from attribution.metrics.text_metric import Details, TextMetric, detail, mean
 
-_METRICS: Dict[str, Callable[[], TextMetric]] = {
+_METRICS: Dict[str, Callable[..., TextMetric]] = {
     "ACC": TextAccuracy,
     "Classification-F1": ClassificationF1,
     "EM": ExactMatch,
-    "Matthew-Correlation": Matthews,
+    "Matthew-Correlation": partial(Matthews, positive="acceptable"),
     "Pearson-Correlation": Pearson,
-    "QA-F1": QaF1,
+    "QA-F1": partial(QaF1, empty_matches=False),
     "Rouge-L": RougeL,
 }
 """By the names that the gym gives them."""
@@ -31,7 +32,8 @@ class FewShotGym(TextMetric):
     """
     Scores each row by the metric of its task (Ye et al., 2021, https://arxiv.org/abs/2104.08835): a value for each task
     under its name, `fewshot_gym/rte`, and `fewshot_gym`, the mean over tasks. With several references the best counts,
-    the first for correlations and classes. A row's details say `task`. ROUGE-L is rouge-score's (the extra `metrics`):
+    the first for correlations and classes. Of CoLA all that is not `acceptable` is one class, and QA-F1 of two texts
+    without words is 0, as published. A row's details say `task`. ROUGE-L is rouge-score's (the extra `metrics`):
     the gym's is another library's.
 
     Registered as a `Metric` with name "fewshot_gym".
@@ -41,10 +43,14 @@ class FewShotGym(TextMetric):
     task_metrics : `str`
         A JSON file with the metric of each task, under its name or under `metric` in an object that has more: `ACC`,
         `Classification-F1`, `EM`, `Matthew-Correlation`, `Pearson-Correlation`, `QA-F1` or `Rouge-L`.
+    classes : `str`, optional (default = `"union"`)
+        Of `Classification-F1`, that of `classification_f1`: `union` is the gym's and that of task-level mixtures of
+        experts, `gold` that of weight ensembling.
     """
 
-    def __init__(self, task_metrics: str) -> None:
+    def __init__(self, task_metrics: str, classes: str = "union") -> None:
         super().__init__()
+        self._classes = ClassificationF1(classes).classes
         self._path = task_metrics
         self._task_metrics = _load(task_metrics)
         self._metrics: Dict[str, TextMetric] = {}
@@ -67,7 +73,8 @@ class FewShotGym(TextMetric):
             raise ConfigurationError(f"fewshot_gym: task_metrics {self._path}: no metric for the task {task!r}")
         name = self._task_metrics[task]
         if name not in self._metrics:
-            self._metrics[name] = _METRICS[name]()
+            settings = {"classes": self._classes} if name == "Classification-F1" else {}
+            self._metrics[name] = _METRICS[name](**settings)
         return self._metrics[name]
 
 

@@ -54,7 +54,8 @@ class TaskMoESeq2Seq(Seq2Seq):
     task : `str`, optional
         The task of all rows, whatever they say.
     expert_regularisation : `float`, optional (default = `0.0`)
-        Adds the distance between experts to the loss, so many times: above 0 it pulls them together.
+        Adds the distance between experts (`expert_distance`) to the loss, so many times: above 0 it pulls them
+        together.
 
     All others are those of `Seq2Seq`. `delta` and `option_score: 'calibrated'` are not possible.
     """

@@ -1,6 +1,7 @@
 from attribution.reports.agents import AgentsSection
 from attribution.reports.blocks import Block, Number, Plot, Table
 from attribution.reports.covariances import CovariancesSection
+from attribution.reports.disabled_experts import DisabledExpertsSection
 from attribution.reports.ensemble import EnsembleSection
 from attribution.reports.matrix import SimilaritySection
 from attribution.reports.page import PAGE, Section, write_page
@@ -16,6 +17,7 @@ __all__ = [
     "AgentsSection",
     "Block",
     "CovariancesSection",
+    "DisabledExpertsSection",
     "EnsembleSection",
     "Number",
     "Plot",

@@ -1,7 +1,7 @@
 """Routes of a mixture of experts in a report."""
 
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Sequence
 
 import numpy as np
 
@@ -9,9 +9,10 @@ from attribution.reports.blocks import Block, Cell, Number, Plot, Table
 from attribution.reports.plots import heat_map, small_heat_maps
 from attribution.reports.report_section import ReportSection
 from attribution.reports.route_map import draw_route_map
-from attribution.similarity import TaskRoutes, correlate
+from attribution.similarity import TaskRoutes, correlate, correlate_features, read_features
 
 ROUTES = "routes.npz"
+FEATURES = "features.json"
 EPOCHS = "epochs"
 
 _MOST_EPOCHS = 12
@@ -21,7 +22,7 @@ _MOST_EPOCHS = 12
 class RoutesSection(ReportSection):
     """
     What `allennlp routes` writes: which experts tasks take, in the order of their categories, how that came about over
-    a training, and how weights go with categories.
+    a training, and how weights go with categories and with other features of tasks.
 
     Registered as a `ReportSection` with name "routes".
     """
@@ -33,7 +34,8 @@ class RoutesSection(ReportSection):
         return (path / ROUTES).is_file()
 
     def inputs(self) -> List[Path]:
-        return [self.path / ROUTES, *epoch_files(self.path / EPOCHS).values()]
+        features = [self.path / FEATURES] if (self.path / FEATURES).is_file() else []
+        return [self.path / ROUTES, *features, *epoch_files(self.path / EPOCHS).values()]
 
     def blocks(self) -> Iterator[Block]:
         routes = TaskRoutes.load(self.path / ROUTES)
@@ -43,6 +45,7 @@ class RoutesSection(ReportSection):
         yield Plot("Routes", of, draw_route_map(routes).figure)
         yield from self._epochs(routes)
         yield from self._categories(routes)
+        yield from self._features(routes)
         rows: List[List[Cell]] = [
             [routes.tasks[row], routes.categories[row] if routes.categories else "", *map(Number, routes.flat[row])]
             for row in routes.order()
@@ -75,19 +78,42 @@ class RoutesSection(ReportSection):
             "Point-biserial correlation of each expert's weight with being in each category, over "
             f"{found.tasks} tasks; missing where all tasks give an expert the same weight. From {self.path}."
         )
-        if np.isfinite(found.r).any():
-            figure = heat_map(found.categories, routes.experts, found.r.T, "r", centre=0.0, form="+.2f")
-            yield Plot("Experts and categories", caption, figure)
-        cells: List[List[Cell]] = [
-            [expert, *(cell for pair in zip(r, p) for cell in (Number(pair[0], form="+.2f"), Number(pair[1])))]
-            for expert, r, p in zip(routes.experts, found.r.tolist(), found.p.tolist())
-        ]
-        header = ["expert", *(text for name in found.categories for text in (name, f"p of {name}"))]
-        p_values = (
-            "p: of the largest |r| of all experts and categories in 9,999 permutations of the categories (Westfall and "
-            "Young, 1993), so corrected for their number."
+        yield from _correlations("categories", routes.experts, found.categories, found.r, found.p, caption)
+
+    def _features(self, routes: TaskRoutes) -> Iterator[Block]:
+        if not (self.path / FEATURES).is_file():
+            return
+        tasks_with = read_features(self.path / FEATURES)
+        has = np.array([[task in tasks for tasks in tasks_with.values()] for task in routes.tasks])
+        try:
+            found = correlate_features(routes.flat, has)
+        except ValueError as error:
+            yield f"There is no correlation with features: {error}."
+            return
+        caption = (
+            "Point-biserial correlation of each expert's weight with having each feature, of which a task may have "
+            f"several, over {len(has)} tasks, {int(has.any(1).sum())} with any; missing where all tasks give an expert "
+            f"the same weight, or have a feature. From {self.path}."
         )
-        yield Table("Correlations", f"{caption} {p_values}", header, cells, folded=len(cells) > 12)
+        yield from _correlations("features", routes.experts, list(tasks_with), found.r, found.p, caption)
+
+
+def _correlations(
+    what: str, experts: Sequence[str], names: Sequence[str], r: np.ndarray, p: np.ndarray, caption: str
+) -> Iterator[Block]:
+    if np.isfinite(r).any():
+        figure = heat_map(names, experts, r.T, "r", centre=0.0, form="+.2f")
+        yield Plot(f"Experts and {what}", caption, figure)
+    cells: List[List[Cell]] = [
+        [expert, *(cell for pair in zip(*of) for cell in (Number(pair[0], form="+.2f"), Number(pair[1])))]
+        for expert, *of in zip(experts, r.tolist(), p.tolist())
+    ]
+    header = ["expert", *(text for name in names for text in (name, f"p of {name}"))]
+    p_values = (
+        f"p: of the largest |r| of all experts and {what} in 9,999 permutations of the {what} (Westfall and Young, "
+        "1993), so corrected for their number."
+    )
+    yield Table(f"Correlations with {what}", f"{caption} {p_values}", header, cells, folded=len(cells) > 12)
 
 
 def epoch_files(folder: Path) -> Dict[int, Path]:

@@ -226,7 +226,10 @@ def _about(results: SweepResults) -> str:
     if results.repeat:
         text += f" Repeated over {', '.join(results.repeat)}."
     if results.choose:
-        text += f" {', '.join(results.choose)} chosen by {results.development}, before the metrics were looked at."
+        within = f" within each {results.choose_within}" if results.choose_within else ""
+        text += (
+            f" {', '.join(results.choose)} chosen by {results.development}{within}, before the metrics were looked at."
+        )
     return text
 
 

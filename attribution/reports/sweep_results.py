@@ -33,7 +33,10 @@ class Result(NamedTuple):
     place: Place
     """Of the axes that are neither repeated nor chosen."""
     chosen: Place
-    """Of those that were chosen by development; empty texts where no run counts, or there was nothing to choose."""
+    """
+    Of those that were chosen by development; empty texts where no run counts, or there was nothing to choose. With
+    `choose_within` as `13=0.001,42=0.0005`, by the values of that.
+    """
     n: int
     """How many runs count."""
     mean: Dict[str, float]
@@ -74,6 +77,7 @@ class SweepResults:
         self.axes = list(axes)
         self.repeat = [axis for axis in self.axes if axis in (settings.get("repeat") or [])]
         self.choose = [axis for axis in self.axes if axis in (settings.get("choose") or [])]
+        self.choose_within: Optional[str] = settings.get("choose_within")
         self.rest = [axis for axis in self.axes if axis not in self.repeat + self.choose]
         self.development: Optional[str] = settings.get("development")
         self.metrics: List[str] = [*metrics]
@@ -89,23 +93,40 @@ class SweepResults:
 
     def counted(self, result: Result) -> List[Run]:
         """Its runs."""
-        return self._at({**result.place, **self._chosen(result)})
+        return [run for place in self._places(result) for run in self._at(place)]
 
     def _at(self, place: Place) -> List[Run]:
         return [run for run in self.runs if place.items() <= run.place.items()]
 
-    def _chosen(self, result: Result) -> Place:
-        """Where there was nothing to choose, its runs are the same at all values: the first that has any is taken."""
-        if not result.n or self._at({**result.place, **result.chosen}):
-            return result.chosen
-        runs = [run for run in self._at(result.place) if not all(map(math.isnan, run.values.values()))]
-        return {axis: runs[0].place[axis] for axis in self.choose} if runs else result.chosen
+    def _places(self, result: Result) -> List[Place]:
+        """Where its runs are: with `choose_within` a place for each value of that."""
+        if self.choose_within is None:
+            return [self._place(result, result.place, result.chosen)]
+        chosen = {axis: read_place(text) for axis, text in result.chosen.items()}
+        values = dict.fromkeys(run.place[self.choose_within] for run in self._at(result.place))
+        return [
+            self._place(
+                result,
+                {**result.place, self.choose_within: value},
+                {axis: of_axis.get(value, "") for axis, of_axis in chosen.items()},
+            )
+            for value in values
+            if not any(chosen.values()) or any(value in of_axis for of_axis in chosen.values())
+        ]
+
+    def _place(self, result: Result, place: Place, chosen: Place) -> Place:
+        """Where there was nothing to choose, runs are the same at all values: the first that has any is taken."""
+        if not result.n or self._at({**place, **chosen}):
+            return {**place, **chosen}
+        runs = [run for run in self._at(place) if not all(map(math.isnan, run.values.values()))]
+        return {**place, **({axis: runs[0].place[axis] for axis in self.choose} if runs else chosen)}
 
     def counts(self, place: Place) -> bool:
         """Whether what was made there is at the chosen values of a result."""
         return place.keys() <= set(self.axes) and any(
-            all(place.get(axis, value) == value for axis, value in {**result.place, **self._chosen(result)}.items())
+            all(place.get(axis, value) == value for axis, value in of_result.items())
             for result in self.results
+            for of_result in self._places(result)
         )
 
     def has_numbers(self) -> bool:
@@ -147,9 +168,9 @@ class SweepResults:
 
 
 def read_place(name: str) -> Place:
-    """Of a step's directory, `AXIS=value,AXIS=value`, where values are quoted as in URLs."""
+    """Of a step's directory, `AXIS=value,AXIS=value`, where all is quoted as in URLs."""
     pairs = [part.partition("=") for part in name.split(",")]
-    return {axis: unquote(value) for axis, equals, value in pairs if equals}
+    return {unquote(axis): unquote(value) for axis, equals, value in pairs if equals}
 
 
 def _rows(path: Path, wanted: List[str]) -> Iterator[Tuple[str, Dict[str, str]]]:

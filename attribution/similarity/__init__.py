@@ -12,7 +12,14 @@ from attribution.similarity.result_tsv import ResultTsv, read_result_tsv, write_
 from attribution.similarity.retrieval_overlap import RetrievalOverlap
 from attribution.similarity.similarity_matrix import SimilarityMatrix
 from attribution.similarity.target_task import LabelledBatch, TargetTask, labelled_batches
-from attribution.similarity.task_categories import CategoryCorrelation, correlate, read_categories
+from attribution.similarity.task_categories import (
+    CategoryCorrelation,
+    FeatureCorrelation,
+    correlate,
+    correlate_features,
+    read_categories,
+    read_features,
+)
 from attribution.similarity.task_routes import TaskRoutes, routes_of_model
 from attribution.similarity.task_similarity import PartScores, Source, TaskSimilarity
 
@@ -21,6 +28,7 @@ __all__ = [
     "KL",
     "CategoryCorrelation",
     "Euclidean",
+    "FeatureCorrelation",
     "GraNd",
     "HiddenCosine",
     "KernelAlignment",
@@ -40,11 +48,13 @@ __all__ = [
     "TaskSimilarity",
     "common_rows",
     "correlate",
+    "correlate_features",
     "draw_heat_map",
     "kernel_cka",
     "labelled_batches",
     "linear_cka",
     "read_categories",
+    "read_features",
     "read_result_tsv",
     "routes_of_model",
     "write_result_tsv",

@@ -38,50 +38,57 @@ def gradient_norms(model: ResidentModel, batch: LabelledBatch, part_of: Callable
     return {part: torch.cat(of_part).sqrt() for part, of_part in squares.items()}
 
 
-def per_example_gradients(model: ResidentModel, batch: LabelledBatch) -> Iterator[Dict[str, torch.Tensor]]:
+def per_example_gradients(
+    model: ResidentModel, batch: LabelledBatch, reduction: str = "mean", label_smoothing: float = 0.0
+) -> Iterator[Dict[str, torch.Tensor]]:
     """
-    dL_i/dw by w's name for each example i, L_i being the mean cross-entropy of its answer's tokens and w the delta. One
-    backward pass serves the batch where w is linear layers (LoRA, adapters), scales (IA3), prefixes, prompts or several
-    of these: the gradients of what they put out are those of each example. Other parameters (`bias`, whose layers may
-    be norms, and `none`, whose gradients of all examples would be as many models) take a pass for each example, and
-    come one example after the other; so do those of a model that cannot read a padded batch.
+    dL_i/dw by w's name for each example i, L_i being the cross-entropy of its answer's tokens (their `mean` or `sum`,
+    with label smoothing or without) and w the delta. One backward pass serves the batch where w is linear layers (LoRA,
+    adapters), scales (IA3), prefixes, prompts or several of these: the gradients of what they put out are those of each
+    example. Other parameters (`bias`, whose layers may be norms, and `none`, whose gradients of all examples would be
+    as many models) take a pass for each example, and come one example after the other; so do those of a model that
+    cannot read a padded batch.
 
     Shape of each: (examples, ...)
     """
-    gradients = _of_batch(model, batch) if model.reads_batches else None
+    gradients = _of_batch(model, batch, reduction, label_smoothing) if model.reads_batches else None
     if gradients is not None:
         yield gradients
         return
     for number in range(len(batch.prompts["mask"])):
-        yield _of_one(model, batch.example(number))
+        yield _of_one(model, batch.example(number), reduction, label_smoothing)
 
 
-def _of_one(model: ResidentModel, example: LabelledBatch) -> Dict[str, torch.Tensor]:
+def _of_one(
+    model: ResidentModel, example: LabelledBatch, reduction: str, label_smoothing: float
+) -> Dict[str, torch.Tensor]:
     weights = model.tensors()
-    gradients = torch.autograd.grad(
-        F.cross_entropy(model.logits(example), example.labels), list(weights.values()), allow_unused=True
-    )
+    loss = F.cross_entropy(model.logits(example), example.labels, reduction=reduction, label_smoothing=label_smoothing)
+    gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
     return {
         name: (torch.zeros_like(weight) if gradient is None else gradient)[None]
         for (name, weight), gradient in zip(weights.items(), gradients)
     }
 
 
-def _of_batch(model: ResidentModel, batch: LabelledBatch) -> Optional[Dict[str, torch.Tensor]]:
+def _of_batch(
+    model: ResidentModel, batch: LabelledBatch, reduction: str, label_smoothing: float
+) -> Optional[Dict[str, torch.Tensor]]:
     """None if there are parameters whose gradients of each example it does not know."""
     weights = model.tensors()
     recorder = _Recorder(len(batch.prompts["mask"]), {id(weight) for weight in weights.values()})
     try:
         if not recorder.watch(model.transformer):
             return None
-        losses = F.cross_entropy(model.logits(batch), batch.labels, reduction="none")
+        losses = F.cross_entropy(model.logits(batch), batch.labels, reduction="none", label_smoothing=label_smoothing)
     finally:
         recorder.stop()
     if recorder.is_puzzled:
         return None
     mask = batch.answers["mask"]
     per_token = losses.new_zeros(mask.shape).masked_scatter(mask, losses)
-    gradients = recorder.gradients((per_token.sum(1) / mask.sum(1)).sum())
+    of_examples = per_token.sum(1) / mask.sum(1) if reduction == "mean" else per_token.sum(1)
+    gradients = recorder.gradients(of_examples.sum())
     unused = losses.new_zeros(len(mask), 1)
     return {
         name: gradients[id(weight)] if id(weight) in gradients else unused.expand(-1, weight.numel())

@@ -1,8 +1,8 @@
-"""Categories that people have sorted tasks into, and what routes have to do with them."""
+"""Categories and features that people have seen in tasks, and what routes have to do with them."""
 
 import math
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Sequence, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -37,6 +37,93 @@ def read_categories(path: Union[str, Path]) -> Dict[str, str]:
     return found
 
 
+def read_features(path: Union[str, Path]) -> Dict[str, List[str]]:
+    """
+    By feature the tasks that have it, of which each may have several, from JSON: `{feature: [task, ...]}`, `{task:
+    {"kind": "summarization", ...}}` as in `data/few_shot_gym.json`, where each text is a feature, `kind:
+    summarization`, or `{task: feature}`; by itself or under the key `categories`.
+
+    # Raises
+
+    `ConfigurationError`, naming the file, if it is none of these.
+    """
+    content, _ = read_json_object(path)
+    inner = content.get("categories")
+    found: Dict[str, List[str]] = {}
+    for key, value in (inner if isinstance(inner, dict) else content).items():
+        pairs: List[Tuple[Any, Any]]
+        if isinstance(value, list):
+            pairs = [(key, task) for task in value]
+        elif isinstance(value, dict):
+            pairs = [(f"{name}: {text}", key) for name, text in value.items() if isinstance(text, str)]
+        else:
+            pairs = [(value, key)]
+        if not pairs or not all(isinstance(text, str) for pair in pairs for text in pair):
+            raise ConfigurationError(f"{path}: {key!r} has neither features nor a list of tasks")
+        for feature, task in pairs:
+            found.setdefault(feature, []).append(task)
+    return {feature: list(dict.fromkeys(tasks)) for feature, tasks in found.items()}
+
+
+class FeatureCorrelation(NamedTuple):
+    """How the weights of experts go with tasks' features."""
+
+    r: np.ndarray
+    """
+    Point-biserial correlations, NaN where a weight is the same for all tasks, or a feature is. Shape: (experts,
+    features)
+    """
+    p: np.ndarray
+    """Shape: (experts, features)"""
+
+
+def correlate_features(weights: np.ndarray, has: np.ndarray) -> FeatureCorrelation:
+    """
+    The point-biserial correlation of each expert's weight w with having each feature, (mean of w with it - mean of w
+    without) / std(w) * sqrt(share with * share without), of which a task may have several (Ye et al., 2022,
+    https://arxiv.org/abs/2205.12701, correlate routes so with manual features). p-values are those of 9,999
+    permutations of the tasks' features, or of all where there are no more: that of a correlation is of the largest |r|
+    of all experts and features in a permutation (Westfall and Young, 1993), so that it holds for all of them together.
+
+    # Parameters
+
+    weights : `np.ndarray`
+        Shape: (tasks, experts)
+    has : `np.ndarray`
+        Truth values. Shape: (tasks, features)
+
+    # Raises
+
+    `ValueError` if all tasks have the same weights, or the same features.
+    """
+    standard, varying = _standardised(weights)
+    if not varying.any():
+        raise ValueError("all tasks have the same routes")
+    indicators, differing = _standardised(has.astype(float))
+    if not differing.any():
+        raise ValueError("all tasks have the same features")
+
+    def correlations(order: np.ndarray) -> np.ndarray:
+        """Shape: (experts that vary, features that differ)"""
+        return standard.T @ indicators[order] / len(has)
+
+    r = np.full((len(varying), len(differing)), np.nan)
+    p = r.copy()
+    there = np.ix_(varying, differing)
+    r[there] = found = correlations(np.arange(len(has)))
+    largest = _null(lambda order: float(np.abs(correlations(order)).max()), len(has))
+    p[there] = [[_share(largest, abs(value), len(has)) for value in row] for row in found]
+    return FeatureCorrelation(r, p)
+
+
+def _standardised(columns: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """The columns that vary, with mean 0 and deviation 1, and which these are."""
+    centred = columns - columns.mean(0)
+    spread = np.sqrt((centred**2).mean(0))
+    varying = spread > 1e-9
+    return centred[:, varying] / spread[varying], varying
+
+
 class CategoryCorrelation(NamedTuple):
     """How the weights of experts go with tasks' categories."""
 
@@ -54,12 +141,9 @@ class CategoryCorrelation(NamedTuple):
 
 def correlate(weights: np.ndarray, categories: Sequence[str]) -> CategoryCorrelation:
     """
-    The point-biserial correlation of each expert's weight w with being in each category, (mean of w within - mean of w
-    outside) / std(w) * sqrt(share within * share outside); and the share of the variance that lies between categories,
-    sum over categories of n |mean - overall mean|^2 / sum over tasks of |w - overall mean|^2 (the R^2 of Anderson,
-    2001, https://doi.org/10.1111/j.1442-9993.2001.01070.pp.x, for Euclidean distances). p-values are those of 9,999
-    permutations of the categories, or of all where there are no more. That of a correlation is of the largest |r| of
-    all experts and categories in a permutation (Westfall and Young, 1993), so that it holds for all of them together.
+    `correlate_features` of being in each category; and the share of the variance that lies between categories, sum over
+    categories of n |mean - overall mean|^2 / sum over tasks of |w - overall mean|^2 (the R^2 of Anderson, 2001,
+    https://doi.org/10.1111/j.1442-9993.2001.01070.pp.x, for Euclidean distances), its p-value from permutations, too.
 
     # Parameters
 
@@ -76,35 +160,18 @@ def correlate(weights: np.ndarray, categories: Sequence[str]) -> CategoryCorrela
     names, codes = np.unique(np.array([category for category in categories if category]), return_inverse=True)
     if len(names) < 2:
         raise ValueError(f"the tasks are in {len(names)} categories; two are needed")
-    weights = weights[known] - weights[known].mean(0)
-    spread = np.sqrt((weights**2).mean(0))
-    if not (spread > 1e-9).any():
-        raise ValueError("all tasks have the same routes")
-    varying = spread > 1e-9
-    # Shape: (categories, tasks)
-    within = (codes == np.arange(len(names))[:, None]).astype(float)
-    shares = within.mean(1)
-    standard = weights[:, varying] / spread[varying] / len(codes)
-    indicators = (within - shares[:, None]) / np.sqrt(shares * (1 - shares))[:, None]
-
-    def correlations(order: np.ndarray) -> np.ndarray:
-        """Shape: (experts that vary, categories)"""
-        return standard.T @ indicators[:, order].T
+    # Shape: (tasks, categories)
+    within = codes[:, None] == np.arange(len(names))
+    found = correlate_features(weights[known], within)
+    centred = weights[known] - weights[known].mean(0)
 
     def between(order: np.ndarray) -> float:
-        sums = within[:, order] @ weights
-        return float((sums**2 / within.sum(1)[:, None]).sum() / (weights**2).sum())
+        sums = within[order].T @ centred
+        return float((sums**2 / within.sum(0)[:, None]).sum() / (centred**2).sum())
 
-    r = np.full((len(spread), len(names)), np.nan)
-    p = r.copy()
-    places = np.arange(len(codes))
-    r[varying] = correlations(places)
-    largest = _null(lambda order: float(np.abs(correlations(order)).max()), len(codes))
-    p[varying] = [[_share(largest, abs(value), len(codes)) for value in row] for row in r[varying]]
-    explained = between(places)
-    return CategoryCorrelation(
-        names.tolist(), len(codes), r, p, explained, _share(_null(between, len(codes)), explained, len(codes))
-    )
+    explained = between(np.arange(len(codes)))
+    explained_p = _share(_null(between, len(codes)), explained, len(codes))
+    return CategoryCorrelation(names.tolist(), len(codes), found.r, found.p, explained, explained_p)
 
 
 def _null(statistic: Callable[[np.ndarray], float], count: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from urllib.parse import quote
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -21,6 +22,9 @@ Values = Dict[str, float]
 
 Candidates = Dict[Tuple[str, ...], List[Values]]
 """By values that may be chosen the runs there."""
+
+Group = Dict[str, Candidates]
+"""By a value of `choose_within` what there is to choose from; without it all under an empty text."""
 
 
 class Measured(NamedTuple):
@@ -98,15 +102,16 @@ class Results:
 def summary_table(sweep: Sweep, measured: Sequence[Measured]) -> List[List[str]]:
     """
     A header, and a row for each combination of axes that are neither repeated nor chosen: its values, those that were
-    chosen, the number of runs that count, and mean and sample standard deviation of each column over these. A run
-    counts if it has a value in each column in which any has one. Where there is nothing to choose, as nothing was
-    trained, nothing is chosen, and all the same there are values.
+    chosen (with `choose_within` as `13=0.001,42=0.0005`, by the values of that), the number of runs that count, and
+    mean and sample standard deviation of each column over these. A run counts if it has a value in each column in which
+    any has one. Where there is nothing to choose, as nothing was trained, nothing is chosen, and all the same there are
+    values.
     """
     rest = _rest(sweep)
     header = [*rest, *sweep.choose, "n", *(f"{name}_{kind}" for name in sweep.columns for kind in ("mean", "std"))]
     rows = []
-    for place, candidates in _groups(sweep, measured).items():
-        chosen, runs = _best(sweep, candidates)
+    for place, group in _groups(sweep, measured).items():
+        chosen, runs = _chosen(sweep, group)
         cells = [_mean_and_deviation([run[name] for run in runs if name in run]) for name in sweep.columns]
         rows.append([*place, *chosen, str(len(runs)), *(text for pair in cells for text in pair)])
     return [header, *rows]
@@ -114,9 +119,11 @@ def summary_table(sweep: Sweep, measured: Sequence[Measured]) -> List[List[str]]
 
 def undecided(sweep: Sweep, measured: Sequence[Measured]) -> List[str]:
     """The places whose runs differ, and have no development score that would say which are the best."""
+    within = [sweep.choose_within] if sweep.choose_within else []
     return [
-        ", ".join(f"{axis}={value}" for axis, value in zip(_rest(sweep), place)) or "the sweep"
-        for place, candidates in _groups(sweep, measured).items()
+        ", ".join(f"{axis}={text}" for axis, text in zip([*_rest(sweep), *within], [*place, value])) or "the sweep"
+        for place, group in _groups(sweep, measured).items()
+        for value, candidates in group.items()
         if not _best(sweep, candidates)[1] and any(map(_that_count, candidates.values()))
     ]
 
@@ -125,13 +132,31 @@ def _rest(sweep: Sweep) -> List[str]:
     return [axis for axis in sweep.axes if axis not in sweep.repeat + sweep.choose]
 
 
-def _groups(sweep: Sweep, measured: Sequence[Measured]) -> Dict[Tuple[str, ...], Candidates]:
+def _groups(sweep: Sweep, measured: Sequence[Measured]) -> Dict[Tuple[str, ...], Group]:
     """By the values of the axes that are neither repeated nor chosen."""
-    groups: Dict[Tuple[str, ...], Candidates] = {}
+    groups: Dict[Tuple[str, ...], Group] = {}
     for point, values in measured:
-        candidates = groups.setdefault(_texts(point, _rest(sweep)), {})
+        within = as_text(point[sweep.choose_within]) if sweep.choose_within else ""
+        candidates = groups.setdefault(_texts(point, _rest(sweep)), {}).setdefault(within, {})
         candidates.setdefault(_texts(point, sweep.choose), []).append(values)
     return groups
+
+
+def _chosen(sweep: Sweep, group: Group) -> Tuple[Sequence[str], List[Values]]:
+    """What is written of the values that were chosen, and the runs that count."""
+    best = {value: _best(sweep, candidates) for value, candidates in group.items()}
+    if sweep.choose_within is None:
+        return best[""]
+    runs = _that_count([run for _, of_value in best.values() for run in of_value])
+    counted = {value: chosen for value, (chosen, of_value) in best.items() if any(run in runs for run in of_value)}
+    texts = [
+        {value: chosen[place] for value, chosen in counted.items() if chosen[place]}
+        for place in range(len(sweep.choose))
+    ]
+    return [
+        ",".join(f"{quote(value, safe='')}={quote(text, safe='')}" for value, text in of_axis.items())
+        for of_axis in texts
+    ], runs
 
 
 def _best(sweep: Sweep, candidates: Candidates) -> Tuple[Tuple[str, ...], List[Values]]:

@@ -39,6 +39,10 @@ class Sweep(FromParams):
         Axes (a seed, say) that means and sample standard deviations are over.
     choose : `List[str]`, optional
         Axes (a learning rate, say) of whose combinations the best counts, by the mean of `development`.
+    choose_within : `str`, optional
+        An axis of `repeat` (a few-shot sample, say), for each value of which the best counts by itself, as a few-shot
+        gym's tasks are tuned (Ye et al., 2021, https://arxiv.org/abs/2104.08835). By default one combination counts for
+        all repetitions together.
     development : `str`, optional
         What chooses, as `STEP.METRIC`: a number in the `metrics.json` that the step writes, `STEP.OUTER.INNER` for one
         in an object there.
@@ -54,6 +58,7 @@ class Sweep(FromParams):
         steps: Dict[str, Step],
         repeat: Optional[List[str]] = None,
         choose: Optional[List[str]] = None,
+        choose_within: Optional[str] = None,
         development: Optional[str] = None,
         metrics: Optional[List[str]] = None,
         higher_is_better: bool = True,
@@ -63,6 +68,7 @@ class Sweep(FromParams):
         self.steps = steps
         self.repeat = repeat or []
         self.choose = choose or []
+        self.choose_within = choose_within
         self.development = development
         self.metrics = metrics or []
         self.higher_is_better = higher_is_better
@@ -122,6 +128,10 @@ class Sweep(FromParams):
             raise ConfigurationError(f"choose: {both[0]} is in repeat, too")
         if self.choose and not self.development:
             raise ConfigurationError("choose: needs development, which says what is best")
+        if self.choose_within is not None and (self.choose_within not in self.repeat or not self.choose):
+            there = ", ".join(self.repeat) or "none"
+            what = "nothing is chosen" if not self.choose else f"an axis of repeat is needed; there are {there}"
+            raise ConfigurationError(f"choose_within: {self.choose_within!r}: {what}")
         for column in self.columns:
             step, dot, metric = column.partition(".")
             if step not in self.steps or not metric:

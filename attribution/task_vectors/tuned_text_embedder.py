@@ -4,10 +4,12 @@ from typing import Optional
 
 import numpy as np
 import torch
+from allennlp.common.checks import ConfigurationError
 
 from attribution.similarity import ResidentModel
-from attribution.similarity.task_similarity import check_choice
 from attribution.task_vectors.task_embedder import TaskEmbedder, TaskRows
+
+_POOLINGS = ("inner", "first", "mean")
 
 
 @TaskEmbedder.register("tuned_text")
@@ -20,14 +22,17 @@ class TunedTextEmbedder(TaskEmbedder):
 
     # Parameters
 
-    pooling : `str`, optional (default = `"mean"`)
-        Over an input's tokens: `mean`, or the `first` one.
+    pooling : `str`, optional (default = `"inner"`)
+        Over an input's tokens: `inner`, the mean without the first and the last one, which are BART's own marks, as
+        published (Ye et al., 2022, https://arxiv.org/abs/2205.12701); the `first` one, published too; or the `mean` of
+        all.
     """
 
     needs_delta = True
 
-    def __init__(self, pooling: str = "mean") -> None:
-        check_choice("pooling", pooling, ("mean", "first"))
+    def __init__(self, pooling: str = "inner") -> None:
+        if pooling not in _POOLINGS:
+            raise ConfigurationError(f"embedder.pooling: {pooling!r} is none of {', '.join(_POOLINGS)}")
         self.pooling = pooling
 
     @torch.no_grad()
@@ -42,7 +47,27 @@ class TunedTextEmbedder(TaskEmbedder):
             if self.pooling == "first":
                 pooled = states[:, 0]
             else:
-                pooled = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+                wanted = _inner(mask, task.name) if self.pooling == "inner" else mask
+                pooled = (states * wanted[..., None]).sum(1) / wanted.sum(1, keepdim=True)
             total = total + pooled.sum(0).cpu()
             inputs += len(ids)
         return (total / inputs).numpy()
+
+
+def _inner(mask: torch.Tensor, task: str) -> torch.Tensor:
+    """
+    Without the first and the last token of each row. Shape: (batch, length), bool
+
+    # Raises
+
+    `ConfigurationError` if a row has no others.
+    """
+    lengths = mask.sum(1, keepdim=True)
+    shortest = int(lengths.min())
+    if shortest < 3:
+        raise ConfigurationError(
+            f"tuned_text: an input of the task {task!r} has {shortest} tokens, and none but the first and the last; "
+            "take pooling: 'mean'"
+        )
+    places = mask.cumsum(1)
+    return mask & (places > 1) & (places < lengths)

@@ -4,5 +4,14 @@ from attribution.training.save_routes import SaveRoutes
 from attribution.training.save_transformer import SaveTransformer
 from attribution.training.ties_improve import TiesImprove
 from attribution.training.update_routing import UpdateRouting
+from attribution.training.validate_from import ValidateFrom
 
-__all__ = ["CompareOptions", "SaveDelta", "SaveRoutes", "SaveTransformer", "TiesImprove", "UpdateRouting"]
+__all__ = [
+    "CompareOptions",
+    "SaveDelta",
+    "SaveRoutes",
+    "SaveTransformer",
+    "TiesImprove",
+    "UpdateRouting",
+    "ValidateFrom",
+]

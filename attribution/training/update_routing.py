@@ -20,7 +20,9 @@ class UpdateRouting(TrainerCallback):
     serialization_dir : `str`
         AllenNLP gives it.
     alternate : `int`, optional
-        The length of a turn, in updates; the experts begin. By default all are trained together.
+        The length of a turn, in updates. As published (Ye et al., 2022), update n, counted from 1, trains the experts
+        where n // `alternate` is odd, and the router and task vectors elsewhere: these begin, with a turn that is one
+        update shorter (none, of 1). By default all are trained together.
     """
 
     def __init__(self, serialization_dir: str, alternate: Optional[int] = None) -> None:
@@ -43,7 +45,7 @@ class UpdateRouting(TrainerCallback):
             routes = [weight for name, weight in trained if not name.startswith("transformer.")]
             if not routes:
                 raise ConfigurationError("update_routing: alternate needs a router that is trained")
-            self._turns = [[weight for name, weight in trained if name.startswith("transformer.")], routes]
+            self._turns = [routes, [weight for name, weight in trained if name.startswith("transformer.")]]
             self._take_turns(model)
 
     def on_batch(
@@ -69,7 +71,7 @@ class UpdateRouting(TrainerCallback):
 
     def _take_turns(self, model: Any) -> None:
         if self.alternate is not None:
-            now = int(model.updates) // self.alternate % 2
+            now = (int(model.updates) + 1) // self.alternate % 2
             for number, weights in enumerate(self._turns):
                 for weight in weights:
                     weight.requires_grad_(number == now)

@@ -25,7 +25,7 @@ for baseline in $baselines; do
 done
 SELECTOR=multi_task UPDATES=0 train stage_one base
 categories=${CATEGORIES-data/few_shot_gym.json}
-allennlp routes "$MODELS/stage_two" -s "$1/routes" ${categories:+--categories "$categories"}
+allennlp routes "$MODELS/stage_two" -s "$1/routes" ${categories:+--categories "$categories" --features "$categories"}
 allennlp sweep $configs/few_shot.jsonnet -s "$1/few_shot"
 allennlp report "$1/few_shot" "$1/routes" "$1/routes/task_similarity.npz" -s "$1/report" --rows TASK --columns INIT \
   --baseline "INIT=${INITS%% *}" --force

@@ -54,6 +54,10 @@ def test_effects(
         losses.append(json.loads(output.read_text())["loss"])
     assert effects.scores[1, expert] == pytest.approx(losses[1] - losses[0], abs=1e-4)
 
+    page = allennlp("report", tmp_path / "out", "-s", tmp_path / "page")
+    assert page.status == 0, page.stderr
+    assert "Needed most" in (tmp_path / "page" / "index.html").read_text()
+
     for changed, message in (
         ({"metric": "bleu"}, "the model has no 'bleu'"),
         ({"tasks": ["rte"]}, "has no rows of 'rte'"),

@@ -34,12 +34,16 @@ def test_routes_of_a_training_and_their_page(train_config: Any, allennlp: Any, t
     callbacks = {"trainer.callbacks": [{"type": "save_routes", "temperature": 1.0}]}
     assert allennlp("train", train_config(mixture(**callbacks)), "-s", run).status == 0
     (tmp_path / "categories.json").write_text(json.dumps({"wings": ["birds"], "water": ["lakes", "boats"]}))
+    features = {"wings": ["birds"], "moves": ["birds", "boats", "cars"], "hot": ["cars"]}
+    (tmp_path / "features.json").write_text(json.dumps(features))
     arguments = ["--temperature", "1", "--categories", tmp_path / "categories.json"]
+    arguments += ["--features", tmp_path / "features.json"]
     result = allennlp("routes", run, "-s", out, *arguments)
     assert result.status == 0, result.stderr
     assert "routes of 3 tasks through 4 layers of 3 experts, and of 2 epochs" in result.stdout
     routes = TaskRoutes.load(out / "routes.npz")
     assert routes.tasks == TASKS and list(routes.categories) == ["wings", "water", "water"]
+    assert json.loads((out / "features.json").read_text()) == {"wings": ["birds"], "moves": ["birds", "boats"]}
     assert SimilarityMatrix.load(out / "task_similarity.npz").scores.shape == (3, 3, 4)
     assert (out / "routes.gif").read_bytes()[:6] == b"GIF89a"
     last = TaskRoutes.load(out / "epochs" / "epoch_1.npz")
@@ -48,7 +52,8 @@ def test_routes_of_a_training_and_their_page(train_config: Any, allennlp: Any, t
     page = allennlp("report", out, out / "task_similarity.npz", "-s", tmp_path / "page")
     assert page.status == 0, page.stderr
     text = (tmp_path / "page" / "index.html").read_text()
-    assert "Over the training" in text and "Correlations" in text
+    assert "Over the training" in text and "Correlations with categories" in text
+    assert "Correlations with features" in text
 
     few = allennlp("routes", run / "model.tar.gz", "-s", tmp_path / "few", "--tasks", "lakes")
     assert few.status == 0, few.stderr
@@ -80,6 +85,8 @@ def test_unseen_tasks_and_mistakes(train_config: Any, allennlp: Any, tmp_path: P
     for arguments, message in (
         (["--categories", tmp_path / "others.json"], "others.json: has none of the 3 tasks"),
         (["--categories", tmp_path / "nowhere.json"], "nowhere.json: no such file"),
+        (["--features", tmp_path / "others.json"], "others.json: has none of the 3 tasks"),
+        (["--features", tmp_path / "nowhere.json"], "nowhere.json: no such file"),
         (["--unseen-tasks", tmp_path / "nowhere.npz"], "nowhere.npz: no such file; `allennlp embed-tasks` writes such"),
         (["--tasks", "new"], "'new' is not in the task table"),
     ):

@@ -1,5 +1,6 @@
 import random
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,20 @@ def test_matthews_equals_the_formula() -> None:
     expected = (tp * tn - fp * fn) / sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     details = [{"references": [label, "other"]} for label in gold]
     assert measure(Matthews(), predictions, details) == {"matthews": pytest.approx(expected)}
+
+
+@pytest.mark.parametrize(
+    "positive, value",
+    [
+        ("acceptable", 1 / sqrt(3)),  # 2 hits, 1 miss, 1 right rejection.
+        (None, 3 / sqrt(60)),  # Of three classes, `so so` is one.
+        ("good", 3 / sqrt(60)),  # No row's reference: there are not these two classes.
+    ],
+)
+def test_a_prediction_that_is_no_class(positive: Any, value: float) -> None:
+    details = [{"references": [label]} for label in ["acceptable", *["unacceptable"] * 3]]
+    predictions = ["acceptable", "acceptable", "so so", "unacceptable"]
+    assert measure(Matthews(positive), predictions, details) == {"matthews": pytest.approx(value)}
 
 
 def test_pearson_equals_numpy_and_words_count_as_3() -> None:

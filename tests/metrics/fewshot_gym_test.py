@@ -42,7 +42,7 @@ def test_each_task_by_its_metric_and_the_mean_of_tasks(table: Any) -> None:
         ("squad", "black cat", ["cat"]),
     ]
     predictions, details = zip(*[(text, {"task": task, "references": gold}) for task, text, gold in rows])
-    # rte: F1 2/3 of yes, 0 of no. stars: two points, 5 and 3 against 5 and 1.
+    # rte: F1 2/3 of yes, 0 of no. cola: its classes are not CoLA's own. stars: two points, 5 and 3 against 5 and 1.
     expected = {"cola": 1.0, "lama": 1.0, "race": 0.5, "rte": 1 / 3, "squad": 2 / 3, "stars": 1.0}
     assert measure(FewShotGym(table(TABLE)), predictions, details) == pytest.approx(
         {"fewshot_gym": sum(expected.values()) / 6, **{f"fewshot_gym/{task}": expected[task] for task in expected}}
@@ -57,7 +57,27 @@ def test_equals_the_metrics_on_their_own(table: Any) -> None:
     )
     alone = measure(ClassificationF1(), predictions[::2], details[::2])["classification_f1"]
     assert values["fewshot_gym/rte"] == pytest.approx(alone)
-    assert values["fewshot_gym/squad"] == pytest.approx(measure(QaF1(), predictions[1::2], details[1::2])["qa_f1"])
+    alone = measure(QaF1(empty_matches=False), predictions[1::2], details[1::2])["qa_f1"]
+    assert values["fewshot_gym/squad"] == pytest.approx(alone)
+
+
+@pytest.mark.parametrize("settings, f1", [({}, 5 / 9), ({"classes": "union"}, 5 / 9), ({"classes": "gold"}, 5 / 6)])
+def test_what_is_no_class_by_both_published_rules(settings: Any, f1: float, table: Any) -> None:
+    """CrossFit and task-level mixtures of experts: a class of its own. Weight ensembling: none."""
+    rows = [
+        *(("rte", text, gold) for text, gold in zip(["pos", "pos maybe", "neg", "neg"], ["pos", "pos", "neg", "neg"])),
+        ("cola", "acceptable", "acceptable"),
+        ("cola", "acceptable", "unacceptable"),
+        ("cola", "so so", "unacceptable"),
+        ("cola", "unacceptable", "unacceptable"),
+        ("squad", "", "A"),
+    ]
+    predictions, details = zip(*[(text, {"task": task, "references": [gold]}) for task, text, gold in rows])
+    values = measure(FewShotGym(table(TABLE), **settings), predictions, details)
+    found = [values[f"fewshot_gym/{task}"] for task in ("rte", "cola", "squad")]
+    assert found == pytest.approx([f1, 1 / 3**0.5, 0.0])
+    with pytest.raises(ConfigurationError, match="classes 'all' is none of union, gold"):
+        FewShotGym(table(TABLE), classes="all")
 
 
 def test_rouge_l(table: Any) -> None:

@@ -41,3 +41,11 @@ def test_equals_a_slow_count() -> None:
 )
 def test_by_hand(prediction: str, references: Any, value: float) -> None:
     assert values_of(QaF1(), prediction, references=references) == {"qa_f1": pytest.approx(value)}
+
+
+@pytest.mark.parametrize("prediction, reference", [("", "A"), ("the", "a"), ("", "")])
+def test_two_texts_without_words(prediction: str, reference: str) -> None:
+    """Right in SQuAD 2.0, whose rows may have no answer; wrong in the few-shot gym."""
+    for matches in (True, False):
+        assert values_of(QaF1(matches), prediction, references=[reference]) == {"qa_f1": float(matches)}
+    assert values_of(QaF1(), prediction, references=["cat"]) == {"qa_f1": 0.0}

@@ -58,7 +58,7 @@ def test_a_one_hot_route(kind: str, name: str, tiny_model: Any, tmp_path: Path) 
 
 @pytest.mark.parametrize("kind", ["lora", "adapter"])
 def test_the_average_of_small_experts_is_their_mixture(kind: str, tiny_model: Any, tmp_path: Path) -> None:
-    model = mixture(tiny_model("t5"), kind, {"type": "softmax", "evaluation": "mixture"})
+    model = mixture(tiny_model("t5"), kind, {"type": "softmax"})
     squeeze(model, "birds", tmp_path / "out", "average")
     batch = make_batch(tiny_model("t5"))
     with torch.no_grad():
@@ -70,7 +70,7 @@ def test_the_average_of_small_experts_is_their_mixture(kind: str, tiny_model: An
 def test_an_average_with_one_hot_layers(
     kind: str, tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = mixture(tiny_model("t5_gated"), kind, {"type": "softmax", "evaluation": "mixture"})
+    model = mixture(tiny_model("t5_gated"), kind, {"type": "softmax"})
     routes = model.routes_of(["birds"])
     routes[0, 0] = torch.tensor([0.0, 1.0, 0.0])  # A softmax that is saturated.
     monkeypatch.setattr(model, "routes_of", lambda tasks: routes)

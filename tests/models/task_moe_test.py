@@ -26,7 +26,7 @@ LINES = {
 EMBEDDER = {"type": "learned", "tasks": sorted(LINES), "size": 8}
 SMALL = {"type": "linear", "hidden_size": 4}
 ONE_OF = {"type": "straight_through"}
-MIXTURE = {"type": "softmax", "evaluation": "mixture"}
+MIXTURE = {"type": "softmax"}
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def weights(folder: Path) -> Dict[str, torch.Tensor]:
     return torch.load(folder / "best.th", weights_only=True)
 
 
-ANNEALED = {"type": "softmax", "evaluation": "mixture", "temperature": {"start": 300.0, "floor": 1.0, "rate": 0.3}}
+ANNEALED = {"type": "softmax", "temperature": {"start": 300.0, "floor": 1.0, "rate": 0.3}}
 
 
 def test_two_stages(train: Any, allennlp: Any, gym: Path, tmp_path: Path, monkeypatch: Any) -> None:

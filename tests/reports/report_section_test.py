@@ -8,6 +8,7 @@ from allennlp.common.checks import ConfigurationError
 from attribution.reports import (
     AgentsSection,
     CovariancesSection,
+    DisabledExpertsSection,
     EnsembleSection,
     ReportSection,
     RetrievalSection,
@@ -29,7 +30,7 @@ def test_each_kind_is_known_by_its_files(tmp_path: Path) -> None:
     (tmp_path / "chosen").mkdir()
     (tmp_path / "chosen" / "selected.json").write_text("{}")
     write_sweep(tmp_path / "sweep")
-    for name, file in (("compared", "comparisons.json"), ("agents", "accuracy.json")):
+    for name, file in (("compared", "comparisons.json"), ("agents", "accuracy.json"), ("disabled", "effects.npz")):
         (tmp_path / name).mkdir()
         (tmp_path / name / file).write_text("{}")
     for name, kind in {
@@ -43,6 +44,7 @@ def test_each_kind_is_known_by_its_files(tmp_path: Path) -> None:
         "sweep": SweepSection,
         "compared": CovariancesSection,
         "agents": AgentsSection,
+        "disabled": DisabledExpertsSection,
     }.items():
         assert type(ReportSection.of(tmp_path / name)) is kind, name
 

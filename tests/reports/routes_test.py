@@ -37,6 +37,22 @@ def test_a_section(tmp_path: Path) -> None:
     assert [row[0] for row in weights.rows] == ["lakes", "birds", "boats"]
 
 
+def test_features_of_which_a_task_has_several(tmp_path: Path) -> None:
+    (tmp_path / "features.json").write_text('{"wings": ["birds"], "moves": ["birds", "boats"], "all": []}')
+    section = RoutesSection(_write(tmp_path))
+    with pytest.raises(ConfigurationError, match="'all' has neither features nor a list"):
+        list(section.blocks())
+    (tmp_path / "features.json").write_text('{"wings": ["birds"], "moves": ["birds", "boats"]}')
+    assert tmp_path / "features.json" in section.inputs()
+    blocks = list(section.blocks())
+    assert "Experts and features" in [block.title for block in blocks if isinstance(block, Plot)]
+    [table] = [block for block in blocks if isinstance(block, Table) and block.title == "Correlations with features"]
+    assert table.header == ["expert", "wings", "p of wings", "moves", "p of moves"]
+    # The weights 1, 1, 0.6 of birds, boats and lakes.
+    assert [str(cell) for cell in table.rows[0]][1::2] == ["+0.50", "+1.00"]
+    assert "over 3 tasks, 2 with any" in table.caption
+
+
 def test_epochs_in_order(tmp_path: Path) -> None:
     assert list(epoch_files(_write(tmp_path, epochs=11) / "epochs")) == list(range(11))
     assert epoch_files(tmp_path / "nowhere") == {}

@@ -24,6 +24,22 @@ def test_what_a_sweep_says(sweep: Path) -> None:
     assert {run.place["LEARNING_RATE"] for run in counted} == {"0.0005"}
 
 
+def test_the_runs_that_were_chosen_for_each_sample(sweep: Path) -> None:
+    settings = json.loads((sweep / "sweep.json").read_text())
+    (sweep / "sweep.json").write_text(json.dumps({**settings, "choose_within": "SEED"}))
+    table = (sweep / "results.csv").read_text()
+    table = table.replace("boolq,bm25,0.0005,", '"boolq","bm25","1=0.0005,2=0.001",', 1)
+    table = table.replace("boolq,none,0.0005,2", '"boolq","none","2=0.001",1', 1)
+    (sweep / "results.csv").write_text(table.replace(",0.0005,", ',"1=0.0005,2=0.0005",'))
+    results = SweepResults(sweep)
+    none, bm25, *_ = results.results
+    assert [run.place["LEARNING_RATE"] for run in results.counted(bm25)] == ["0.0005", "0.001"]
+    assert [run.values["test.accuracy"] for run in results.counted(bm25)] == [0.60, 0.01]
+    assert [run.place["SEED"] for run in results.counted(none)] == ["2"]
+    place = {"TASK": "boolq", "ARM": "bm25", "LEARNING_RATE": "0.001"}
+    assert [results.counts({**place, "SEED": seed}) for seed in "12"] == [False, True] and results.counts(place)
+
+
 def test_one_axis_makes_one_column(sweep: Path) -> None:
     results = SweepResults(sweep)
     part = [result for result in results.results if result.place["ARM"] == "bm25"]

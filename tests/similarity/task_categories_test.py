@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from allennlp.common.checks import ConfigurationError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from attribution.similarity import correlate, read_categories, task_categories
+from attribution.similarity import correlate, correlate_features, read_categories, read_features, task_categories
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -55,6 +57,54 @@ def test_files_that_have_none(content: Any, message: str, tmp_path: Path) -> Non
     path.write_text(json.dumps(content))
     with pytest.raises(ConfigurationError, match=f"categories.json: {message}"):
         read_categories(path)
+
+
+@pytest.mark.parametrize(
+    "content, wanted",
+    [
+        ({"short": ["boolq", "rte", "rte"], "two texts": ["rte"]}, {"short": ["boolq", "rte"], "two texts": ["rte"]}),
+        (
+            {"boolq": {"category": "qa", "kind": "binary", "n": 3}, "rte": {"kind": "binary"}},
+            {"category: qa": ["boolq"], "kind: binary": ["boolq", "rte"]},
+        ),
+        ({"boolq": "qa", "rte": "qa"}, {"qa": ["boolq", "rte"]}),
+        ({"categories": {"qa": ["boolq"]}, "more": ["rte"]}, {"qa": ["boolq"]}),
+        ({"categories": ["boolq"]}, {"categories": ["boolq"]}),
+    ],
+)
+def test_features_of_which_a_task_has_several(content: Any, wanted: Any, tmp_path: Path) -> None:
+    path = tmp_path / "features.json"
+    path.write_text(json.dumps(content))
+    assert read_features(path) == wanted
+
+
+def test_features_in_the_ontology() -> None:
+    found = read_features(DATA / "few_shot_gym.json")
+    assert len(found["category: qa"]) == 51 and "xsum" in found["kind: summarization"]
+
+
+@pytest.mark.parametrize("content", [{"qa": [1]}, {"qa": {"n": 3}}, {"qa": 3}, {"qa": []}])
+def test_files_without_features(content: Any, tmp_path: Path) -> None:
+    path = tmp_path / "features.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ConfigurationError, match="features.json: 'qa' has neither features nor a list of tasks"):
+        read_features(path)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_each_feature_is_correlated_for_itself(seed: int) -> None:
+    """Of a task with several, each counts; what all or no tasks have goes with nothing."""
+    generator = np.random.default_rng(seed)
+    weights, has = generator.random((5, 3)), generator.random((5, 4)) < 0.5
+    has[:2, 0] = [True, False]  # One at least differs.
+    found = correlate_features(weights, has)
+    for feature, values in enumerate(has.T):
+        if 0 < values.sum() < 5:
+            assert np.allclose(found.r[:, feature], [np.corrcoef(of, values)[0, 1] for of in weights.T])
+            assert ((found.p[:, feature] >= 1 / 120) & (found.p[:, feature] <= 1)).all()
+        else:
+            assert np.isnan([found.r[:, feature], found.p[:, feature]]).all()
 
 
 def test_correlations_by_hand() -> None:
@@ -107,3 +157,8 @@ def test_many_tasks_are_sampled_and_the_same_every_time(monkeypatch: pytest.Monk
 def test_nothing_to_correlate(weights: np.ndarray, categories: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         correlate(weights, categories)
+
+
+def test_features_that_say_nothing() -> None:
+    with pytest.raises(ValueError, match="the same features"):
+        correlate_features(np.eye(3), np.ones((3, 2), dtype=bool))

@@ -6,6 +6,8 @@ from typing import Any, Dict, List, Optional
 import pytest
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attribution.sweeps.results import Measured, Results, Values, summary_table, undecided
 from attribution.sweeps.run import Run
@@ -107,6 +109,64 @@ def test_where_nothing_says_which_is_the_best() -> None:
     measured = [_measured("boolq", 0.001, 13, None, 0.1), _measured("boolq", 0.0005, 13, None, 0.2), *MEASURED[4:]]
     boolq, _ = _dictionaries(summary_table(_sweep(), measured))
     assert (boolq["LR"], boolq["n"]) == ("", "0") and undecided(_sweep(), measured) == ["TASK=boolq"]
+
+
+def test_the_best_of_each_sample_as_a_gym_is_tuned() -> None:
+    """Four runs: of each sample the rate that its own development rows choose; or one rate for both."""
+    measured = [
+        _measured("boolq", 0.001, 13, 0.8, 0.9),
+        _measured("boolq", 0.001, 42, 0.5, 0.2),
+        _measured("boolq", 0.0005, 13, 0.6, 0.3),
+        _measured("boolq", 0.0005, 42, 0.6, 0.6),
+    ]
+    [within] = _dictionaries(summary_table(_sweep(choose_within="SEED"), measured))
+    assert (within["LR"], within["n"]) == ("13=0.001,42=0.0005", "2")
+    assert float(within["test.accuracy_mean"]) == pytest.approx(0.75)
+    assert float(within["test.accuracy_std"]) == pytest.approx(0.3 / 2**0.5)
+    assert float(within["model.dev_mean"]) == pytest.approx(0.7)
+    [together] = _dictionaries(summary_table(_sweep(), measured))
+    assert together["LR"] == "0.001" and float(together["test.accuracy_mean"]) == pytest.approx(0.55)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=6, max_size=6))
+def test_each_sample_is_chosen_for_as_if_it_were_alone(scores: List[Any]) -> None:
+    rates = (0.001, 0.0005, 0.0002)
+    measured = [
+        _measured("boolq", rate, seed, *scores[3 * place + number])
+        for place, seed in enumerate((13, 42))
+        for number, rate in enumerate(rates)
+    ]
+    axes = {"LR": list(rates), "SEED": [13, 42], "TASK": ["boolq"]}
+    [both] = _dictionaries(summary_table(_sweep(axes=axes, choose_within="SEED"), measured))
+    alone = [_dictionaries(summary_table(_sweep(axes=axes), measured[:3]))[0]]
+    alone += [_dictionaries(summary_table(_sweep(axes=axes), measured[3:]))[0]]
+    assert both["LR"] == f"13={alone[0]['LR']},42={alone[1]['LR']}"
+    found = sum(float(one["test.accuracy_mean"]) for one in alone) / 2
+    assert float(both["test.accuracy_mean"]) == pytest.approx(found)
+
+
+def test_a_sample_that_nothing_chooses_for_is_named() -> None:
+    sweep = _sweep(choose_within="SEED")
+    measured = [
+        _measured("boolq", 0.001, 13, 0.5, 0.1),
+        _measured("boolq", 0.0005, 13, 0.4, 0.2),
+        _measured("boolq", 0.001, 42, None, 0.1),
+        _measured("boolq", 0.0005, 42, None, 0.2),
+        _measured("anli", 0.001, 13, None, 0.3),  # Nothing was trained.
+        _measured("anli", 0.0005, 13, None, 0.3),
+        _measured("anli", 0.001, 42, None, 0.5),
+        _measured("anli", 0.0005, 42, None, 0.5),
+    ]
+    boolq, anli = _dictionaries(summary_table(sweep, measured))
+    assert (boolq["LR"], boolq["n"], boolq["test.accuracy_mean"]) == ("13=0.001", "1", "0.1")
+    assert (anli["LR"], anli["n"], anli["test.accuracy_mean"]) == ("", "2", "0.4")
+    assert undecided(sweep, measured) == ["TASK=boolq, SEED=42"]
+
+
+def test_a_sample_whose_test_failed_does_not_count() -> None:
+    measured = [_measured("boolq", 0.001, 13, 0.5, None), _measured("boolq", 0.001, 42, 0.4, 0.2)]
+    [boolq] = _dictionaries(summary_table(_sweep(choose_within="SEED"), measured))
+    assert (boolq["LR"], boolq["n"], boolq["test.accuracy_mean"]) == ("42=0.001", "1", "0.2")
 
 
 def test_tables_and_complaints(tmp_path: Path) -> None:

@@ -123,6 +123,11 @@ TRAIN = {"command": "train", "config": "read.jsonnet"}
         ({"repeat": ["LR"]}, "repeat: 'LR' is no axis"),
         ({"repeat": ["SEED"], "choose": ["SEED"], "development": "model.x"}, "choose: SEED is in repeat, too"),
         ({"choose": ["SEED"]}, "choose: needs development"),
+        ({"repeat": ["SEED"], "choose_within": "SEED"}, "choose_within: 'SEED': nothing is chosen"),
+        (
+            {"choose": ["SEED"], "development": "model.x", "choose_within": "LR"},
+            "choose_within: 'LR': an axis of repeat is needed; there are none",
+        ),
         ({"metrics": ["model"]}, "'model', in development or metrics, is not STEP.METRIC of a step"),
         ({"development": "nothing.accuracy"}, "'nothing.accuracy', in development or metrics"),
         ({"steps": {"model": {**TRAIN, "config": "nowhere.jsonnet"}}}, "model/ARM=none,SEED=1: .*nowhere.jsonnet"),

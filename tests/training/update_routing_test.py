@@ -39,7 +39,7 @@ def test_what_is_not_on_turn_does_not_move(tiny_model: Any) -> None:
     batch = make_batch(tiny_model("bart"))
     callback.on_start(trainer)
     moved = []
-    for _ in range(6):
+    for _ in range(7):
         before = {name: weight.clone() for name, weight in model.named_parameters()}
         optimizer.zero_grad()
         model(**batch)["loss"].backward()
@@ -48,14 +48,16 @@ def test_what_is_not_on_turn_does_not_move(tiny_model: Any) -> None:
         changed = [name for name, weight in model.named_parameters() if not torch.equal(weight, before[name])]
         moved.append({name.split(".")[0] for name in changed})
     routes = {"router", "task_vectors"}
-    assert moved == [{"transformer"}, {"transformer"}, routes, routes, {"transformer"}, {"transformer"}]
+    experts = {"transformer"}
+    # Update n trains the experts where n // 2 is odd.
+    assert moved == [routes, experts, experts, routes, routes, experts, experts]
     callback.on_end(trainer)
-    assert all(weight.requires_grad for weight in model.parameters()) and model.updates == 6
+    assert all(weight.requires_grad for weight in model.parameters()) and model.updates == 7
 
 
 def test_a_turn_goes_on_after_recovery(tiny_model: Any) -> None:
     model = model_of(tiny_model("bart"))
-    model.selector.temperature.updates += 3
+    model.selector.temperature.updates += 4
     UpdateRouting("", alternate=2).on_start(SimpleNamespace(model=model, _distributed=False))
     assert model.router.routers[0][0].weight.requires_grad
     assert not any(weight.requires_grad for weight in model.transformer.parameters())

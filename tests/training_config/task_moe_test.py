@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from allennlp.common import Params
 
+from attribution.modules.moe import RouteSelector
 from attribution.similarity import TaskRoutes
+from attribution.sweeps import Sweep
 
 pytest.importorskip("matplotlib")
 
@@ -31,9 +33,26 @@ def test_rates_and_temperatures_are_the_published_ones(monkeypatch: pytest.Monke
     monkeypatch.setenv("TASK_VECTORS", "vectors")  # Which are not trained then.
     groups = Params.from_file(CONFIGS / "stage_one.jsonnet")["trainer"]["optimizer"]["parameter_groups"]
     assert groups == [[["^router"], {"lr": 0.001}]]
+    for selector, evaluation in (("softmax", "mixture"), ("gumbel_softmax", "argmax"), ("straight_through", "argmax")):
+        monkeypatch.setenv("SELECTOR", selector)
+        model = Params.from_file(CONFIGS / "stage_one.jsonnet")["model"]
+        assert RouteSelector.from_params(model["selector"]).evaluation == evaluation  # type: ignore[attr-defined]
     two = Params.from_file(CONFIGS / "stage_two.jsonnet").as_dict(quiet=True)
     assert two["model"]["freeze_router"] and two["trainer"]["optimizer"]["parameter_groups"] == []
     assert two["model"]["selector"]["temperature"] == {"start": 300.0, "floor": 1.0, "rate": 1e-4}
+    assert two["trainer"]["callbacks"][3] == {"type": "validate_from", "update": 15000}
+    earlier = Params.from_file(CONFIGS / "stage_two.jsonnet", '{"trainer.callbacks.3.update": 0}')
+    assert earlier["trainer"]["callbacks"][3]["update"] == 0
+
+
+@pytest.mark.parametrize("system", ["task_moe", "weight_ensembling"])
+def test_few_shot_settings_are_chosen_for_each_sample(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GYM", "MODELS", "TASKS"):
+        monkeypatch.setenv(name, "boolq")
+    path = CONFIGS.parent / system / "few_shot.jsonnet"
+    assert Sweep.from_params(Params.from_file(path)).choose_within == "SHOT_SEED"
+    together = Params.from_file(path, "{choose_within: null}")
+    assert Sweep.from_params(together).choose_within is None
 
 
 @pytest.mark.parametrize("expert", ["layer", "lora"])

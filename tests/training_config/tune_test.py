@@ -182,6 +182,8 @@ def test_the_published_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trainer["num_epochs"] * loader["batches_per_epoch"] == 100_000 and loader["batch_size"] == 8
     assert (trainer["patience"], trainer["grad_norm"], trainer["optimizer"]["lr"]) == (10, 0.1, 5e-4)
     assert "ties_improve" in trainer["callbacks"]
+    [metric] = config["model"]["metrics"]
+    assert metric["classes"] == "gold"
     monkeypatch.setenv("TIES", "false")
     assert "ties_improve" not in Params.from_file(CONFIG).as_dict()["trainer"]["callbacks"]
 

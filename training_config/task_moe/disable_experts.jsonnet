@@ -1,4 +1,4 @@
-// What each task loses without each expert: DIR/effects.npz, for `allennlp report`.
+// What each task loses without each expert: DIR/effects.npz, which `allennlp report DIR` shows.
 //
 // ARCHIVE       of the mixture
 // GYM           the folder of a few-shot gym

@@ -1,10 +1,12 @@
 // A vector for each task of a few-shot gym: DIR/task_vectors.npz, for TASK_VECTORS of stage_one.jsonnet.
 //
 // GYM            the folder of the gym;  TASKS  names, with spaces between (all)
-// EMBEDDER       text, tuned_text, fisher, random (text)
+// EMBEDDER       text, tuned_text, fisher, random (text). fisher is as published, of the loss that is summed over tokens,
+//                labels smoothed by 0.1; -o '{"embedder.loss": "mean", "embedder.label_smoothing": 0}' is the plain one
 // SPLIT          train, dev, test: whose inputs (train)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
 // ENCODER_NAME   of text: an encoder or an encoder-decoder (facebook/bart-base);  POOLING  mean, first (mean)
+//                of tuned_text: mean, first, or inner, the mean without the first and the last token (inner)
 // DELTAS         of fisher and tuned_text: a pattern of folders, each with a task's own delta: 'runs/*/delta'
 // MODEL_NAME     of these: their base model;  MODEL_TYPE  seq2seq, causal_lm (seq2seq)
 // DIMENSION      principal components: 128, as published for fisher (all there is); of random the dimension (768)
@@ -18,7 +20,7 @@ local given(name) = env.optional(name, '') != '';
 local number(name) = std.parseInt(env.required(name));
 local embedder = env.optional('EMBEDDER', 'text');
 local tuned = std.member(['fisher', 'tuned_text'], embedder);
-local pooling = env.optional('POOLING', 'mean');
+local pooling = env.optional('POOLING', if embedder == 'tuned_text' then 'inner' else 'mean');
 local encoder = env.optional('ENCODER_NAME', 'facebook/bart-base');
 {
   embedder: { type: embedder } + std.get({

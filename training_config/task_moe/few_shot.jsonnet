@@ -6,7 +6,7 @@
 // MODELS       a folder with INIT/model.tar.gz for each mixture
 // INITS        names there: baselines by the SELECTOR of stage_one.jsonnet that they were trained with, others as one
 //              likes (multi_task base uniform instance_random task_random stage_one stage_two)
-// RATES, BATCH_SIZES  of which the best on development counts (0.00001 0.00002 0.00005, and 2 4 8)
+// RATES, BATCH_SIZES  of which the best on each sample's development rows count (0.00001 0.00002 0.00005, and 2 4 8)
 // SHOT_SEEDS   samples of the gym (13 21 42)
 // WAY          argmax, average: what is squeezed of learned routes (argmax)
 // UNSEEN_TASKS a table with vectors of tasks that the mixtures do not know
@@ -64,6 +64,8 @@ local writes = metric == 'fewshot_gym';
   },
   repeat: ['SHOT_SEED'],
   choose: ['LEARNING_RATE', 'BATCH_SIZE'],
+  // As published: the best of each sample. Of all samples together: -o '{choose_within: null}'.
+  choose_within: 'SHOT_SEED',
   development: 'tuned.best_validation_' + metric,
   metrics: ['test.' + metric, 'zero_shot.' + metric],
 }

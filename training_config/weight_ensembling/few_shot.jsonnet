@@ -5,7 +5,7 @@
 // INITS       scratch, weightings (uniform, group, learned) and measures, with spaces between (scratch uniform loss)
 // SHOT_SEEDS  samples of the gym (13 21 42)
 // SEEDS       those whose rows measures and `learned` look at (the first)
-// RATES       learning rates, of which the best on development counts (5e-4)
+// RATES       learning rates, of which the best on each sample's development rows counts (5e-4)
 // GYM, DELTAS, MODEL_NAME and others are those of similarity.jsonnet (TARGET_DELTAS, BEFORE, AFTER, ...), of
 // ensemble.jsonnet (CATEGORIES, MERGER, ...) and of tune.jsonnet (UPDATES, METRIC, ...).
 local env = import '../common/env.libsonnet';
@@ -64,6 +64,8 @@ local seeds = env.optional('SEEDS', shot_seeds[0]);
   },
   repeat: ['SHOT_SEED'],
   choose: ['LEARNING_RATE'],
+  // As published: the best of each sample. Of all samples together: -o '{choose_within: null}'.
+  choose_within: 'SHOT_SEED',
   development: 'tuned.best_validation_' + metric,
   metrics: ['test.' + metric],
 }

@@ -107,7 +107,8 @@ assert metric != 'fewshot_gym' || given('TASK_METRICS') || std.objectHas(gym_tas
     delta: delta,
     [if writes then 'generation']: { max_new_tokens: 64, num_beams: 1, do_sample: false },
     [if writes then 'metrics']: [
-      if metric == 'fewshot_gym' then { type: metric, task_metrics: task_metrics } else metric,
+      // As published, a prediction that is no class is no class of its own.
+      if metric == 'fewshot_gym' then { type: metric, task_metrics: task_metrics, classes: 'gold' } else metric,
     ],
   },
   data_loader: {

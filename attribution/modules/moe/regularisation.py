@@ -1,27 +1,24 @@
 """How far the experts are from each other."""
 
 from itertools import combinations
-from typing import Dict, List
 
 import torch
 
 from attribution.modules.moe.experts import routed_modules
-from attribution.modules.moe.routes import RoutedModule
 
 
 def expert_distance(transformer: torch.nn.Module, experts: int) -> torch.Tensor:
-    """The L2 distance of two experts of a layer's parameters, mean over pairs, summed over layers."""
-    layers: Dict[int, List[RoutedModule]] = {}
-    for module in routed_modules(transformer):
-        layers.setdefault(module.layer, []).append(module)
-    total = torch.zeros((), device=next(transformer.parameters()).device)
-    for modules in layers.values():
-        tensors = [[tensor for module in modules for tensor in module.expert_tensors(e)] for e in range(experts)]
-        distances = [
-            torch.linalg.vector_norm(
-                torch.stack([torch.linalg.vector_norm(a - b) for a, b in zip(tensors[one], tensors[other])])
-            )
-            for one, other in combinations(range(experts), 2)
-        ]
-        total = total + torch.stack(distances).mean() if distances else total
-    return total
+    """
+    The L2 distances of two experts' parameters, summed over tensors, mean over the pairs of a layer, summed over layers
+    (Ye et al., 2022, https://arxiv.org/abs/2205.12701).
+    """
+    pairs = list(combinations(range(experts), 2))
+    distances = [
+        torch.linalg.vector_norm(first - second)
+        for module in routed_modules(transformer)
+        for one, other in pairs
+        for first, second in zip(module.expert_tensors(one), module.expert_tensors(other))
+    ]
+    if not distances:
+        return torch.zeros((), device=next(transformer.parameters()).device)
+    return torch.stack(distances).sum() / len(pairs)

@@ -103,25 +103,29 @@ class TemperedSelector(RouteSelector):
 
     temperature : `Temperature`, optional
         1 by default.
-    evaluation : `str`, optional (default = `"argmax"`)
+    evaluation : `str`, optional
         What evaluation takes: `argmax`, the likeliest expert alone; or `mixture`, the softmax at the temperature that
-        training has reached, without noise.
+        training has reached, without noise. By default what was trained, as published (Ye et al., 2022): of `softmax`
+        the mixture, of those with Gumbel noise one expert.
 
     All others are those of `RouteSelector`.
     """
 
+    trained = "argmax"
+    """The `evaluation` that goes with its training."""
+
     def __init__(
         self,
         temperature: Optional[Temperature] = None,
-        evaluation: str = "argmax",
+        evaluation: Optional[str] = None,
         disabled: Optional[List[List[int]]] = None,
         exploration: float = 0.0,
     ) -> None:
         super().__init__(disabled, exploration)
-        if evaluation not in _EVALUATIONS:
+        if evaluation not in (None, *_EVALUATIONS):
             raise ConfigurationError(f"selector: evaluation {evaluation!r} is none of {', '.join(_EVALUATIONS)}")
         self.temperature = temperature or Temperature()
-        self.evaluation = evaluation
+        self.evaluation = evaluation or self.trained
 
     def select(self, logits: torch.Tensor, tasks: Sequence[str], examples: Sequence[str]) -> torch.Tensor:
         if self.training:
@@ -145,6 +149,8 @@ class Softmax(TemperedSelector):
 
     Parameters are those of `TemperedSelector`.
     """
+
+    trained = "mixture"
 
     def sample(self, logits: torch.Tensor) -> torch.Tensor:
         return self.softmax(logits)
