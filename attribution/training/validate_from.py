@@ -11,8 +11,8 @@ class ValidateFrom(TrainerCallback):
     """
     Leaves out the validations before an update, so that none of the weights until then can be the best: the published
     second stage of task-level mixtures of experts looks at none before 15,000 of 60,000 updates (Ye et al., 2022). The
-    last epoch is always validated. AllenNLP's own `should_validate_callback` counts epochs, and loses a validation
-    after `--recover`.
+    last epoch is always validated. AllenNLP's own `should_validate_callback` counts epochs; it may keep the weights of
+    an epoch without validation as the best, and loses a validation after `--recover`.
 
     Registered as a `TrainerCallback` with name "validate_from".
 

@@ -19,12 +19,18 @@ EPOCHS: Dict[str, Any] = {
     "data_loader": {"batch_size": 1, "shuffle": True, "batches_per_epoch": 4},
     "validation_data_loader": {"batch_size": 4},
     "trainer.num_gradient_accumulation_steps": 2,
+    "trainer.checkpointer": {"keep_most_recent_by_count": 4},
 }
 
 
 def _metrics(folder: Path) -> Any:
     epochs = [json.loads((folder / f"metrics_epoch_{epoch}.json").read_text()) for epoch in range(4)]
     return [("validation_loss" in metrics) for metrics in epochs], json.loads((folder / "metrics.json").read_text())
+
+
+def _same(one: Path, other: Path) -> bool:
+    first, second = (torch.load(path, weights_only=True) for path in (one, other))
+    return all(torch.equal(tensor, second[name]) for name, tensor in first.items())
 
 
 @pytest.mark.parametrize("update, first", [(0, 0), (2, 0), (3, 1), (6, 2), (8, 3)])
@@ -34,7 +40,8 @@ def test_the_first_validation(update: int, first: int, train_config: Any, allenn
     assert result.status == 0, result.stderr
     validated, metrics = _metrics(tmp_path / "run")
     assert validated == [epoch >= first for epoch in range(4)]
-    assert metrics["best_epoch"] == first and (tmp_path / "run" / "best.th").is_file()
+    assert metrics["best_epoch"] == first
+    assert _same(tmp_path / "run" / "best.th", tmp_path / "run" / f"model_state_e{first + 1}_b0.th")
 
 
 @pytest.mark.parametrize("step", [2, 4, 5])
@@ -54,8 +61,7 @@ def test_after_a_restart(step: int, train_config: Any, allennlp: Any, tmp_path: 
     assert validated_in_parts == validated == [False, False, True, True]
     assert parts["best_epoch"] == whole["best_epoch"] == 2
     assert parts["best_validation_loss"] == whole["best_validation_loss"]
-    first, second = (torch.load(tmp_path / name / "best.th", weights_only=True) for name in ("whole", "parts"))
-    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+    assert _same(tmp_path / "whole" / "best.th", tmp_path / "parts" / "best.th")
 
 
 def test_wrong_settings(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
