@@ -587,6 +587,35 @@ EDITS = (
         "from typing import Any, Dict, Iterable, Iterator, Union, Optional",
         "from typing import Any, Dict, Iterable, Iterator, Literal, Union, Optional",
     ),
+    # Whether an epoch was validated is asked once: a callback that decides about the next epoch changes the answer
+    # before the best weights are kept. The tracker counts epochs, not validations, a recovered training goes on, and an
+    # epoch that was not validated has no metrics, such as those of the one before.
+    Edit(
+        "allennlp/training/gradient_descent_trainer.py",
+        "            if self._should_validate_this_epoch and self._validation_data_loader is not None:\n",
+        "            validates = self._should_validate_this_epoch\n"
+        "            if not validates:\n"
+        "                self._metric_tracker._epoch_number += 1\n"
+        "                val_metrics = {}\n"
+        '                for name in [name for name in metrics if name.startswith("validation_")]:\n'
+        "                    del metrics[name]\n"
+        "            if validates and self._validation_data_loader is not None:\n",
+    ),
+    Edit(
+        "allennlp/training/gradient_descent_trainer.py",
+        "            if self._should_validate_this_epoch and self._metric_tracker.is_best_so_far():\n",
+        "            if validates and self._metric_tracker.is_best_so_far():\n",
+    ),
+    Edit(
+        "allennlp/training/gradient_descent_trainer.py",
+        "                self._should_validate_this_epoch\n                and self._serialization_dir\n",
+        "                validates\n                and self._serialization_dir\n",
+    ),
+    Edit(
+        "allennlp/training/callbacks/should_validate.py",
+        "self._should_validate(epoch=0)",
+        "self._should_validate(trainer._start_after_epochs_completed)",
+    ),
     # DEFT's published mixture takes it from an environment variable: a text.
     Edit(
         "allennlp/data/data_loaders/multitask_data_loader.py",

@@ -70,9 +70,5 @@ class ValidateFrom(TrainerCallback):
             self._updates += 1
             self._decide(trainer, epoch)
 
-    def on_epoch(self, trainer: Any, *args: Any, **kwargs: Any) -> None:
-        if not trainer._should_validate_this_epoch:
-            trainer._metric_tracker._epoch_number += 1  # It counts validations, and names the best one an epoch.
-
     def _decide(self, trainer: Any, epoch: int) -> None:
         trainer._should_validate_this_epoch = self._updates >= self.update or epoch == trainer._num_epochs - 1

@@ -64,6 +64,33 @@ def test_after_a_restart(step: int, train_config: Any, allennlp: Any, tmp_path: 
     assert _same(tmp_path / "whole" / "best.th", tmp_path / "parts" / "best.th")
 
 
+@pytest.mark.parametrize(
+    "settings, wanted, interrupted",
+    [
+        ({"validation_interval": 2}, [True, False, True, False], None),
+        ({"validation_start": 2}, [False, False, True, True], None),
+        ({"validation_start": 2}, [False, False, True, True], 5),
+    ],
+)
+def test_allennlp_s_own_callback(
+    settings: Dict[str, int], wanted: Any, interrupted: Any, train_config: Any, allennlp: Any, tmp_path: Path
+) -> None:
+    callbacks: Any = [{"type": "should_validate_callback", **settings}]
+    callbacks += [{"type": "interrupt_once", "step": interrupted}] if interrupted else []
+    config = train_config({**EPOCHS, "trainer.callbacks": callbacks})
+    result = allennlp("train", config, "-s", tmp_path / "run")
+    if interrupted:
+        assert result.status != 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("NO_INTERRUPTION", "1")
+            result = allennlp("train", config, "-s", tmp_path / "run", "--recover")
+    assert result.status == 0, result.stderr
+    validated, metrics = _metrics(tmp_path / "run")
+    best = wanted.index(True)
+    assert validated == wanted and metrics["best_epoch"] == best
+    assert _same(tmp_path / "run" / "best.th", tmp_path / "run" / f"model_state_e{best + 1}_b0.th")
+
+
 def test_wrong_settings(train_config: Any, allennlp: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="validate_from: update is -1; 0 or more is possible"):
         ValidateFrom("", update=-1)
