@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import random
+import re
 import resource
 import select
 import shutil
@@ -56,6 +57,8 @@ _OF_ITS_TIME = ("manifest.json", "out.log")
 """What says how the rest was made."""
 _PRODUCTS = ("vectors", "retrieved")
 """Directories of ours, in which all is as it was written."""
+_UNFINISHED = (".part", ".tmp")
+_SETTING = re.compile(r'"[\w.]+" is')
 
 
 class Job(NamedTuple):
@@ -254,7 +257,8 @@ class Range:
         if not result.status:
             return self._accepted(case, job, result.stderr)
         after = _there()
-        more = sorted(path for path in after.keys() - before.keys() if not (job.keeps and Path(path).parts[0] == OUT))
+        new = after.keys() - before.keys()
+        more = sorted(path for path in new if not job.keeps or Path(path).parts[0] != OUT or path.endswith(_UNFINISHED))
         if more:
             return Outcome(LEFTOVERS, f"{more}: {result.message[:3000]}")
         if not _names(case, job, result.message):
@@ -273,7 +277,7 @@ class Range:
         return Outcome(REFUSED, result.message[:3000])
 
     def _accepted(self, case: Case, job: Job, said: str) -> Outcome:
-        unfinished = [path for path in _there() if path.endswith((".part", ".tmp"))]
+        unfinished = [path for path in _there() if path.endswith(_UNFINISHED)]
         if unfinished:
             return Outcome(LEFTOVERS, str(unfinished))
         there, good = _product(), self.products[case.command]
@@ -535,7 +539,7 @@ def _names(case: Case, job: Job, message: str) -> bool:
     """Whether a message says what is wrong: a file, its folder, or a setting."""
     files = [name for role in (*job.roles, job.settings) for name in (Path(role).name, str(Path(role).parent))]
     words = [*files, *([job.left[1]] if job.left[1] else []), *(job.config or ()), *case.mutation.words]
-    return any(word not in ("", ".") and word in message for word in words)
+    return any(word not in ("", ".") and word in message for word in words) or bool(_SETTING.search(message))
 
 
 def main() -> int:

@@ -32,8 +32,8 @@ def test_a_sample() -> None:
 
 
 @pytest.mark.slow
-def test_two_thousand() -> None:
-    done = _run(2000)
+def test_twenty_thousand() -> None:
+    done = _run(20_000)
     assert done.returncode == 0, done.stdout
 
 

@@ -169,6 +169,15 @@ def retrieve_faiss(folder: Path, models: Models) -> List[str]:
     return ["retrieve", _config(folder, {**_retrieval(folder), "retriever": retriever})]
 
 
+def pool_rows(folder: Path, models: Models) -> List[str]:
+    (folder / "ids.txt").write_text("7\n3\n7\n")
+    return ["pool-rows", "--pool", _lines(folder, "pool.jsonl", NUMBERS), "--ids", "ids.txt"]
+
+
+def queries(folder: Path, models: Models) -> List[str]:
+    return ["queries", _config(folder, {**_retrieval(folder), "retriever": {"type": "random"}})]
+
+
 def rerank(folder: Path, models: Models) -> List[str]:
     return ["rerank", _config(folder, {"retrieved": "retrieved", "reranker": {"type": "tests_nearness", "size": 3}})]
 
@@ -311,6 +320,8 @@ COMMANDS: Dict[str, Callable[[Path, Models], List[str]]] = {
     "retrieve": retrieve,
     "retrieve bm25": retrieve_bm25,
     "retrieve faiss": retrieve_faiss,
+    "pool-rows": pool_rows,
+    "queries": queries,
     "rerank": rerank,
     "ensemble": ensemble,
     "similarity": similarity,
