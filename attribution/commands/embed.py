@@ -3,21 +3,24 @@
 """
 
 import argparse
+import re
+from glob import glob
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Type
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Type
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import parse_overrides, with_overrides
+from allennlp.common.port import link_or_copy
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.embed_images import ImageEmbedding
 from attribution.commands.embed_words import WordEmbedding
 from attribution.common.engines import Engine
-from attribution.common.manifest import Identity
+from attribution.common.manifest import Identity, first_difference, read_manifest
 from attribution.encoders import Encoder, vectors
 from attribution.encoders.vectors import Shard
 from attribution.retrievers.pool import ROWS_PER_PART, Pool
@@ -37,18 +40,36 @@ class Embedding(ArtefactJob):
         `float16` or `float32`: how vectors are stored.
     shard_rows : `int`, optional (default = `16384`)
         Rows a file: what is lost when the process is killed is at most one of them.
+    part : `str`, optional
+        Such as `2/8`: of eight parts of the files the second alone, for an array of jobs that share nothing but a disk.
+    parts : `str`, optional
+        The directories that such jobs wrote, a pattern: their files are taken over, and what none has is encoded. The
+        vectors are then those of one job.
     """
 
     goes_on = True
 
-    def __init__(self, pool: Pool, encoder: Encoder, dtype: str = "float16", shard_rows: int = 16384) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        encoder: Encoder,
+        dtype: str = "float16",
+        shard_rows: int = 16384,
+        part: Optional[str] = None,
+        parts: Optional[str] = None,
+    ) -> None:
         vectors.check_storage(dtype, shard_rows)
+        if part is not None and parts is not None:
+            raise ConfigurationError("embed: part is for one of many jobs, parts for the one after them; leave one out")
         if pool.exclude_tasks:
             raise ConfigurationError("pool.exclude_tasks: embed stores the whole pool; exclude tasks when retrieving")
         self.pool = pool
         self.encoder = encoder
         self.dtype = dtype
         self.shard_rows = shard_rows
+        self.part = part
+        self.shards = _part_of(vectors.shards(len(pool.rows), shard_rows), part)
+        self.parts = parts
 
     def inputs(self) -> List[Path]:
         return self.pool.files
@@ -59,11 +80,14 @@ class Embedding(ArtefactJob):
             "rows": len(self.pool.rows),
             "dtype": self.dtype,
             "shard_rows": self.shard_rows,
+            **({} if self.part is None else {vectors.PART: self.part}),
         }
 
     def run(self, directory: Path, engine: Engine) -> str:
         """Writes the shards that are not in `directory` yet."""
-        every = vectors.shards(len(self.pool.rows), self.shard_rows)
+        every = self.shards
+        if self.parts is not None:
+            self._take_over(directory)
         missing = vectors.missing_shards(directory, every, self.dtype)
         encoded = engine.map(_Encode(self.encoder, self.dtype), self._parts(missing))
         cut = 0
@@ -74,7 +98,23 @@ class Embedding(ArtefactJob):
         vectors.check_widths(directory, every)
         now = sum(shard.end - shard.first for shard in missing)
         longer = f", {cut} of texts that were cut" if cut else ""
-        return f"{len(self.pool.rows)} vectors, {now} of them encoded now{longer}"
+        there = sum(shard.end - shard.first for shard in every)
+        return f"{there} vectors, {now} of them encoded now{longer}"
+
+    def _take_over(self, directory: Path) -> None:
+        """The files of other jobs."""
+        wanted = self.identity({})
+        folders = sorted(glob(str(self.parts)))
+        if not folders:
+            raise ConfigurationError(f"parts: nothing is there under {self.parts}")
+        for folder in map(Path, folders):
+            there = {key: value for key, value in read_manifest(folder)["identity"].items() if key != vectors.PART}
+            difference = first_difference(there, wanted)
+            if difference:
+                raise ConfigurationError(f"{folder}: a part of something else: {difference}")
+            for path in sorted(folder.glob("*.npy")):
+                if not (directory / path.name).exists():
+                    link_or_copy(path, directory / path.name)
 
     def _parts(self, missing: Sequence[Shard]) -> Iterator[List[str]]:
         texts = (row.text for row in self.pool.whole().texts("encoding the pool"))
@@ -85,6 +125,21 @@ class Embedding(ArtefactJob):
             for start in _starts(shard):
                 yield list(islice(texts, min(ROWS_PER_PART, shard.end - start)))
             place = shard.end
+
+
+def _part_of(every: List[Shard], part: Optional[str]) -> List[Shard]:
+    """Of `2/8` the second of eight runs of shards, as long as one another or one longer."""
+    if part is None:
+        return every
+    found = re.fullmatch(r"(\d+)/(\d+)", part)
+    number, count = (int(digits) for digits in found.groups()) if found else (0, 0)
+    if not 1 <= number <= count:
+        raise ConfigurationError(f"part is {part!r}; 1/8 to 8/8 are the parts of eight jobs")
+    if count > len(every):
+        raise ConfigurationError(
+            f"part is {part!r}, and the pool has {len(every)} files of shard_rows; take fewer parts"
+        )
+    return every[(number - 1) * len(every) // count : number * len(every) // count]
 
 
 def _starts(shard: Shard) -> range:

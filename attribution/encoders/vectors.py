@@ -14,6 +14,8 @@ from attribution.common.manifest import Identity, first_difference, read_manifes
 from attribution.encoders.encoder import Encoder
 from attribution.encoders.image import ImageEncoder
 
+PART = "part"
+"""In the identity of vectors that are a part of a pool's."""
 LABELS = "labels.npy"
 """Beside vectors of labelled rows: a number for each, its class or its value."""
 
@@ -49,6 +51,10 @@ class Vectors:
         if manifest["command"] != "embed":
             raise ConfigurationError(f"{directory}: what {manifest['command']} wrote; stored vectors are embed's")
         self.identity: Dict[str, Any] = manifest["identity"]
+        if PART in self.identity:
+            raise ConfigurationError(
+                f"{directory}: part {self.identity[PART]} of a pool's vectors; `parts` of embed puts them together"
+            )
 
     def __len__(self) -> int:
         return self.identity["rows"]

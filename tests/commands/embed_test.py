@@ -178,3 +178,56 @@ def test_vectors_of_something_else_are_refused(
         search.retrieve(pool, ["number 3"], 1)
     with pytest.raises(Exception, match="pool.sha256"):
         ExactRetriever(NumberEncoder(), vectors=str(folder)).retrieve(Pool(other), ["number 3"], 1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_parts_of_several_jobs_are_the_vectors_of_one(count: int, config: Any, allennlp: Any, tmp_path: Path) -> None:
+    assert allennlp("embed", config(), "-s", tmp_path / "whole").status == 0
+    done = 0
+    for number in range(1, count + 1):
+        result = allennlp("embed", config(part=f"{number}/{count}"), "-s", tmp_path / f"part_{number}")
+        assert result.status == 0, result.stderr
+        done += len(list((tmp_path / f"part_{number}").glob("*.npy")))
+        with pytest.raises(ConfigurationError, match=f"part_{number}: part {number}/{count} of a pool's vectors"):
+            Vectors(tmp_path / f"part_{number}")
+    assert done == 3
+    merged = tmp_path / "merged"
+    result = allennlp("embed", config(parts=f"{tmp_path}/part_*"), "-s", merged)
+    assert result.status == 0 and "40 vectors, 0 of them encoded now" in result.stdout, result.stderr
+    one, other = _files(tmp_path / "whole"), _files(merged)
+    del one["manifest.json"], other["manifest.json"]
+    assert one == other and Vectors(merged).identity == Vectors(tmp_path / "whole").identity
+    assert "finished already" in allennlp("embed", config(), "-s", merged).stdout
+    if count == 1:
+        return
+    # What a job did not do is done.
+    for path in (tmp_path / f"part_{count}").iterdir():
+        path.unlink()
+    (tmp_path / f"part_{count}").rmdir()
+    result = allennlp("embed", config(parts=f"{tmp_path}/part_*"), "-s", tmp_path / "rest")
+    assert result.status == 0, result.stderr
+    assert {**one, "manifest.json": b""} == {**_files(tmp_path / "rest"), "manifest.json": b""}
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"part": "0/2"}, "part is '0/2'; 1/8 to 8/8 are the parts of eight jobs"),
+        ({"part": "3/2"}, "part is '3/2'; 1/8 to 8/8"),
+        ({"part": "two"}, "part is 'two'; 1/8 to 8/8"),
+        ({"part": "1/4"}, "part is '1/4', and the pool has 3 files of shard_rows; take fewer parts"),
+        ({"part": "1/2", "parts": "x"}, "part is for one of many jobs, parts for the one after them"),
+    ],
+)
+def test_what_is_no_part(changes: Any, message: str, config: Any, allennlp: Any, tmp_path: Path) -> None:
+    result = allennlp("embed", config(**changes), "-s", tmp_path / "vectors")
+    assert result.status == 1 and message in result.stderr and "Traceback" not in result.stderr, result.stderr
+    assert not (tmp_path / "vectors").exists()
+
+
+def test_a_part_of_something_else(config: Any, allennlp: Any, tmp_path: Path) -> None:
+    assert allennlp("embed", config(part="1/2", dtype="float16"), "-s", tmp_path / "part_1").status == 0
+    result = allennlp("embed", config(parts=f"{tmp_path}/part_*"), "-s", tmp_path / "vectors")
+    assert result.status == 1 and "part_1: a part of something else: dtype is 'float16' there" in result.stderr
+    result = allennlp("embed", config(parts=f"{tmp_path}/none_*"), "-s", tmp_path / "vectors")
+    assert result.status == 1 and "parts: nothing is there under" in result.stderr
