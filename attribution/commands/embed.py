@@ -4,6 +4,7 @@
 
 import argparse
 import re
+import shutil
 from glob import glob
 from itertools import islice
 from pathlib import Path
@@ -14,13 +15,13 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import parse_overrides, with_overrides
-from allennlp.common.port import link_or_copy
+from allennlp.common.port import writing_beside
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
 from attribution.commands.embed_images import ImageEmbedding
 from attribution.commands.embed_words import WordEmbedding
 from attribution.common.engines import Engine
-from attribution.common.manifest import Identity, first_difference, read_manifest
+from attribution.common.manifest import Identity, check_products, first_difference, read_manifest
 from attribution.encoders import Encoder, vectors
 from attribution.encoders.vectors import Shard
 from attribution.retrievers.pool import ROWS_PER_PART, Pool
@@ -107,6 +108,7 @@ class Embedding(ArtefactJob):
         folders = sorted(glob(str(self.parts)))
         if not folders:
             raise ConfigurationError(f"parts: nothing is there under {self.parts}")
+        check_products(map(Path, folders), thorough=True)
         for folder in map(Path, folders):
             there = {key: value for key, value in read_manifest(folder)["identity"].items() if key != vectors.PART}
             difference = first_difference(there, wanted)
@@ -114,7 +116,8 @@ class Embedding(ArtefactJob):
                 raise ConfigurationError(f"{folder}: a part of something else: {difference}")
             for path in sorted(folder.glob("*.npy")):
                 if not (directory / path.name).exists():
-                    link_or_copy(path, directory / path.name)
+                    with writing_beside(directory / path.name) as beside:
+                        shutil.copyfile(path, beside)
 
     def _parts(self, missing: Sequence[Shard]) -> Iterator[List[str]]:
         texts = (row.text for row in self.pool.whole().texts("encoding the pool"))

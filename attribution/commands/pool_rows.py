@@ -120,7 +120,7 @@ class PoolRowsCommand(ArtefactCommand):
         given = [name for name in ("pool", "ids", "rows") if getattr(args, name) is not None]
         if given not in (["pool", "ids"], ["rows"]):
             raise ConfigurationError("pool-rows: name --pool and --ids, or --rows alone")
-        settings = {"rows": args.rows} if args.rows else {"pool": {"path": args.pool}, "ids": args.ids}
+        settings = {"rows": args.rows} if args.rows is not None else {"pool": {"path": args.pool}, "ids": args.ids}
         return Params(with_overrides(settings, parse_overrides(args.overrides)))
 
     def job_of(self, settings: Mapping[str, Any]) -> Type[ArtefactJob]:
@@ -142,11 +142,16 @@ class QueriesCommand(ArtefactCommand):
 
 
 def _numbers(path: Path, rows: int) -> List[int]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not UTF-8 text ({error})") from error
     numbers = []
-    with path.open(encoding="utf-8") as file:
-        for place, line in enumerate(file, 1):
-            text = line.strip()
-            if not text.isdecimal() or int(text) >= rows:
-                raise ConfigurationError(f"{path}:{place}: {text[:40]!r} is no number of a row, 0 to {rows - 1}")
-            numbers.append(int(text))
+    for place, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text:
+            continue
+        if not text.isdecimal() or len(text) > 18 or int(text) >= rows:
+            raise ConfigurationError(f"{path}:{place}: {text[:40]!r} is no number of a row, 0 to {rows - 1}")
+        numbers.append(int(text))
     return numbers

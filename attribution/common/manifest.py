@@ -19,7 +19,7 @@ INDEX = "index"
 Identity = Dict[str, Any]
 """What a product depends on, as plain JSON: equal identities are equal bytes. Never a batch size or a worker count."""
 
-_KEYS = {"command", "identity", "outputs", "sha256"}
+_KEYS = {"made_by", "identity", "outputs", "sha256"}
 _PACKAGES = ("cross-task-attribution", "allennlp", "torch", "transformers", "tokenizers", "numpy")
 _BEGINNING = '{\n  "command": '
 _SMALL = 1 << 20
@@ -86,7 +86,7 @@ def read_manifest(directory: Union[str, Path]) -> Dict[str, Any]:
         raise ConfigurationError(f"{directory}: exists already or is missing, and has no {MANIFEST}")
     if not path.is_file():
         raise ConfigurationError(f"{path}: is no file; make {directory} anew")
-    manifest = read_json(path, f"remove {directory}, and make it anew")
+    manifest = read_json(path, f"make {directory} anew, with the command that wrote it")
     if not isinstance(manifest, dict) or not {"identity", "outputs"} <= manifest.keys():
         raise ConfigurationError(f"{path}: not a manifest of this package's; make {directory} anew")
     if not is_sealed(manifest):
@@ -185,23 +185,24 @@ def _in(name: str) -> List[str]:
 def _product_of(path: Path) -> Optional[Path]:
     """The directory of ours that a file or folder is in, or is; also where its manifest is damaged."""
     for folder in [path, *path.absolute().parents[:_DEEPEST]]:
-        if os.path.lexists(folder / MANIFEST) and not _is_foreign(folder):
+        if _was_ours(folder):
             return folder
     return None
 
 
-def _is_foreign(directory: Path) -> bool:
-    """Whether its manifest is another program's: an object of other things, or a list or lines of such."""
+def _was_ours(directory: Path) -> bool:
+    """Whether its manifest begins as ours do, was cut before, or says two things that ours say; others are foreign."""
     path = directory / MANIFEST
-    if is_ours(directory) or not path.is_file():
+    if not path.is_file():
         return False
+    with path.open("rb") as file:
+        if _BEGINNING.encode().startswith(file.read(len(_BEGINNING))):
+            return True
     try:
-        first, _ = json.JSONDecoder().raw_decode(path.read_text(encoding="utf-8-sig").lstrip())
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return False
-    if isinstance(first, list):
-        first = first[0] if first else None
-    return isinstance(first, dict) and len(_KEYS & first.keys()) < 2
+    return isinstance(content, dict) and len(_KEYS & content.keys()) >= 2
 
 
 def paths_in(settings: Any) -> Iterator[Path]:

@@ -55,7 +55,9 @@ def read_features(path: Union[str, Path]) -> Dict[str, List[str]]:
         if isinstance(value, list):
             pairs = [(key, task) for task in value]
         elif isinstance(value, dict):
-            pairs = [(f"{name}: {text}", key) for name, text in value.items() if isinstance(text, str)]
+            # How a task is scored is no feature of it.
+            named = ((name, text) for name, text in value.items() if isinstance(text, str) and name != "metric")
+            pairs = [(f"{name}: {text}", key) for name, text in named]
         else:
             pairs = [(value, key)]
         if not pairs or not all(isinstance(text, str) for pair in pairs for text in pair):

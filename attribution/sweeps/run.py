@@ -100,7 +100,7 @@ class Run(NamedTuple):
         write_sealed(self.directory / STEP, {**self.made_of, "environment": self.environment, "outputs": outputs})
 
     def _there(self) -> Dict[str, Any]:
-        again = f"remove {self.directory} to make it again"
+        again = f"remove {self.directory}, or make all such steps again with --force"
         there = read_json(self.directory / STEP, again)
         if not is_sealed(there):
             raise ConfigurationError(f"{self.directory / STEP}: not what is written there; {again}")

@@ -200,6 +200,14 @@ def test_parts_of_several_jobs_are_the_vectors_of_one(count: int, config: Any, a
     assert "finished already" in allennlp("embed", config(), "-s", merged).stdout
     if count == 1:
         return
+    # A part that was damaged is not taken over.
+    damaged = next((tmp_path / "part_1").glob("*.npy"))
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    result = allennlp("embed", config(parts=f"{tmp_path}/part_*"), "-s", tmp_path / "again")
+    assert result.status == 1 and "has other content than was written; make it again with: allenn" in result.stderr
+    assert (merged / damaged.name).read_bytes() == content
+    damaged.write_bytes(content)
     # What a job did not do is done.
     for path in (tmp_path / f"part_{count}").iterdir():
         path.unlink()

@@ -13,7 +13,7 @@ def _ids(path: Path) -> List[int]:
 
 def test_there_and_back(allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
     pool = write_jsonl("pool.jsonl", NUMBERS)
-    (tmp_path / "ids.txt").write_text("7\n3\n7\n19\n0\n")
+    (tmp_path / "ids.txt").write_text("\ufeff7\n3\n7\n19\n0\n\n")
     result = allennlp("pool-rows", "--pool", pool, "--ids", tmp_path / "ids.txt", "-s", tmp_path / "rows")
     assert result.status == 0 and "retrieved.jsonl, 4 rows of 20" in result.stdout, result.stderr
     rows = [json.loads(line) for line in (tmp_path / "rows" / "retrieved.jsonl").read_text().splitlines()]
@@ -28,14 +28,15 @@ def test_there_and_back(allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None
         ("3\nx\n", "ids.txt:2: 'x' is no number of a row, 0 to 19"),
         ("3\n20\n", "ids.txt:2: '20' is no number of a row, 0 to 19"),
         ("-1\n", "ids.txt:1: '-1' is no number of a row"),
-        ("3\n\n4\n", "ids.txt:2: '' is no number of a row"),
+        ("3\n" + "9" * 5000, "is no number of a row, 0 to 19"),
+        ("3\n\udcff\n", "ids.txt: not UTF-8 text"),
         ("", "ids.txt: the file is empty"),
     ],
 )
 def test_what_is_no_list_of_numbers(
     content: str, message: str, allennlp: Any, write_jsonl: Any, tmp_path: Path
 ) -> None:
-    (tmp_path / "ids.txt").write_text(content)
+    (tmp_path / "ids.txt").write_bytes(content.encode(errors="surrogateescape"))
     files = ("--pool", write_jsonl("pool.jsonl", NUMBERS), "--ids", tmp_path / "ids.txt")
     result = allennlp("pool-rows", *files, "-s", tmp_path / "rows")
     assert result.status == 1 and message in result.stderr and "Traceback" not in result.stderr, result.stderr

@@ -80,7 +80,7 @@ def test_the_command(allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
     for name in ("a", "b"):
         for file in ("search_log.jsonl", "retrieved.jsonl"):
             assert (tmp_path / "narrow" / name / file).read_bytes() == (tmp_path / "again" / name / file).read_bytes()
-    assert "has at most 6 rows of a query; neighbours is 7" in run("more", retriever=stored, neighbours=7)
+    assert "has 6 rows of each; neighbours is 7" in run("more", retriever=stored, neighbours=7)
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,24 @@ def test_the_command(allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
         ("log.jsonl", ['{"input": "q", "ids": [40], "scores": [1]}'], "log.jsonl:1: row 40 is not in"),
         ("log.jsonl", ['{"input": "other", "ids": [1], "scores": [1]}'], "does not have the query 'q'"),
         ("log.jsonl", ['{"ids": [1], "distances": [1]}'] * 2, "has 2 queries; there are 1"),
+        ("log.jsonl", ['{"input": "q", "ids": [4, 4], "scores": [2, 1]}'], "a row stands twice among those of a query"),
+        ("log.jsonl", ['{"input": ["q"], "ids": [4], "scores": [2]}'], "whose `input` is a text"),
+        ("log.jsonl", ['{"input": "q", "ids": [%s], "scores": [2]}' % ("9" * 25)], "is not in"),
+        (
+            "log.jsonl",
+            ['{"input": "q", "ids": [4], "scores": [%s]}' % ("9" * 400)],
+            "log (int too lar",
+        ),
+        ("run.txt", [f"i{'9' * 5000} Q0 {'9' * 25} 1 3.5 x"], "queries; there are 1"),
+        ("run.txt", ["i0 Q0 %s 1 3.5 x" % ("9" * 25)], "is not in"),
+        ("run.txt", ["\udcff"], "run.txt: not UTF-8 text"),
         ("run.txt", ["q1 Q0 7 1 3.5"], "run.txt:1: no line of a run, which is QUERY Q0 ROW RANK SCORE TAG"),
         ("run.txt", ["i0 Q0 seven 1 3.5 x"], "run.txt:1: no line of a run: invalid literal"),
         ("run.txt", ["i0 Q0 7 1 nan x"], "its scores are not numbers, the best first"),
     ],
 )
 def test_what_is_no_log(name: str, lines: List[str], message: str, pool_path: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text("\n".join(lines))
+    (tmp_path / name).write_bytes("\n".join(lines).encode(errors="surrogateescape"))
     with pytest.raises(ConfigurationError) as refused:
         SearchLogRetriever(str(tmp_path / name)).retrieve(Pool(pool_path), ["q"], 1)
     assert message in str(refused.value)
@@ -117,3 +128,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.jsonl", tmp_path):
         with pytest.raises(ConfigurationError, match="no such file, or no search_log.jsonl in it"):
             SearchLogRetriever(str(path))
+
+
+def test_queries_that_found_fewer(pool_path: str, tmp_path: Path) -> None:
+    """A run has no line of a query that found nothing; where queries found different numbers of rows that was all."""
+    (tmp_path / "run.txt").write_text("q0 Q0 7 1 3.5 x\nq0 Q0 8 2 3 x\nq2 Q0 9 1 1.5 x\n")
+    found = SearchLogRetriever(str(tmp_path / "run.txt")).retrieve(Pool(pool_path), ["a", "b", "c", "d"], 3)
+    assert found.ids.tolist() == [[7, 8, -1], [-1, -1, -1], [9, -1, -1], [-1, -1, -1]]
+    (tmp_path / "deft.jsonl").write_text(
+        '{"ids": [7, 8, 5], "distances": [1, 2, 3]}\n{"ids": [9, -1, -1], "distances": [1, 3e38, 3e38]}\n'
+    )
+    found = SearchLogRetriever(str(tmp_path / "deft.jsonl")).retrieve(Pool(pool_path), ["a", "b"], 3)
+    assert found.ids.tolist() == [[7, 8, 5], [9, -1, -1]]

@@ -34,7 +34,7 @@ from attribution.common.manifest import files
 from attribution.similarity import SimilarityMatrix
 from tests.ensembling.conftest import LORA, lora_tensors, write_delta_folder
 from tests.rerankers import conftest  # noqa: F401  registers the reranker "tests_nearness"
-from tests.robustness.mutations import MISSING, Mutation, mutated, write
+from tests.robustness.mutations import Mutation, mutated, write
 from tests.robustness.tiny_commands import BEFORE, COMMANDS, Models, train_a_mixture
 from tests.robustness.workbench import Result, Workbench
 
@@ -498,14 +498,18 @@ class _Fork:
 
 
 def _is_anybodys(role: str, mutation: Mutation) -> bool:
-    """Whether a directory is read as it is, as it has no manifest of ours."""
-    if Path(role).name != "manifest.json" or not isinstance(mutation.content, bytes):
-        return mutation.content == MISSING and Path(role).name == "manifest.json"
+    """Whether a directory is read as it is: nothing of its manifest says that it is ours."""
+    if Path(role).name != "manifest.json":
+        return False
+    if not isinstance(mutation.content, bytes):
+        return True
+    if b'{\n  "command": '.startswith(mutation.content[:14]):
+        return False
     try:
         content = json.loads(mutation.content)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and len(content) < 3
+        return True
+    return not isinstance(content, dict) or len({"made_by", "identity", "outputs", "sha256"} & content.keys()) < 2
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def test_what_is_bad(results: Any, kind: str, place: Path) -> None:
     there = Range.__new__(Range)
     there.folder, there.good = place, place / "good"
     there.bench = _Bench(*results)  # type: ignore[assignment]
-    there.jobs, there.products = {"some": Job(("some",), ("rows.jsonl",))}, {"some": {}}
+    there.jobs, there.products = {"some": Job(("some",), ("rows.jsonl",), place="")}, {"some": {}}
     case = Case("some", "rows.jsonl", Mutation("missing", MISSING, must_stop=True))
     assert [(tried, outcome.kind) for tried, outcome in there.outcomes([case])] == [(case, kind)]
     assert [path.name for path in place.iterdir()] == ["good"]
@@ -94,7 +94,7 @@ def test_the_outcomes_are_the_same_whatever_the_workers(place: Path) -> None:
     there.folder, there.good = place, place / "good"
     there.bench = _Bench(*[(_REFUSAL, [])] * 50)  # type: ignore[assignment]
     there.bench.run = functools.partial(_dies_of, "13", there.bench.run)  # type: ignore[method-assign]
-    there.jobs = {"some": Job(("some",), ("rows.jsonl",))}
+    there.jobs = {"some": Job(("some",), ("rows.jsonl",), place="")}
     cases = [Case("some", "rows.jsonl", Mutation(str(n), str(n).encode())) for n in range(50)]
     outcomes = [list(there.outcomes(cases, workers)) for workers in (1, 3)]
     assert outcomes[0] == outcomes[1] and [case for case, _ in outcomes[0]] == cases

@@ -4,12 +4,13 @@
 // MODEL_NAME, EPOCHS, CUDA_DEVICE
 local env = import '../common/env.libsonnet';
 local common = import 'common.libsonnet';
+local task = env.required('TRAIN_DATASET_READER_NAME');
 common {
   dataset_reader: {
-    type: env.required('TRAIN_DATASET_READER_NAME'),
+    type: task,
     model_name: common.model_name,
     split_name: 'train',
-    [if $.prompts != 'fixed' then 'prompts']: $.prompts,
+    [if $.prompts != 'fixed' && !std.endsWith(task, 'drop_reader') then 'prompts']: $.prompts,
   },
   train_data_path: 'dummy',
   model: { type: 'seq2seq', model_name: common.model_name },

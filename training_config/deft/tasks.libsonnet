@@ -3,13 +3,13 @@
 // are queried, and the validation split is evaluated.
 local in_two_parts(name) = std.member(['casehold_reader', 'drop_reader', 'multi_task_drop_reader'], name);
 {
-  // prompts: 'fixed', or 'faithful' for the published ones also where they are wrong.
+  // prompts: 'fixed', or 'faithful' for the published ones also where they are wrong (of DROP there is one form).
   reader(name, model, split, prompts='fixed'):: {
     type: name,
     model_name: model,
     split_name: split,
     use_val_split: in_two_parts(name),
-    [if prompts != 'fixed' then 'prompts']: prompts,
+    [if prompts != 'fixed' && !std.endsWith(name, 'drop_reader') then 'prompts']: prompts,
   },
   // What is asked for ('' for the published split).
   queries(name, model, asked, prompts='fixed')::

@@ -108,7 +108,9 @@ assert metric != 'fewshot_gym' || given('TASK_METRICS') || std.objectHas(gym_tas
     [if writes then 'generation']: { max_new_tokens: 64, num_beams: 1, do_sample: false },
     [if writes then 'metrics']: [
       // As published, a prediction that is no class is no class of its own.
-      if metric == 'fewshot_gym' then { type: metric, task_metrics: task_metrics, classes: 'gold' } else metric,
+      if metric == 'fewshot_gym' then { type: metric, task_metrics: task_metrics, classes: 'gold' }
+      else if metric == 'classification_f1' then { type: metric, classes: 'gold' }
+      else metric,
     ],
   },
   data_loader: {
