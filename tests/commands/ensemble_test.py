@@ -85,7 +85,7 @@ def test_the_same_bytes_again_and_after_a_kill(
 ) -> None:
     for number, task in enumerate(TASKS):
         generator = torch.Generator().manual_seed(number)
-        tensors = {f"{block}.lora_A": torch.randn(400, 1000, generator=generator) for block in range(5)}
+        tensors = {f"{block}.q.lora_A": torch.randn(400, 1000, generator=generator) for block in range(5)}
         write_delta_folder(deltas / task / "delta", tensors, **LORA)
     path = config(merger={"type": "ties"})
     assert allennlp("ensemble", path, "-s", tmp_path / "one").status == 0
