@@ -86,7 +86,7 @@ def test_a_damaged_mark(tmp_path: Path) -> None:
     run.finish()
     whole = (tmp_path / STEP).read_text()
     (tmp_path / STEP).write_text("{")
-    with pytest.raises(ConfigurationError, match=f"{STEP}: missing or damaged .* remove {tmp_path} to make it again"):
+    with pytest.raises(ConfigurationError, match=f"{STEP}: missing or damaged .* remove {tmp_path}, or make all"):
         run.difference()
     for content in (
         "null",
@@ -96,7 +96,9 @@ def test_a_damaged_mark(tmp_path: Path) -> None:
         whole.replace('"outputs": {', '"outputs": {"x": 1'),
     ):
         (tmp_path / STEP).write_text(content)
-        with pytest.raises(ConfigurationError, match=f"{STEP}: not what is written there; remove {tmp_path} to make"):
+        with pytest.raises(
+            ConfigurationError, match=f"{STEP}: not what is written there; remove {tmp_path}, or make all"
+        ):
             check_finished([run])
         assert outdated([run]) == [run]
 
@@ -104,5 +106,5 @@ def test_a_damaged_mark(tmp_path: Path) -> None:
 def test_a_folder_in_the_place_of_a_mark(tmp_path: Path) -> None:
     run = _run("model/S=1")._replace(directory=tmp_path)
     (tmp_path / STEP).mkdir()
-    with pytest.raises(ConfigurationError, match=f"{STEP}: missing or damaged .* remove {tmp_path} to make it again"):
+    with pytest.raises(ConfigurationError, match=f"{STEP}: missing or damaged .* remove {tmp_path}, or make all"):
         check_finished([run])
