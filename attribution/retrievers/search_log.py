@@ -54,7 +54,6 @@ class SearchLogRetriever(Retriever):
         self._files = sorted(folder.rglob(SEARCH_LOG)) if folder.is_dir() else [folder]
         if not self._files or not all(file.is_file() for file in self._files):
             raise ConfigurationError(f"search_log: {path}: no such file, or no {SEARCH_LOG} in it")
-
         self._is_a_run = any(file.suffix not in _JSON for file in self._files)
 
     def identity(self) -> Identity:
@@ -71,8 +70,8 @@ class SearchLogRetriever(Retriever):
         """
         # Raises
 
-        `ConfigurationError` if a query is not in the log, the log has fewer rows of each than `k`, or a row is not in
-        the pool.
+        `ConfigurationError` if a query is not in the log, each of several has the same number of rows and that is less
+        than `k`, or a row is not in the pool. Queries that found different numbers of rows may have fewer than `k`.
         """
         found: Dict[Any, Found] = {one.query: one for file in self._files for one in _lines(file)}
         in_order = all(isinstance(query, int) for query in found)
@@ -87,9 +86,9 @@ class SearchLogRetriever(Retriever):
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         for number, query in enumerate(queries):
             one = found.get(number if in_order else query)
-            if one is None and self._is_a_run and in_order:
-                continue  # Of a query that found nothing a run has no line.
             if one is None:
+                if self._is_a_run and in_order:
+                    continue  # Of a query that found nothing a run has no line.
                 raise ConfigurationError(f"search_log: {self.path}: does not have the query {query[:60]!r}")
             if not np.isfinite(one.scores).all() or (np.diff(one.scores) > 0).any():
                 raise RowError(one.where, "its scores are not numbers, the best first")
