@@ -62,7 +62,7 @@ class Step(FromParams):
         self.archive = archive
         self.input = input
         self.axes = axes
-        self.only = {axis: _texts(axis, values) for axis, values in (only or {}).items()}
+        self.only = only_at(only or {}, "only")
         self.environment = environment or {}
         self.overrides = overrides or {}
         self.predictions = predictions
@@ -75,7 +75,7 @@ class Step(FromParams):
 
     def applies(self, point: Point) -> bool:
         """Whether it is made there."""
-        return all(as_text(point[axis]) in values for axis, values in self.only.items())
+        return is_at(point, self.only)
 
     def _check_settings(self) -> None:
         evaluates = self.command == "evaluate"
@@ -112,10 +112,25 @@ def _is_known(setting: Any, values: Mapping[str, Any]) -> bool:
     return not isinstance(setting, str) or references(setting) <= values.keys()
 
 
-def _texts(axis: str, values: Any) -> List[str]:
-    if not isinstance(values, list):
-        raise ConfigurationError(f"only.{axis}: a list of values is needed")
-    return [as_text(value) for value in values]
+def only_at(where: Any, setting: str) -> Dict[str, List[str]]:
+    """
+    By an axis the texts of its values.
+
+    # Raises
+
+    `ConfigurationError`, naming the setting, if it is no object of lists.
+    """
+    if not isinstance(where, dict):
+        raise ConfigurationError(f"{setting}: an object is needed, with a list of values by an axis's name")
+    for axis, values in where.items():
+        if not isinstance(values, list):
+            raise ConfigurationError(f"{setting}.{axis}: a list of values is needed")
+    return {axis: [as_text(value) for value in values] for axis, values in where.items()}
+
+
+def is_at(point: Point, where: Dict[str, List[str]]) -> bool:
+    """Whether the point has one of the values of each axis that is named."""
+    return all(as_text(point[axis]) in values for axis, values in where.items())
 
 
 def artefact_command(name: str) -> ArtefactCommand:

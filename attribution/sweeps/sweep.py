@@ -13,7 +13,7 @@ from allennlp.common.settings import nearest
 
 from attribution.sweeps.grid import NAME, Axes, Point, as_text, check_axes, grid_points, point_name
 from attribution.sweeps.run import Run
-from attribution.sweeps.step import Step, fill, references
+from attribution.sweeps.step import Step, fill, is_at, only_at, references
 
 
 class PlannedPoint(NamedTuple):
@@ -35,6 +35,9 @@ class Sweep(FromParams):
         By name the values of each: texts, numbers or truth values. All combinations are made.
     steps : `Dict[str, Step]`
         By name what is made at a point, in the order of their references to each other.
+    once : `Dict[str, Dict[str, List[Any]]]`, optional
+        By an axis the points at which it makes no difference: `{ SEED: { ARM: ['none'] } }`, as nothing is drawn there.
+        They share what is made at the axis's first value, and its numbers count for each of them.
     repeat : `List[str]`, optional
         Axes (a seed, say) that means and sample standard deviations are over.
     choose : `List[str]`, optional
@@ -56,6 +59,7 @@ class Sweep(FromParams):
         self,
         axes: Dict[str, Any],
         steps: Dict[str, Step],
+        once: Optional[Dict[str, Any]] = None,
         repeat: Optional[List[str]] = None,
         choose: Optional[List[str]] = None,
         choose_within: Optional[str] = None,
@@ -66,6 +70,7 @@ class Sweep(FromParams):
         check_axes(axes)
         self.axes: Axes = axes
         self.steps = steps
+        self.once = {axis: only_at(where, f"once.{axis}") for axis, where in (once or {}).items()}
         self.repeat = repeat or []
         self.choose = choose or []
         self.choose_within = choose_within
@@ -91,7 +96,12 @@ class Sweep(FromParams):
         want different ones.
         """
         planner = _Planner(self, directory)
-        return [PlannedPoint(point, planner.runs(point)) for point in grid_points(self.axes)]
+        return [PlannedPoint(point, planner.runs(self._shared(point))) for point in grid_points(self.axes)]
+
+    def _shared(self, point: Point) -> Point:
+        """The point whose runs are those of this one."""
+        first = {axis: self.axes[axis][0] for axis, where in self.once.items() if is_at(point, where)}
+        return {**point, **first}
 
     def _check_names(self) -> None:
         if not self.steps:
@@ -105,6 +115,18 @@ class Sweep(FromParams):
             self._check_axes(step.axes or [], f"{where}.axes")
             self._check_axes(step.only, f"{where}.only")
             step.axes = [axis for axis in self.axes if step.axes is None or axis in step.axes]
+        self._check_axes(self.once, "once")
+        for axis, where in self.once.items():
+            self._check_axes(where, f"once.{axis}")
+            for other, values in where.items():
+                unknown = [value for value in values if value not in map(as_text, self.axes[other])]
+                if unknown or not values or other == axis:
+                    meant = (
+                        f"{unknown[0]!r} is no value of the axis; {nearest(unknown[0], map(as_text, self.axes[other]))}"
+                        if unknown
+                        else "values of another axis are needed"
+                    )
+                    raise ConfigurationError(f"once.{axis}.{other}: {meant}")
 
     def _check_axes(self, axes: Iterable[str], where: str) -> None:
         for axis in axes:

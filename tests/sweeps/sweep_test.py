@@ -96,12 +96,27 @@ def test_a_step_is_not_made_where_its_archive_is_not(plan: Any) -> None:
     ]
 
 
+def test_points_where_an_axis_makes_no_difference_share_all(plan: Any) -> None:
+    points = plan(once={"SEED": {"ARM": ["none"]}}, axes={"ARM": ["none", "bm25"], "SEED": [3, 2]})
+    runs = {tuple(planned.point.values()): planned.runs for planned in points}
+    assert runs["none", 2] == runs["none", 3] and runs["none", 2]["model"].directory == Path(
+        "/out/model/ARM=none,SEED=3"
+    )
+    assert runs["bm25", 2].keys() == runs["bm25", 3].keys() and runs["bm25", 2]["model"] != runs["bm25", 3]["model"]
+
+
 TRAIN = {"command": "train", "config": "read.jsonnet"}
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
+        ({"once": {"COLOUR": {"ARM": ["none"]}}}, "once: 'COLOUR' is no axis; there are ARM, SEED"),
+        ({"once": {"SEED": {"COLOUR": ["none"]}}}, "once.SEED: 'COLOUR' is no axis"),
+        ({"once": {"SEED": {"ARM": ["nnoe"]}}}, "once.SEED.ARM: 'nnoe' is no value of the axis.*none"),
+        ({"once": {"SEED": {"ARM": []}}}, "once.SEED.ARM: values of another axis"),
+        ({"once": {"SEED": {"SEED": [1]}}}, "once.SEED.SEED: values of another axis"),
+        ({"once": {"SEED": ["none"]}}, "once.SEED: an object is needed"),
         ({"steps": {"two words": TRAIN}}, "steps.two words: letters, digits"),
         ({"steps": {"SEED": TRAIN}}, "steps.SEED: an axis has the same name"),
         ({"steps": {"x": {**TRAIN, "axes": ["COLOUR"]}}}, "steps.x.axes: 'COLOUR' is no axis; there are ARM, SEED"),

@@ -300,10 +300,10 @@ def rounds(variables: Any, tmp_path: Path) -> Callable[..., Dict[str, Dict[str, 
 
 
 def test_rounds_have_other_queries_and_the_same_test_rows(rounds: Any, tmp_path: Path) -> None:
-    runs = rounds(ARMS="none bm25", TEST_SIZE=4)
+    runs = rounds(ARMS="bart0 bm25", TEST_SIZE=4)
     first, second = (runs[f"cb bm25 {number}"] for number in range(2))
     assert first["test_rows"] == second["test_rows"] and first["queries"] != second["queries"]
-    assert first["queries"] == runs["cb none 0"]["queries"] != runs["wic bm25 0"]["queries"]
+    assert first["queries"] == runs["cb bart0 0"]["queries"] != runs["wic bm25 0"]["queries"]
     drawn = [run["queries"].made_of["configuration"] for run in (first, second)]
     assert [(one["seed"], one["max_rows"]) for one in drawn] == [(42, 3), (43, 3)]
     assert first["test_rows"].made_of["configuration"]["max_rows"] == 4
@@ -325,7 +325,8 @@ def test_arms_share_vectors_and_the_baseline_is_not_trained(rounds: Any) -> None
     assert (reranked["reranker"]["model"], reranked["reranker"]["size"]) == ("roberta", 6)
     assert runs["wic sbert 1"]["rows"].made_of["configuration"]["retriever"]["vectors"] == "runs/vectors_sbert/all"
     assert runs["cb bm25 0"]["rows"].made_of["configuration"]["retriever"]["index"] == "indexes/bm25"
-    assert set(runs["cb none 0"]) == {"test_rows", "queries", "tuned", "test"}
+    assert set(runs["cb none 0"]) == {"test_rows", "any_row", "tuned", "test"}
+    assert runs["cb none 0"] == runs["cb none 1"] != runs["wic none 0"]  # Measured once.
     assert runs["cb none 0"]["tuned"].made_of["configuration"]["trainer"]["type"] == "no_op"
     tuned = runs["cb random 1"]["tuned"].made_of["configuration"]
     assert tuned["train_data_path"] == "runs/rows/ARM=random,ROUND=1,TARGET=cb/retrieved.jsonl"
@@ -363,6 +364,23 @@ def test_no_rounds_at_all(changes: Any, message: str, rounds: Any) -> None:
     with pytest.raises((ConfigurationError, RuntimeError), match=message):
         rounds(**changes)
     assert set(rounds(TARGETS=" cb  wic ", ARMS="none ", ROUNDS=1)) == {"cb none 0", "wic none 0"}
+
+
+def test_an_untrained_model_needs_no_rows_to_draw_queries_from(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds(ARMS="none")
+    monkeypatch.delenv("TARGET_PATH")
+    monkeypatch.delenv("POOL_PATH")
+    planned = Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet")).plan(Path("runs"))
+    assert {run.directory for one in planned for run in one.runs.values()} == {
+        Path(f"runs/{step}/{place}TARGET={target}")
+        for target in ("cb", "wic")
+        for step, place in [
+            ("test_rows", ""),
+            ("any_row", ""),
+            ("tuned", "ARM=none,ROUND=0,"),
+            ("test", "ARM=none,ROUND=0,"),
+        ]
+    }
 
 
 def test_a_reranked_arm_needs_a_reranker(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 //
 // MODE             unsupervised (the default): on RETRIEVED_PATH; few_shot: on FEW_SHOT_PATH; mix: on both, as many of
 //                  each; two_stage: on FEW_SHOT_PATH, from the WEIGHTS_NAME (best.th) that `unsupervised` left; none: not
-//                  trained. Of ARM none, where nothing is retrieved, unsupervised is none, mix and two_stage few_shot
+//                  trained, though FEW_SHOT_PATH, or else TEST_PATH, is read. Of ARM none, where nothing is retrieved,
+//                  unsupervised is none, mix and two_stage few_shot
 // RETRIEVED_PATH   retrieved.jsonl
 // FEW_SHOT_PATH    the query set's labelled rows: DIR/pool.jsonl of target.jsonnet
 // SIZE             of mix: how many rows of each, the few ones again and again (512)
@@ -29,6 +30,7 @@ local on(path, epochs, lr) = {
 };
 local retrieved() = env.required('RETRIEVED_PATH');
 local few() = env.required('FEW_SHOT_PATH');
+local any_rows() = if env.optional('FEW_SHOT_PATH', '') != '' then few() else env.required('TEST_PATH');
 local few_shot() = on(few(), 5, '1e-5') {
   dataset_reader+: { max_query_length: env.integer('MAX_QUERY_LENGTH', 386) },
 };
@@ -45,7 +47,7 @@ local modes = {
       instances_per_epoch: 2 * env.integer('SIZE', 512),
     },
   },
-  none():: { train_data_path: few(), data_loader: { batch_size: batch_size }, trainer: { type: 'no_op' } },
+  none():: { train_data_path: any_rows(), data_loader: { batch_size: batch_size }, trainer: { type: 'no_op' } },
 };
 if std.objectHasAll(modes, mode) then common + modes[mode]()
 else error 'MODE is "' + mode + '"; ' + std.join(', ', std.objectFieldsAll(modes)) + ' are possible'

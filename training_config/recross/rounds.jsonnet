@@ -4,11 +4,11 @@
 //
 // TARGETS      names, with spaces between
 // TARGET_PATH  the rows that query sets are drawn from, with {TARGET} for the name: prompted rows, or ReCross's query file
-//              (SHOTS); none of these may be a test row
+//              (SHOTS); none of these may be a test row. Of arm none alone it is not read, unless MODE trains on them
 // TEST_PATH    the test rows, in the same way; TEST_SIZE so many of them (0: all)
 // ARMS         none and ARMs of retrieve.jsonnet, with spaces between (none random bm25 bart0); with _rerank at its end an
 //              arm retrieves more rows, of which RERANKER keeps the best
-// ROUNDS       query sets (5) of QUERY_SIZE (16)
+// ROUNDS       query sets (5) of QUERY_SIZE (16), where an arm reads them: the untrained model is measured once
 // MODE         as in generalise.jsonnet (unsupervised); of two_stage the first stage is a step of its own
 // METRICS      of the test, with spaces between (soft_exact_match exact_match)
 // INDEX_PATH   a folder for the indexes of the arms (none is kept)
@@ -21,7 +21,10 @@ local words(name, default) =
 local rounds = env.integer('ROUNDS', 5);
 local arms = words('ARMS', 'none random bm25 bart0');
 local retrieved = [arm for arm in arms if arm != 'none'];
-local two_stage = env.optional('MODE', 'unsupervised') == 'two_stage';
+local mode = env.optional('MODE', 'unsupervised');
+local two_stage = mode == 'two_stage';
+local queried = if mode == 'unsupervised' then retrieved else arms;
+local untrained = std.filter(function(arm) !std.member(queried, arm), arms);
 local indexes = env.optional('INDEX_PATH', '');
 // Whose vectors an arm needs; arms that differ in the reranker alone share them.
 local found_by(arm) =
@@ -39,7 +42,12 @@ local rows(path, settings) = {
 local training = {
   command: 'train',
   config: env.beside(std.thisFile, 'generalise.jsonnet'),
-  environment: { RETRIEVED_PATH: '{rows}/retrieved.jsonl', FEW_SHOT_PATH: '{queries}/pool.jsonl' },
+  // Of a step that is not there nothing is said.
+  environment: {
+    [if retrieved != [] then 'RETRIEVED_PATH']: '{rows}/retrieved.jsonl',
+    FEW_SHOT_PATH: if queried != [] then '{queries}/pool.jsonl' else '',
+    [if untrained != [] then 'TEST_PATH']: '{any_row}/pool.jsonl',
+  },
 };
 {
   axes: {
@@ -49,7 +57,14 @@ local training = {
   },
   steps: {
     test_rows: rows('TEST_PATH', { TARGET_SIZE: env.integer('TEST_SIZE', 0), SHOTS: 0 }) { axes: ['TARGET'] },
-    queries: rows('TARGET_PATH', { TARGET_SIZE: env.integer('QUERY_SIZE', 16) }) { axes: ['TARGET', 'ROUND'] },
+  } + {
+    [if queried != [] then 'queries']:
+      rows('TARGET_PATH', { TARGET_SIZE: env.integer('QUERY_SIZE', 16) }) {
+        axes: ['TARGET', 'ROUND'],
+        only: { ARM: queried },
+      },
+    [if untrained != [] then 'any_row']:
+      rows('TEST_PATH', { TARGET_SIZE: 1, SHOTS: 0 }) { axes: ['TARGET'], only: { ARM: untrained } },
   } + {
     ['vectors_' + name]: {
       command: 'embed',
@@ -60,7 +75,7 @@ local training = {
     }
     for name in encoders
   } + {
-    rows: {
+    [if retrieved != [] then 'rows']: {
       command: 'retrieve',
       config: env.beside(std.thisFile, 'retrieve.jsonnet'),
       only: { ARM: retrieved },
@@ -79,6 +94,7 @@ local training = {
       predictions: true,
     },
   },
+  [if untrained != [] then 'once']: { ROUND: { ARM: untrained } },
   repeat: ['ROUND'],
   metrics: ['test.' + metric for metric in words('METRICS', 'soft_exact_match exact_match')],
 }
