@@ -9,6 +9,9 @@ from allennlp.common.checks import ConfigurationError
 from attribution.common.arrays import read_arrays
 from attribution.common.rows import local_file
 
+_LARGEST = 65_535
+"""Of pixels of 16 bits."""
+
 
 class LabelledImages(NamedTuple):
     """Images, each with its class."""
@@ -78,6 +81,6 @@ def _of_arrays(path: Path) -> LabelledImages:
         )
     if len(images) != len(labels) or not len(labels):
         raise ConfigurationError(f"images: {path} has {len(images)} images and {len(labels)} labels")
-    if not np.isfinite(images).all():
-        raise ConfigurationError(f"images: {path} has a value that is not a number")
+    if images.size and not (-_LARGEST <= images.min() and images.max() <= _LARGEST):
+        raise ConfigurationError(f"images: {path} has a value that is no pixel's: NaN, or beyond {_LARGEST:,}")
     return LabelledImages(images, labels)

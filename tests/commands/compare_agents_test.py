@@ -63,7 +63,11 @@ def test_what_does_not_fit(compare: Any, tmp_path: Path) -> None:
         ({"images": np.ones((3, 2))}, "labels"),
         ({"images": np.ones((3, 2)), "labels": np.ones(3)}, "labels float64 of shape"),
         ({"images": np.ones((3, 2)), "labels": np.arange(4)}, "has 3 images and 4 labels"),
-        ({"images": np.full((3, 2), np.nan), "labels": np.arange(3)}, "a value that is not a number"),
+        ({"images": np.full((3, 2), np.nan), "labels": np.arange(3)}, "a value that is no pixel's"),
+        (
+            {"images": np.full((3, 2), 1e308), "labels": np.arange(3)},
+            "a value that is no pixel's: NaN, or beyond 65,535",
+        ),
     ):
         np.savez(path, **content)
         result = compare(IMAGES_PATH=str(path))

@@ -20,7 +20,7 @@ class NumberEncoder(Encoder):
         try:
             angles = np.array([float(text.split()[-1]) * 2 * np.pi / 40 for text in texts])
         except (ValueError, IndexError) as error:
-            raise ConfigurationError(f"tests_number: a text is no number: {error}") from error
+            raise ConfigurationError(f"the encoder tests_number: a text is no number: {error}") from error
         return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 

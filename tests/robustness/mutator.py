@@ -53,6 +53,8 @@ _SLOW = ("train", "mine-tuples", "routes", "disable-experts")
 """Half a second and more."""
 _MAY_BE_EMPTY = ("meta.json", "non_padded_namespaces.txt")
 """Or missing: of a training's files."""
+_OF_ANOTHER_SPLIT = ("disable-experts", "_train.tsv")
+"""The command, and the files of its folder of rows that it does not read, as its reader is told."""
 _OF_ITS_TIME = ("manifest.json", "out.log")
 """What says how the rest was made."""
 _PRODUCTS = ("vectors", "retrieved")
@@ -200,7 +202,8 @@ class Range:
             role = job.settings if settings else draw.choice(job.roles)
             good = (self.good / job.place / role).read_bytes()
             mutation = mutated(role, good, draw, bool(settings))
-            if Path(role).name in _MAY_BE_EMPTY:
+            another = name == _OF_ANOTHER_SPLIT[0] and role.endswith(_OF_ANOTHER_SPLIT[1])
+            if another or Path(role).name in _MAY_BE_EMPTY:
                 mutation = mutation._replace(must_stop=False)
             if Path(role).parent.name in _PRODUCTS:
                 mutation = mutation._replace(must_stop=mutation.content != good and not _is_anybodys(role, mutation))
@@ -261,7 +264,7 @@ class Range:
         more = sorted(path for path in new if not job.keeps or Path(path).parts[0] != OUT or path.endswith(_UNFINISHED))
         if more:
             return Outcome(LEFTOVERS, f"{more}: {result.message[:3000]}")
-        if not _names(case, job, result.message):
+        if not _names(case, job, result.message) and not _quotes(case, good, result.message):
             return Outcome(NAMELESS, result.message[:3000])
         if after == before and not left:  # Mended it is the good one, which works.
             return Outcome(REFUSED, result.message[:3000])
@@ -544,6 +547,15 @@ def _names(case: Case, job: Job, message: str) -> bool:
     files = [name for role in (*job.roles, job.settings) for name in (Path(role).name, str(Path(role).parent))]
     words = [*files, *([job.left[1]] if job.left[1] else []), *(job.config or ()), *case.mutation.words]
     return any(word not in ("", ".") and word in message for word in words) or bool(_SETTING.search(message))
+
+
+def _quotes(case: Case, good: bytes, message: str) -> bool:
+    """Whether a message has a word that the file has now, and had not before: a path, say."""
+    if not isinstance(case.mutation.content, bytes):
+        return False
+    before, now = (content.decode(errors="replace") for content in (good, case.mutation.content))
+    words = {word.strip(".,:;'\"()") for word in message.split()}
+    return any(len(word) > 5 and word in now and word not in before for word in words)
 
 
 def main() -> int:
