@@ -146,9 +146,10 @@ class PoolBuild(ArtefactJob):
         for setting, names in (("tasks", self.tasks), ("exclude_tasks", self.exclude_tasks)):
             unknown = sorted((names or frozenset()) - set(gathered.tasks))
             if unknown:
+                all_of_them = "; without `tasks` (ReCross: TASKS=all) every one is taken" if setting == "tasks" else ""
                 raise ConfigurationError(
                     f"{setting}: no row is of the task {unknown[0]!r} ({len(unknown)} such names); "
-                    f"the tasks there are {sorted(gathered.tasks)}"
+                    f"the tasks there are {sorted(gathered.tasks)}{all_of_them}"
                 )
         return gathered
 

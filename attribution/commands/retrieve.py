@@ -255,9 +255,10 @@ def write_search_log(queries: Sequence[str], retrieved: Retrieved, path: Path) -
 
 def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str, Any]]:
     """
-    Writes each target's rows in pool order, each once, as DEFT does: the pool's own object with `index_id` (its row in
-    the pool), `attribution_frequency` (how many queries found it) and `best_score` (over those queries). One pass over
-    the pool for all targets. Where there was a reranker the best rows come first, with `reranker_score`.
+    Writes each target's rows in pool order, each as often as it is ranked (once, as DEFT does): the pool's own object
+    with `index_id` (its row in the pool), `attribution_frequency` (how many queries found it) and `best_score` (over
+    those queries). One pass over the pool for all targets. Where there was a reranker the best rows come first, with
+    `reranker_score`.
 
     # Returns
 
@@ -267,15 +268,17 @@ def write_training_rows(pool: Pool, targets: Sequence[Target]) -> List[Dict[str,
     """
     wanted = np.unique(np.concatenate([target.ranked.ids for target in targets]))
     found = [_by_id(target.ranked) for target in targets]
+    times = [Counter(target.ranked.ids.tolist()) for target in targets]
     tasks: "List[Counter[str]]" = [Counter() for _ in targets]
     with ExitStack() as stack:
         files = [stack.enter_context((target.folder / TRAINING_ROWS).open("w", encoding="utf-8")) for target in targets]
         for row in Tqdm.tqdm(pool.rows.take(wanted.tolist()), desc="writing rows", total=len(wanted), unit="row"):
-            for file, rows, counts in zip(files, found, tasks):
+            for file, rows, often, counts in zip(files, found, times, tasks):
                 if row.number in rows:
                     added = {"index_id": row.number, **rows[row.number]}
-                    file.write(json_line({**row.content, **added}, row.where, default=_as_text) + "\n")
-                    counts[label_of(row, "task")] += 1
+                    line = json_line({**row.content, **added}, row.where, default=_as_text) + "\n"
+                    file.write(line * often[row.number])
+                    counts[label_of(row, "task")] += often[row.number]
     for target in targets:
         if target.ranked.reranker_scores is not None:
             _sort_lines(target.folder / TRAINING_ROWS, target.ranked.ids)

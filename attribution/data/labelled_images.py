@@ -79,8 +79,8 @@ def _of_arrays(path: Path) -> LabelledImages:
             f"images: {path} has images {images.dtype} of shape {images.shape} and labels {labels.dtype} of shape "
             f"{labels.shape}; numbers of shape (images, ...) and whole numbers of shape (images,) are needed"
         )
-    if len(images) != len(labels) or not len(labels):
-        raise ConfigurationError(f"images: {path} has {len(images)} images and {len(labels)} labels")
-    if images.size and not (-_LARGEST <= images.min() and images.max() <= _LARGEST):
+    if len(images) != len(labels) or not images.size:
+        raise ConfigurationError(f"images: {path} has {len(images)} images ({images.shape}) and {len(labels)} labels")
+    if not (images.min() >= -_LARGEST and images.max() <= _LARGEST):
         raise ConfigurationError(f"images: {path} has a value that is no pixel's: NaN, or beyond {_LARGEST:,}")
     return LabelledImages(images, labels)

@@ -206,7 +206,7 @@ class LinearWeighting(Weighting):
 def _read_categories(path: Path) -> Dict[str, List[str]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"categories: {path} is missing or not valid JSON ({error})") from error
     content = content.get("categories", content) if isinstance(content, dict) else content
     if not isinstance(content, dict) or not all(

@@ -85,7 +85,7 @@ def _load(path: str) -> Dict[str, str]:
         wrong = [f"{task} has {name!r}" for task, name in metrics.items() if name not in _METRICS]
     except FileNotFoundError as error:
         raise ConfigurationError(f"fewshot_gym: task_metrics {path}: no such file") from error
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
         raise ConfigurationError(
             f"fewshot_gym: task_metrics {path}: not a JSON object from tasks to metrics ({error!r})"
         ) from error

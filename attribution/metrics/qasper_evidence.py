@@ -104,7 +104,7 @@ class QasperEvidence(TextMetric):
                 for question in article["qas"]:
                     evidence = [answer["answer"]["evidence"] for answer in question["answers"]]
                     yield question["question_id"], [len(self._pieces(texts)) for texts in evidence]
-        except (ValueError, AttributeError, KeyError, TypeError) as error:
+        except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
             raise ConfigurationError(
                 f"qasper_evidence: data_file {self._data_file}: not as Qasper 0.3 has it ({error!r})"
             ) from error

@@ -77,9 +77,11 @@ class GroupMiner(TupleMiner):
             asked = {name: [task for task in tasks if task not in few] for name, tasks in groups.items()}
             possible = [name for name, tasks in groups.items() if len(tasks) > 1 and asked[name]]
             if size and (len(groups) < 2 or not possible):
+                way = "leave out `reserved` (RESERVED_SIZE=0)" if reserved else "give `groups` of the pool's own tasks"
                 raise ConfigurationError(
                     f"groups: {'reserved' if reserved else 'other'} tasks of the pool are {groups}; two groups are "
-                    f"needed, and in one of them two tasks, one with at least {self.queries} rows"
+                    f"needed, and in one of them two tasks, one with at least {self.queries} rows. With a part of the "
+                    f"upstream tasks {way}, or mine by loss (`loss`), which needs no groups"
                 )
             generator = np.random.default_rng([self.seed, reserved])
             for _ in range(size):

@@ -40,7 +40,15 @@ class Coreset(FromParams):
         self.seed = seed
 
     def choose(self, pool: Pool, ranked: RankedRows) -> RankedRows:
-        """The chosen rows, in the order in which they were chosen."""
+        """
+        The chosen rows, in the order in which they were chosen.
+
+        # Raises
+
+        `ConfigurationError` if rows are repeated.
+        """
+        if len(np.unique(ranked.ids)) < len(ranked.ids):
+            raise ConfigurationError("coreset: spreads rows out, and the aggregator repeats some; leave out `repeats`")
         if self.vectors is not None:
             self.vectors.check(source(pool.identity(), self.encoder))
             vectors = self.vectors.take(ranked.ids)

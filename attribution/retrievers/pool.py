@@ -87,9 +87,9 @@ class Pool(FromParams):
         return self.rows.files()
 
     def among(self, ids: Sequence[int]) -> "Pool":
-        """The same pool, of which only rows with these ids (different, in any order) may be retrieved."""
+        """The same pool, of which only rows with these ids (in any order) may be retrieved."""
         part = copy(self)
-        part._among = sorted(ids)
+        part._among = sorted(set(ids))
         return part
 
     def without_tasks(self, tasks: Iterable[str]) -> "Pool":

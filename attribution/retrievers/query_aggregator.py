@@ -11,7 +11,7 @@ from attribution.retrievers.retriever import Retrieved
 
 
 class RankedRows(NamedTuple):
-    """Different pool rows, best first."""
+    """Pool rows, best first; each once, unless an aggregator repeats them."""
 
     ids: np.ndarray
     """Pool ids, int64. Shape: (rows,)."""
@@ -136,7 +136,7 @@ class RankCutAggregator(QueryAggregator):
 class QuotaAggregator(QueryAggregator):
     """
     The same number of rows from each query, query by query: ReCross's `aggregate_choices` (Lin et al., 2022,
-    https://arxiv.org/abs/2204.07937), where 16 queries give 32 rows each. A row that two queries found is kept once.
+    https://arxiv.org/abs/2204.07937), where 16 queries give 32 rows each.
 
     Registered as a `QueryAggregator` with name "quota".
 
@@ -144,16 +144,21 @@ class QuotaAggregator(QueryAggregator):
 
     size : `int`
         Rows in all; each query that found some gives `size` over the number of such queries, rounded up.
+    repeats : `bool`, optional (default = `False`)
+        Whether a row that two queries gave stands there twice, as published: 16 times 32 rows are 512 whatever they
+        are. By default it is kept once, and there may be fewer rows than `size`.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, repeats: bool = False) -> None:
         _at_least_one("quota", "size", size)
         self.size = size
+        self.repeats = repeats
 
     def aggregate(self, retrieved: Retrieved) -> RankedRows:
         each = -(-self.size // max(1, int((retrieved.ids >= 0).any(axis=1).sum())))
         union = _union(Retrieved(retrieved.ids[:, :each], retrieved.scores[:, :each]))
-        return union.ranked(_in_order_of_first(union.findings)[: self.size])
+        order = union.findings if self.repeats else _in_order_of_first(union.findings)
+        return union.ranked(order[: self.size])
 
 
 @QueryAggregator.register("round_robin")

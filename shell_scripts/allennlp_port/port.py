@@ -18,7 +18,7 @@ import tarfile
 import tempfile
 import traceback
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
@@ -89,6 +89,8 @@ def writing_beside(path: PathOrStr) -> Iterator[str]:
     none; after an error nothing else is there.
     """
     beside = f"{os.fspath(path)}.part"
+    if os.path.isdir(path):
+        raise ConfigurationError(f"{path}: a file is written here, and there is a folder; move that away")
     try:
         with naming_a_full_disk(path):
             Path(beside).unlink(missing_ok=True)  # It may be a second name of a whole file, of one that was killed.
@@ -168,8 +170,13 @@ def check_archive(archive: PathOrStr, weights: PathOrStr) -> None:
     for path in (config, Path(weights)):
         if not path.is_file():
             raise ConfigurationError(f"{archive}: no archive of a model, there is no {path.name} in it")
-    with suppress(ValueError):  # What is no JSON is left to jsonnet.
-        check_file(json.loads(config.read_bytes()), f"{archive}: {config.name}")
+    try:
+        content = json.loads(config.read_bytes())
+    except RecursionError as error:
+        raise ConfigurationError(f"{archive}: {config.name}: nested too deep to be read") from error
+    except ValueError:  # What is no JSON is left to jsonnet.
+        return
+    check_file(content, f"{archive}: {config.name}")
 
 
 # --- Predictions

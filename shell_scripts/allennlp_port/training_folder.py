@@ -164,7 +164,7 @@ def _check_recoverable(folder: Path) -> None:
     for path in sorted(folder.glob("*.json")):
         try:
             json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             way = "remove it to go on without its numbers" if path.name.startswith("metrics") else "--force trains anew"
             raise ConfigurationError(f"{path}: damaged ({error}); {way}") from error
 

@@ -62,7 +62,8 @@ def test_what_does_not_fit(compare: Any, tmp_path: Path) -> None:
     for content, message in (
         ({"images": np.ones((3, 2))}, "labels"),
         ({"images": np.ones((3, 2)), "labels": np.ones(3)}, "labels float64 of shape"),
-        ({"images": np.ones((3, 2)), "labels": np.arange(4)}, "has 3 images and 4 labels"),
+        ({"images": np.ones((3, 2)), "labels": np.arange(4)}, "has 3 images ((3, 2)) and 4 labels"),
+        ({"images": np.ones((3, 0)), "labels": np.arange(3)}, "has 3 images ((3, 0)) and 3 labels"),
         ({"images": np.full((3, 2), np.nan), "labels": np.arange(3)}, "a value that is no pixel's"),
         (
             {"images": np.full((3, 2), 1e308), "labels": np.arange(3)},

@@ -129,7 +129,7 @@ def test_mistakes(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="'a' is in two of them, 'x' and 'y'"):
         GroupWeighting({"x": ["a"], "y": ["a"]})
     path = tmp_path / "groups.json"
-    for content in ("{", "[]", json.dumps({"x": "abc"}), json.dumps({"categories": {"x": [1]}})):
+    for content in ("{", "[]", "[" * 100_000, json.dumps({"x": "abc"}), json.dumps({"categories": {"x": [1]}})):
         path.write_text(content)
         with pytest.raises(ConfigurationError, match="categories: .*groups.json"):
             GroupWeighting(str(path))

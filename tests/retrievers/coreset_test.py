@@ -66,3 +66,9 @@ def test_choosing_among_ranked_rows(pool_path: str) -> None:
     assert set(Coreset(NumberEncoder(), size=9).choose(Pool(pool_path), ranked).ids) == set(ids)
     with pytest.raises(ConfigurationError, match="size is 0"):
         Coreset(NumberEncoder(), size=0)
+
+
+def test_repeated_rows_cannot_be_spread_out(pool_path: str) -> None:
+    ranked = RankedRows(np.array([4, 2, 4]), np.ones(3, dtype=int), np.ones(3, dtype=np.float32))
+    with pytest.raises(ConfigurationError, match="leave out `repeats`"):
+        Coreset(NumberEncoder(), 2).choose(Pool(pool_path), ranked)

@@ -20,6 +20,18 @@ def test_quota_is_of_the_queries_that_count() -> None:
     assert QuotaAggregator(6).aggregate(found).ids.tolist() == [0, 1, 2, 4, 5, 6]
 
 
+def test_published_choices_repeat_what_several_queries_found() -> None:
+    # Against the published rule: the lists one after the other, each of 32.
+    generator = np.random.default_rng(0)
+    ids = np.stack([generator.choice(60, 40, replace=False) for _ in range(16)])
+    scores = generator.random(ids.shape).astype(np.float32)
+    ranked = QuotaAggregator(512, repeats=True).aggregate(Retrieved(ids, scores))
+    assert ranked.ids.tolist() == [row for found in ids for row in found[:32]]
+    once = QuotaAggregator(512).aggregate(Retrieved(ids, scores))
+    assert once.ids.tolist() == list(dict.fromkeys(ranked.ids.tolist())) and len(once.ids) < 512
+    assert dict(zip(ranked.ids, ranked.scores)) == dict(zip(once.ids, once.scores))
+
+
 def test_frequency_by_hand() -> None:
     retrieved = Retrieved(
         np.array([[4, 2, 9], [2, 7, -1], [9, 2, 5]]),

@@ -53,14 +53,16 @@ _SLOW = ("train", "mine-tuples", "routes", "disable-experts")
 """Half a second and more."""
 _MAY_BE_EMPTY = ("meta.json", "non_padded_namespaces.txt")
 """Or missing: of a training's files."""
-_OF_ANOTHER_SPLIT = ("disable-experts", "_train.tsv")
-"""The command, and the files of its folder of rows that it does not read, as its reader is told."""
+_OF_ANOTHER_SPLIT = {"disable-experts": ("_train.tsv", "_dev.tsv")}
+"""By command the files of its folder of rows that it does not read, as its reader is told."""
+_LONG = {("mine-tuples", "size is left out")}
+"""What is asked for takes minutes: hundreds of query sets."""
 _OF_ITS_TIME = ("manifest.json", "out.log")
 """What says how the rest was made."""
 _PRODUCTS = ("vectors", "retrieved")
 """Directories of ours, in which all is as it was written."""
 _UNFINISHED = (".part", ".tmp")
-_SETTING = re.compile(r'"[\w.]+" is')
+_SETTING = re.compile(r'"[^"]+" is')
 
 
 class Job(NamedTuple):
@@ -202,7 +204,9 @@ class Range:
             role = job.settings if settings else draw.choice(job.roles)
             good = (self.good / job.place / role).read_bytes()
             mutation = mutated(role, good, draw, bool(settings))
-            another = name == _OF_ANOTHER_SPLIT[0] and role.endswith(_OF_ANOTHER_SPLIT[1])
+            while (name, mutation.what) in _LONG:
+                mutation = mutated(role, good, draw, bool(settings))
+            another = role.endswith(_OF_ANOTHER_SPLIT.get(name, ()))
             if another or Path(role).name in _MAY_BE_EMPTY:
                 mutation = mutation._replace(must_stop=False)
             if Path(role).parent.name in _PRODUCTS:

@@ -1,6 +1,7 @@
 """ReCross's configurations, from the upstream training to scores by template, on tiny models."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -90,6 +91,9 @@ def test_published_settings(monkeypatch: pytest.MonkeyPatch, variables: Any) -> 
     config = Params.from_file(CONFIGS / "generalise.jsonnet").as_dict()
     assert (config["trainer"]["num_epochs"], config["trainer"]["optimizer"]["lr"]) == (5, 1e-5)
     assert config["dataset_reader"]["max_query_length"] == 386
+    monkeypatch.setenv("AGGREGATOR", "published")
+    config = Params.from_file(CONFIGS / "retrieve.jsonnet").as_dict()
+    assert config["aggregator"] == {"type": "quota", "repeats": True, "size": 512}
     for aggregator, neighbours in (("quota", 512), ("mean_score", 48), ("round_robin", 512)):
         monkeypatch.setenv("AGGREGATOR", aggregator)
         config = Params.from_file(CONFIGS / "retrieve.jsonnet").as_dict()
@@ -125,6 +129,26 @@ def test_few_queries_still_make_a_whole_quota(variables: Any, allennlp: Any, tmp
     result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "out")
     assert result.status == 0 and "2 queries, where 16 were asked for" in result.stdout, result.stderr
     assert len(_lines(tmp_path / "out" / "retrieved.jsonl")) > 2
+
+
+def test_published_lists_have_their_whole_size(variables: Any, allennlp: Any, tiny_model: Any, tmp_path: Path) -> None:
+    """Three equal queries find the same two rows each: six, which are two; four times two for the reranker."""
+    lines = (tmp_path / "queries.jsonl").open().readlines()[:1] * 3
+    (tmp_path / "equal.jsonl").write_text("".join(lines))
+    variables(ARM="bm25", AGGREGATOR="published", QUERY_PATH=tmp_path / "equal.jsonl")
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "out")
+    rows = _lines(tmp_path / "out" / "retrieved.jsonl")
+    assert result.status == 0 and "6 rows" in result.stdout, result.stderr
+    assert Counter(Counter(row["index_id"] for row in rows).values()) == {3: 2}
+    assert {row["attribution_frequency"] for row in rows} == {3}
+    composition = json.loads((tmp_path / "out" / "composition.json").read_text())
+    assert composition["rows"] == sum(part["rows"] for part in composition["tasks"].values()) == 6
+    variables(ARM="bm25_rerank", MU=2, RERANKER=tiny_model("bert"), QUERY_PATH=tmp_path / "equal.jsonl")
+    result = allennlp("retrieve", CONFIGS / "retrieve.jsonnet", "-s", tmp_path / "reranked")
+    rows = _lines(tmp_path / "reranked" / "retrieved.jsonl")
+    assert result.status == 0 and len(rows) == 6, result.stderr
+    assert [row["reranker_score"] for row in rows] == sorted((row["reranker_score"] for row in rows), reverse=True)
+    assert [*Counter(row["index_id"] for row in rows).values()] == [3, 3]
 
 
 @pytest.mark.parametrize(

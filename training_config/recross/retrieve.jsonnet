@@ -11,8 +11,9 @@
 // RERANKER       of arms with _rerank: a cross-encoder that chooses the rows among MU (2) times as many; AGGREGATION,
 //                MAX_QUERIES and CACHE_PATH as in rerank.jsonnet
 // AGGREGATOR     round_robin (the default): queries in turns add the best that is not there yet, until there are SIZE;
-//                quota: SIZE / (number of queries) of each, as published, less what two queries found; mean_score: the
-//                rows of the best mean score, of half as many again for each query, as far as they go
+//                published: SIZE / (number of queries) of each, a row that two queries found twice; quota: the same, but
+//                such a row once; mean_score: the rows of the best mean score, of half as many again for each query, as
+//                far as they go
 // FIRST, SECOND  of two_stage: arms (bm25, bart0); CANDIDATES: rows that a query finds with the first (SIZE)
 // REMOVE_GROUPS  groups of data/recross_tasks.json to do without, with blanks between (none)
 // OWN_TASK       rows of the queries' own task: refuse (the default), drop or keep
@@ -55,7 +56,8 @@ local arms = one_stage {
 local retriever =
   if std.objectHas(arms, arm) then arms[arm]
   else error 'ARM is "' + arm + '"; ' + std.join(', ', std.objectFields(arms)) + ' are possible';
-local aggregator = if arm == 'random' then 'round_robin' else env.optional('AGGREGATOR', 'round_robin');
+local named = if arm == 'random' then 'round_robin' else env.optional('AGGREGATOR', 'round_robin');
+local aggregator = if named == 'published' then { type: 'quota', repeats: true } else { type: named };
 {
   pool: { path: env.required('POOL_PATH') },
   queries: {
@@ -70,8 +72,8 @@ local aggregator = if arm == 'random' then 'round_robin' else env.optional('AGGR
     groups: (import '../../data/recross_tasks.json').groups,
     remove: std.split(env.required('REMOVE_GROUPS'), ' '),
   } else retriever,
-  neighbours: if aggregator == 'mean_score' then std.ceil(1.5 * size / queries) else size,
-  aggregator: { type: aggregator, size: size },
+  neighbours: if named == 'mean_score' then std.ceil(1.5 * size / queries) else size,
+  aggregator: aggregator { size: size },
   [if reranked then 'reranker']: (import 'cross_encoder.libsonnet')(upsampling),
   own_task: env.optional('OWN_TASK', 'refuse'),
   engine: env.optional('ENGINE', 'in_process'),

@@ -167,7 +167,7 @@ def _rows(files: List[Tuple[str, Path]]) -> Iterator[Tuple[JsonDict, str]]:
 def _listed(path: Path, part: str) -> List[str]:
     try:
         parts = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"task_split: {path} cannot be read as JSON ({error})") from error
     listed = parts.get(part) if isinstance(parts, dict) else None
     if not isinstance(listed, list) or not listed or not all(isinstance(name, str) for name in listed):

@@ -380,7 +380,7 @@ class EurlexReader(ConceptReader):
         try:
             concepts = json.loads(self._descriptors.read_text(encoding="utf-8-sig"))
             return {code: names["en"] for code, names in concepts.items()}
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        except (OSError, ValueError, RecursionError, KeyError, AttributeError, TypeError) as error:
             raise ConfigurationError(
                 f"eurlex_reader: descriptors: {self._descriptors} is no file of {{code: {{'en': name}}}} ({error!r}); "
                 "the authors of MultiEURLEX publish it as eurovoc_descriptors.json"

@@ -1,15 +1,22 @@
 """Raw rows, and the prompts to put them into."""
 
+import random
+from itertools import islice
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Set, Union
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.tqdm import Tqdm
 
 from attribution.common.rows import Row, RowError
 from attribution.data.pool_sources.pool_source import PoolRow, PoolSource, Skipped
 from attribution.data.prompts import LONGEST, PromptTemplate, read_promptsource, tell_of_unknown
 
 NOT_MEANT = "a template gives no input, no target or an empty choice for the row"
+
+_BY_SIZE = "by_size"
+_SIZES = ((5_000, 10), (10_000, 7), (50_000, 5))
+"""Up to so many rows so many templates of each: `prompt.py` of ReCross."""
 
 
 @PoolSource.register("templates")
@@ -32,10 +39,13 @@ class TemplatesSource(PoolSource):
     metrics : `List[str]`, optional
         Of a `templates.yaml` use those that name one of these metrics only: `['Accuracy', 'Squad']` are the ones that
         exact match can evaluate (ReCross, Lin et al., 2022, https://arxiv.org/abs/2204.07937).
+    per_row : `Union[int, str]`, optional
+        Only so many templates of each row, drawn at random among those that are meant for it. `by_size` is ReCross's:
+        10 of up to 5,000 rows, 7 of up to 10,000, 5 of up to 50,000, and 1 of more. By default all.
     task : `str`, optional
         The task of all rows; without it, that of `rows`.
     seed : `int`, optional (default = `0`)
-        For templates that draw random choices.
+        For templates that draw random choices, and for `per_row`.
     longest_text : `int`, optional (default = `1000000`)
         Characters that a template may write for a row; more are an error of that row.
     """
@@ -46,6 +56,7 @@ class TemplatesSource(PoolSource):
         templates: Union[str, Dict[str, Union[str, Dict[str, str]]]],
         only: Optional[List[str]] = None,
         metrics: Optional[List[str]] = None,
+        per_row: Optional[Union[int, str]] = None,
         task: Optional[str] = None,
         seed: int = 0,
         longest_text: int = LONGEST,
@@ -66,6 +77,9 @@ class TemplatesSource(PoolSource):
             if isinstance(templates, str)
             else _configured(templates, only, longest_text)
         )
+        if isinstance(per_row, int) and per_row < 1 or isinstance(per_row, str) and per_row != _BY_SIZE:
+            raise ConfigurationError(f"templates: per_row is {per_row!r}; a number of at least 1, or {_BY_SIZE!r}")
+        self._per_row = per_row
         self._seed = seed
         self._there: Set[str] = set()
 
@@ -74,28 +88,38 @@ class TemplatesSource(PoolSource):
 
     def total(self) -> Optional[int]:
         rows = self._rows.total()
-        return None if rows is None else rows * len(self._templates)
+        each = len(self._templates) if self._per_row is None else 1
+        return None if rows is None else rows * each
 
     def read(self) -> Iterator[Union[Row, RowError]]:
         return self._rows.read()
 
     def rows(self) -> Iterator[Union[PoolRow, Skipped, RowError]]:
+        if self._per_row == _BY_SIZE:
+            count = sum(1 for _ in Tqdm.tqdm(self.read(), desc=f"counting {self.name}", unit="row"))
+            self._per_row = next((each for rows, each in _SIZES if count <= rows), 1)
         yield from super().rows()
         for template in self._templates:
             tell_of_unknown(template.setting, template.fields, self._there)
 
     def prompts(self, row: Row) -> Iterator[Union[PoolRow, Skipped, RowError]]:
         self._there.update(row.content)
-        for template in self._templates:
-            try:
-                prompt = template.apply(row, self._seed)
-                yield (
-                    Skipped(NOT_MEANT)
-                    if prompt is None
-                    else self.pool_row(row, {**prompt._asdict(), "template": template.name})
-                )
-            except RowError as error:
-                yield error
+        if self._per_row is None:
+            yield from (self._prompted(template, row) for template in self._templates)
+            return
+        drawn = random.Random(f"{self._seed}|per_row|{row.number}").sample(self._templates, len(self._templates))
+        prompted = (self._prompted(template, row) for template in drawn)
+        found = list(islice((one for one in prompted if not isinstance(one, Skipped)), int(self._per_row)))
+        yield from found or [Skipped(NOT_MEANT)]
+
+    def _prompted(self, template: PromptTemplate, row: Row) -> Union[PoolRow, Skipped, RowError]:
+        try:
+            prompt = template.apply(row, self._seed)
+            if prompt is None:
+                return Skipped(NOT_MEANT)
+            return self.pool_row(row, {**prompt._asdict(), "template": template.name})
+        except RowError as error:
+            return error
 
 
 def _configured(

@@ -173,7 +173,7 @@ def _names(tasks: Union[str, List[str]]) -> List[str]:
         else:
             try:
                 tasks = json.loads(path.read_text(encoding="utf-8-sig"))["train"]
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
                 raise ConfigurationError(
                     f"task_vectors: tasks: {path} is no folder of tasks, and not read as JSON with a list `train` "
                     f"({error!r})"

@@ -6,8 +6,8 @@ import pytest
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.rows import RowError
-from attribution.data.pool_sources import PoolRow, PoolSource, Skipped
+from attribution.common.rows import Row, RowError
+from attribution.data.pool_sources import PoolRow, PoolSource, Skipped, templates
 from tests.data.prompts.promptsource_test import TEMPLATES
 
 RAW = [{"text": "I slept.", "label": 0}, {"text": "I wept.", "label": 1}, {"text": "", "label": 1}]
@@ -107,3 +107,36 @@ def test_what_a_template_may_write_for_a_row(source: Any) -> None:
     errors = [content for content in contents if isinstance(content, RowError)]
     assert len(errors) == 2  # The third text is empty.
     assert "films.jsonl:1: `templates: long` cannot be filled: it writes more than 99 characters" in str(errors[0])
+
+
+FIVE = {f"t{number}": f"{{{{text}}}} {number} ||| x" for number in range(5)}
+
+
+def test_so_many_templates_of_each_row(source: Any) -> None:
+    """Those that are meant for it: never a refused one in the place of another."""
+    meant = {**FIVE, "long": "{% if text|length > 7 %}{{text}} ||| long{% endif %}"}
+    rows = _contents(source(meant, per_row=2, seed=4))
+    assert [row["id"].rsplit("#")[1] for row in rows if not isinstance(row, Skipped)] == ["0", "0", "1", "1", "2", "2"]
+    pairs = [tuple(row["template"] for row in rows[start : start + 2]) for start in (0, 2, 4)]
+    assert all(first != second for first, second in pairs)
+    assert rows == _contents(source(meant, per_row=2, seed=4)) and not any(isinstance(row, Skipped) for row in rows)
+    assert rows != _contents(source(meant, per_row=2, seed=5))
+    assert len(_contents(source(meant, per_row=9))) == 6 + 5 + 5  # No more than there are.
+    assert [type(one) for one in _contents(source({"none": "{{text}}"}, per_row=1))] == [Skipped] * 3
+
+
+@pytest.mark.parametrize("rows, each", [(5_000, 5), (5_001, 4), (10_000, 4), (10_001, 3), (50_000, 3), (50_001, 1)])
+def test_the_published_number_of_templates(rows: int, each: int, source: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert templates._SIZES == ((5_000, 10), (10_000, 7), (50_000, 5))
+    monkeypatch.setattr(templates, "_SIZES", ((5, 5), (10, 4), (50, 3)))
+    made = source(FIVE, per_row="by_size")
+    monkeypatch.setattr(
+        made._rows, "read", lambda: iter([Row(n, {"text": f"a{n}"}, f"x:{n}") for n in range(-(-rows // 1000))])
+    )
+    assert len(_contents(made)) == each * -(-rows // 1000)
+
+
+@pytest.mark.parametrize("per_row", [0, -1, "all"])
+def test_no_number_of_templates(per_row: Any, source: Any) -> None:
+    with pytest.raises(ConfigurationError, match="per_row is .*'by_size'"):
+        source(FIVE, per_row=per_row)

@@ -104,6 +104,21 @@ def _enospc(text: str = "No space left on device") -> OSError:
     return OSError(errno.ENOSPC, text)
 
 
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "runs.csv").mkdir()
+    with pytest.raises(ConfigurationError, match=r"runs.csv: a file is written here, .* move that away"):
+        with writing_beside(tmp_path / "runs.csv"):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
+
+
+def test_an_archive_whose_configuration_is_nested_deep(tmp_path: Path) -> None:
+    (tmp_path / "best.th").touch()
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(ConfigurationError, match="model.tar.gz: config.json: nested too deep"):
+        port.check_archive("model.tar.gz", tmp_path / "best.th")
+
+
 def test_a_full_disk_in_the_words_of_each_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words: List[Exception] = [
         _enospc(),
