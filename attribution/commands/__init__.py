@@ -5,6 +5,7 @@ from attribution.commands.compare_agents import CompareAgentsCommand
 from attribution.commands.compare_covariances import CompareCovariances
 from attribution.commands.compare_rerankers import CompareRerankers
 from attribution.commands.disable_experts import DisableExpertsCommand
+from attribution.commands.divide import Divide
 from attribution.commands.embed import Embed
 from attribution.commands.embed_tasks import EmbedTasks
 from attribution.commands.ensemble import EnsembleCommand
@@ -29,6 +30,7 @@ __all__ = [
     "CompareCovariances",
     "CompareRerankers",
     "DisableExpertsCommand",
+    "Divide",
     "Embed",
     "EmbedTasks",
     "EnsembleCommand",

@@ -10,6 +10,8 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 TOLERANCE = 1e-3
 
+_LARGEST = 1e6
+"""What is beyond it is no rounding."""
 _ROUNDING = 1e-6
 _FLOOR = 1e-8
 
@@ -107,6 +109,11 @@ class Covariance:
                 f"{values[column, row]} the other. If these are two measurements of the same, average them "
                 "(`normalize`)"
             )
+        if np.abs(values).max() > _LARGEST:
+            row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
+            raise ConfigurationError(
+                f"covariance: {self._at(row, column)} is {values[row, column]}; a correlation is between -1 and 1"
+            )
         values += values.T.copy()
         values /= 2
         np.fill_diagonal(values, 1.0)
@@ -119,7 +126,9 @@ class Covariance:
             raise ConfigurationError(
                 f"covariance: {self._at(row, row)} is {diagonal[row]}; to normalize, one above 0 is needed"
             )
-        return (values + values.T) / 2 / np.sqrt(np.outer(diagonal, diagonal))
+        # Half by half, one factor after the other, so that no sum or product of large values is beyond a float's range.
+        scale = 1 / np.sqrt(diagonal)
+        return (values / 2 + values.T / 2) * scale[:, None] * scale
 
     def _at(self, row: int, column: int) -> str:
         return f"the value of {self.names[row]!r} and {self.names[column]!r}"

@@ -90,7 +90,7 @@ class TaskRoutes:
         """
         saved = read_arrays(path, ("tasks", "layers", "weights", "categories"), "routes")
         try:
-            if saved["categories"].size and (saved["categories"].dtype.kind != "U" or saved["categories"].ndim != 1):
+            if saved["categories"].dtype.kind != "U" or saved["categories"].ndim != 1:
                 raise ValueError(f"categories of type {saved['categories'].dtype}")
             tasks, layers = texts_of(saved["tasks"]), texts_of(saved["layers"])
             return cls(tasks, layers, saved["weights"], saved["categories"].tolist())

@@ -116,9 +116,9 @@ class Sweep(FromParams):
             self._check_axes(step.only, f"{where}.only")
             step.axes = [axis for axis in self.axes if step.axes is None or axis in step.axes]
         self._check_axes(self.once, "once")
-        for axis, where in self.once.items():
-            self._check_axes(where, f"once.{axis}")
-            for other, values in where.items():
+        for axis, there in self.once.items():
+            self._check_axes(there, f"once.{axis}")
+            for other, values in there.items():
                 unknown = [value for value in values if value not in map(as_text, self.axes[other])]
                 if unknown or not values or other == axis:
                     meant = (

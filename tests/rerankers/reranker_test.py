@@ -86,6 +86,9 @@ def test_rows_of_a_pool(write_jsonl: Any) -> None:
     assert rows.ids.tolist() == [1, 4] and rows.frequencies.tolist() == [1, 2]
     assert rows.reranker_scores is not None and rows.reranker_scores.tolist() == [-1, -4]
     assert about["candidates"] == 3
+    twice = ranked.take(np.array([0, 2, 0, 2]))
+    rows, _ = NearnessReranker(size=3, upsampling=1.5).rerank_rows(pool, ["number 5"], twice)
+    assert rows.ids.tolist() == [1, 1, 4]
 
 
 @pytest.mark.parametrize(

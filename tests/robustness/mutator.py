@@ -62,7 +62,8 @@ _OF_ITS_TIME = ("manifest.json", "out.log")
 _PRODUCTS = ("vectors", "retrieved")
 """Directories of ours, in which all is as it was written."""
 _UNFINISHED = (".part", ".tmp")
-_SETTING = re.compile(r'"[^"]+" is')
+_NAMED = re.compile(r'"[^"]+" is|: no such file|encoder tests_number')
+"""A setting, a file that is not there, or a text that only the tests' own encoder does not take."""
 
 
 class Job(NamedTuple):
@@ -550,7 +551,7 @@ def _names(case: Case, job: Job, message: str) -> bool:
     """Whether a message says what is wrong: a file, its folder, or a setting."""
     files = [name for role in (*job.roles, job.settings) for name in (Path(role).name, str(Path(role).parent))]
     words = [*files, *([job.left[1]] if job.left[1] else []), *(job.config or ()), *case.mutation.words]
-    return any(word not in ("", ".") and word in message for word in words) or bool(_SETTING.search(message))
+    return any(word not in ("", ".") and word in message for word in words) or bool(_NAMED.search(message))
 
 
 def _quotes(case: Case, good: bytes, message: str) -> bool:

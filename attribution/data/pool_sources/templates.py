@@ -110,7 +110,9 @@ class TemplatesSource(PoolSource):
         drawn = random.Random(f"{self._seed}|per_row|{row.number}").sample(self._templates, len(self._templates))
         prompted = (self._prompted(template, row) for template in drawn)
         found = list(islice((one for one in prompted if not isinstance(one, Skipped)), int(self._per_row)))
-        yield from found or [Skipped(NOT_MEANT)]
+        yield from found
+        if not found:
+            yield Skipped(NOT_MEANT)
 
     def _prompted(self, template: PromptTemplate, row: Row) -> Union[PoolRow, Skipped, RowError]:
         try:
