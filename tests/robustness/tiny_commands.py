@@ -101,6 +101,11 @@ def build_pool(folder: Path, models: Models) -> List[str]:
     return ["build-pool", _config(folder, {"sources": sources})]
 
 
+def divide(folder: Path, models: Models) -> List[str]:
+    train = {"type": "rows", "path": _lines(folder, "source.jsonl", NUMBERS)}
+    return ["divide", _config(folder, {"train": train, "size": 4, "shots": [2, 4], "rounds": 2})]
+
+
 def build_gym(folder: Path, models: Models) -> List[str]:
     choices = ["yes", "no"]
     given = [{"input": f"row {n} ?", "target": choices[n % 2], "answer_choices": choices} for n in range(20)]
@@ -312,6 +317,7 @@ def sweep(folder: Path, models: Models) -> List[str]:
 
 COMMANDS: Dict[str, Callable[[Path, Models], List[str]]] = {
     "build-pool": build_pool,
+    "divide": divide,
     "build-gym": build_gym,
     "embed": embed,
     "embed words": embed_words,

@@ -384,6 +384,28 @@ def test_no_rounds_at_all(changes: Any, message: str, rounds: Any) -> None:
     assert set(rounds(TARGETS=" cb  wic ", ARMS="none ", ROUNDS=1)) == {"cb none 0", "wic none 0"}
 
 
+def test_several_base_models(rounds: Any, tmp_path: Path, allennlp: Any, tiny_model: Any, write_jsonl: Any) -> None:
+    """As an axis, of which test rows and query sets do not depend."""
+    names = [tiny_model("bart"), tiny_model("t5")]
+    rounds(ARMS="none bart0", MODEL_NAME=json.dumps(names), TARGETS="cb")
+    planned = Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet")).plan(Path("runs"))
+    assert len({point.runs["test_rows"].directory for point in planned}) == 1
+    assert len({point.runs["queries"].directory for point in planned if "queries" in point.runs}) == 2
+    vectors = [point.runs["vectors_bart0"] for point in planned if "vectors_bart0" in point.runs]
+    assert {run.made_of["configuration"]["encoder"]["model_name"] for run in vectors} == {*names}
+    tuned = {
+        (point.point["MODEL_NAME"], point.runs["tuned"].made_of["configuration"]["model"]["model_name"])
+        for point in planned
+    }
+    assert tuned == {(name, name) for name in names}
+    write_jsonl("cb_test.jsonl", _rows("super_glue-cb", ["cat"])[:2])
+    rounds(ARMS="none", MODEL_NAME=json.dumps(names), TARGETS="cb", ROUNDS=2, NUM_BEAMS=1)
+    result = allennlp("sweep", CONFIGS / "rounds.jsonnet", "-s", tmp_path / "runs")
+    assert result.status == 0 and "6 steps" in result.stdout, (result.stdout, result.stderr)
+    header, *lines = (tmp_path / "runs" / "results.csv").read_text().splitlines()
+    assert header.startswith("ARM,MODEL_NAME,TARGET,n,") and [line.split(",")[3] for line in lines] == ["2", "2"]
+
+
 def test_an_untrained_model_needs_no_rows_to_draw_queries_from(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rounds(ARMS="none")
     monkeypatch.delenv("TARGET_PATH")

@@ -10,10 +10,12 @@
 //              arm retrieves more rows, of which RERANKER keeps the best
 // ROUNDS       query sets (5) of QUERY_SIZE (16), where an arm reads them: the untrained model is measured once
 // MODE         as in generalise.jsonnet (unsupervised); of two_stage the first stage is a step of its own
+// MODEL_NAME   the upstream model, or several as JSON, which are an axis then: '["yuchenlin/BART0", "bigscience/T0_3B"]'
+//              with ARMS=none compares base models without retrieval (--rows TARGET --columns MODEL_NAME)
 // METRICS      of the test, with spaces between (soft_exact_match exact_match)
 // INDEX_PATH   a folder for the indexes of the arms (none is kept)
 // VECTORS_BART0, VECTORS_SBERT, ...  those of an arm that are there already; the sweep makes the others
-// Others are those of retrieve.jsonnet (POOL_PATH, MODEL_NAME, SIZE, MU, ...) and generalise.jsonnet (EPOCHS, ...).
+// Others are those of retrieve.jsonnet (POOL_PATH, SIZE, MU, ...) and generalise.jsonnet (EPOCHS, ...).
 local env = import '../common/env.libsonnet';
 local words(name, default) =
   local found = std.filter(function(word) word != '', std.split(env.optional(name, default), ' '));
@@ -25,6 +27,9 @@ local mode = env.optional('MODE', 'unsupervised');
 local two_stage = mode == 'two_stage';
 local queried = if mode == 'unsupervised' then retrieved else arms;
 local untrained = std.filter(function(arm) !std.member(queried, arm), arms);
+local model = env.optional('MODEL_NAME', '');
+local models = if std.startsWith(model, '[') then std.parseJson(model) else [];
+local of_model = if models == [] then [] else ['MODEL_NAME'];
 local indexes = env.optional('INDEX_PATH', '');
 // Whose vectors an arm needs; arms that differ in the reranker alone share them.
 local found_by(arm) =
@@ -53,6 +58,7 @@ local training = {
   axes: {
     TARGET: words('TARGETS', env.required('TARGETS')),
     ARM: arms,
+    [if models != [] then 'MODEL_NAME']: models,
     ROUND: if rounds > 0 then std.range(0, rounds - 1) else error 'ROUNDS is %d; at least one is needed' % rounds,
   },
   steps: {
@@ -69,7 +75,7 @@ local training = {
     ['vectors_' + name]: {
       command: 'embed',
       config: env.beside(std.thisFile, 'embed.jsonnet'),
-      axes: [],
+      axes: of_model,
       only: { ARM: [arm for arm in arms if found_by(arm) == name] },
       environment: { ARM: name },
     }
@@ -82,7 +88,8 @@ local training = {
       environment: {
         QUERY_PATH: '{queries}/pool.jsonl',
         OVERLAP_PATH: '{test_rows}/pool.jsonl',
-        [if indexes != '' then 'INDEX_PATH']: indexes + '/{ARM}',
+        // Of several models each has an index of its own.
+        [if indexes != '' then 'INDEX_PATH']: std.join('/', [indexes, '{ARM}'] + ['{MODEL_NAME}' for _ in of_model]),
       } + { ['VECTORS_' + std.asciiUpper(name)]: '{vectors_' + name + '}' for name in encoders },
     },
     [if two_stage then 'first']: training { only: { ARM: retrieved }, environment+: { MODE: 'unsupervised' } },
