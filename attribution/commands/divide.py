@@ -126,21 +126,24 @@ class Division(ArtefactJob):
 
 
 def _triples(source: PoolSource) -> Iterator[bytes]:
-    """ReCross's `[input, [references], id]`, as JSON."""
+    """ReCross's `[input, [references], id]`, as JSON; an id of another form becomes the last part of one."""
     for row in Tqdm.tqdm(source.rows(), desc=f"reading {source.name}", unit="row", total=source.total()):
         if isinstance(row, RowError):
             raise ConfigurationError(str(row)) from row
         if isinstance(row, PoolRow):
             content: Dict[str, Any] = row.content
-            if content["id"].count("|") != 3:
+            name = content["id"]
+            if name.count("|") != 3:
+                name = f"{content['task']}|{source.split}|{content['template']}|#{name}"
+            if name.count("|") != 3:
                 raise ConfigurationError(
-                    f"{row.where}: the id {content['id']!r} is not `task|split|template|#number`, as ReCross's are; "
-                    "give the source a `task` and a `template` without |, and rows no other id"
+                    f"{row.where}: {name!r} is not `task|split|template|#id`, as ReCross's triples have it; give the source "
+                    "a `task` and a `template` without |"
                 )
             references = content.get("references") or [content["target"]]
             if not are_texts(references):
                 raise ConfigurationError(f"{row.where}: `references` {NO_TEXTS}: {references!r:.80}")
-            yield json.dumps([content["input"], references, content["id"]], ensure_ascii=False).encode()
+            yield json.dumps([content["input"], references, name], ensure_ascii=False).encode()
 
 
 def _listed(triples: List[bytes]) -> bytes:

@@ -76,6 +76,13 @@ def test_published_sizes(tmp_path: Path, write_jsonl: Any, engine: Any = None) -
         )
 
 
+def test_ids_of_ones_own(divide: Any, tmp_path: Path) -> None:
+    rows = [{**row, "id": f"my {n}"} for n, row in enumerate(_rows(9, "a"))]
+    assert divide(rows).status == 0
+    names = {row.content["id"] for row in open_triples(tmp_path / "out" / "test.json")}
+    assert names < {f"t|train|p|#my {n}" for n in range(9)}
+
+
 def test_the_same_bytes_for_the_same_seed(divide: Any, tmp_path: Path) -> None:
     for out, seed in (("one", 1), ("same", 1), ("other", 2)):
         assert divide(_rows(20, "a"), out=out, seed=seed).status == 0
@@ -95,7 +102,7 @@ def test_shots_that_are_not_there(divide: Any) -> None:
         (_rows(9, "a"), {"size": 0}, "size is 0"),
         (_rows(9, "a"), {"shots": []}, "shots is 0"),
         (_rows(9, "a"), {"rounds": 0}, "rounds is 0"),
-        (_rows(9, "a", id="7"), {}, "train.jsonl:1: the id '7' is not `task|split|template|#number`"),
+        (_rows(9, "a", id="7|8"), {}, "train.jsonl:1: 't|train|p|#7|8' is not `task|split|template|#id`"),
         (_rows(9, "a", references=[""]), {}, "train.jsonl:1: `references`"),
         ([{"input": "a"}], {}, "train.jsonl:1: `target` is missing"),
     ],
