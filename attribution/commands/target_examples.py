@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
 from attribution.common.delta_folders import matching
-from attribution.data.dataset_readers import FewShotGymReader, PromptedReader
+from attribution.data.dataset_readers import FewShotGymReader, P3JsonlReader, PromptedReader
 from attribution.similarity import LabelledBatch, labelled_batches
 
 
@@ -98,6 +98,8 @@ class TargetExamples:
             and reader.task_names(Path(self._paths[name])) != [name]
         ):
             raise ConfigurationError("reader: leave `task` out; each target is read by itself")
+        if isinstance(reader, P3JsonlReader) and reader.task is None:
+            reader.task = name
         if isinstance(reader, FewShotGymReader) and reader.random_answers:
             raise ConfigurationError("reader: with `answer: 'random'` scores depend on the draw; leave it out")
         return reader

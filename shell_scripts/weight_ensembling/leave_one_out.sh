@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Lv et al. (2023) on a few-shot gym: a delta for each task on all its rows; how alike they are, by each of MEASURES; for
 # each task and measure the merge of all others; few-shot tuning from these and from scratch; a page, RUNS/report.
-#   GYM=gym ROWS=rows MODEL_NAME=google/t5-base-lm-adapt TASKS='boolq rte' shell_scripts/weight_ensembling/leave_one_out.sh RUNS
+#   GYM=gym MODEL_NAME=google/t5-base-lm-adapt TASKS='boolq rte' shell_scripts/weight_ensembling/leave_one_out.sh RUNS
+# All rows of a task are the gym's TASK_fulldata_{train,dev}.tsv (SHOTS then says which are the few), or those of ROWS
+# (and VALIDATION_DATA_PATH): see sources.jsonnet. INPUT_PREFIX and ANSWER_PREFIX are of sources and targets.
 # SOURCE_UPDATES, UPDATES, TRIAL_UPDATES: of the sources, of few-shot tuning, of each source on each target (euclidean,
-# performance). POOL_PATH and PROBE_PATH, for retrieval_overlap and kernel_alignment, and all other variables of
-# training_config/weight_ensembling. What is there already is not made again.
+# performance): 1000, 1000 and 200; published are at most 100000, early stopping, and 200. POOL_PATH and PROBE_PATH, for
+# retrieval_overlap and kernel_alignment, and all other variables of training_config/weight_ensembling. What is there
+# already is not made again.
 set -euo pipefail
 configs=training_config/weight_ensembling
 measures=${MEASURES:-loss el2n kl logit_label_cosine grand hidden_cosine parameter_cosine euclidean performance}
@@ -13,7 +16,9 @@ export TUNED="$1/trials/tuned/SOURCE={source},TARGET={target}" BEFORE="$1/trials
 export AFTER="$TUNED/metrics.json" RATES=${RATES:-5e-4} SHOT_SEEDS=${SHOT_SEEDS:-13 21 42} UPDATES=${UPDATES:-1000}
 export TARGET_DELTAS="$1/few_shot/tuned/INIT=scratch,LEARNING_RATE=${RATES%% *},SHOT_SEED=${SHOT_SEEDS%% *},TASK=*"
 
-UPDATES=${SOURCE_UPDATES:-1000} VALIDATE_EVERY=${SOURCE_UPDATES:-1000} allennlp sweep $configs/sources.jsonnet -s "$1/sources"
+source_updates=${SOURCE_UPDATES:-1000} every=${VALIDATE_EVERY:-100}
+if [[ ${ROWS:-} && ! ${VALIDATION_DATA_PATH:-} ]]; then every=$source_updates; fi
+UPDATES=$source_updates VALIDATE_EVERY=$every allennlp sweep $configs/sources.jsonnet -s "$1/sources"
 INITS=scratch allennlp sweep $configs/few_shot.jsonnet -s "$1/few_shot"
 case " $measures " in *" euclidean "* | *" performance "*)
   TARGETS=$TASKS DELTAS="$1/sources/delta/TASK={SOURCE}" UPDATES=${TRIAL_UPDATES:-200} SHOT_SEED=${SHOT_SEEDS%% *} \

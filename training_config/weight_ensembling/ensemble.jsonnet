@@ -19,13 +19,13 @@
 // EXAMPLES       the folder of a few-shot gym with the targets' labelled examples
 // SPLIT          train, dev, test (train)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
-// ANSWER_PREFIX  as the deltas were tuned: '<extra_id_0>', say
-// INPUT_PREFIX   the same ('[{task}] ');  MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
+// INPUT_PREFIX, ANSWER_PREFIX, MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  how rows are written (../common/format.libsonnet)
 // MAX_EXAMPLES   the first of each target (all)
 // EVALUATIONS    weights that are tried: at least two more than the sources (100)
 // BOUND, PENALTY the largest absolute value of a weight (1.5), and what the sum of them costs (0.05)
 // BATCH_SIZE     examples a pass (32)
 local env = import '../common/env.libsonnet';
+local format = import '../common/format.libsonnet';
 local number = env.number;
 local settings(table, name) = { type: name } + if std.objectHas(table, name) then table[name] else {};
 local given(name) = env.optional(name, '') != '';
@@ -70,14 +70,10 @@ local weighting = if std.objectHas(temperatures, chosen) then 'softmax' else cho
   heat_map: env.optional('HEAT_MAP', 'false') == 'true',
 } + if weighting != 'learned' then {} else {
   examples: env.required('EXAMPLES'),
-  reader: {
+  reader: format {
     type: 'fewshot_gym',
     model_name: env.required('MODEL_NAME'),
     split: env.optional('SPLIT', 'train'),
-    input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
-    answer_prefix: env.optional('ANSWER_PREFIX', ''),
-    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
-    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
     [if given('SHOTS') then 'shots']: number('SHOTS', ''),
     [if given('SEEDS') then 'seeds']: std.map(std.parseInt, std.split(env.required('SEEDS'), ' ')),
   },

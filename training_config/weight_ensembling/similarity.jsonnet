@@ -23,11 +23,11 @@
 // MODEL_TYPE     seq2seq, causal_lm (seq2seq)
 // SPLIT          train, dev, test (dev)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
-// ANSWER_PREFIX  as the deltas were tuned: '<extra_id_0>', say
-// INPUT_PREFIX   the same ('[{task}] ');  MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
+// INPUT_PREFIX, ANSWER_PREFIX, MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  how rows are written (../common/format.libsonnet)
 // MAX_EXAMPLES   the first of each target: 50, as published (all)
 // BATCH_SIZE     examples a pass (32)
 local env = import '../common/env.libsonnet';
+local format = import '../common/format.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local number(name) = std.parseInt(env.required(name));
 local measure = env.optional('MEASURE', 'loss');
@@ -62,15 +62,9 @@ local settings = {
   [if std.objectHas(of_folders, measure) || reads then 'targets']: if reads then env.required('TARGETS') else sources,
   [if given('TARGET_NAMES') then 'target_names']: words('TARGET_NAMES'),
   [if given('TARGET_DELTAS') then 'target_deltas']: env.required('TARGET_DELTAS'),
-  [if reads then 'reader']: {
-    model_name: env.required('MODEL_NAME'),
-    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
-    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
-  } + if std.length(std.findSubstr('.jsonl', env.required('TARGETS'))) > 0 then { type: 'p3_jsonl' } else {
+  [if reads then 'reader']: format { model_name: env.required('MODEL_NAME') } + if std.length(std.findSubstr('.jsonl', env.required('TARGETS'))) > 0 then { type: 'p3_jsonl' } else {
     type: 'fewshot_gym',
     split: env.optional('SPLIT', 'dev'),
-    input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
-    answer_prefix: env.optional('ANSWER_PREFIX', ''),
     [if given('SHOTS') then 'shots']: number('SHOTS'),
     [if given('SEEDS') then 'seeds']: std.map(std.parseInt, words('SEEDS')),
   },
