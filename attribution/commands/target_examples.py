@@ -57,8 +57,13 @@ class TargetExamples:
         """Those that the examples of a target come from."""
         return self._reader_of(name).open(self._paths[name]).files()
 
-    def batches(self, name: str) -> List[LabelledBatch]:
+    def batches(self, name: str, in_order: Optional[int] = None) -> List[LabelledBatch]:
         """
+        # Parameters
+
+        in_order : `int`, optional
+            So many examples in each, in the order of the rows, instead of `batch_size` or fewer of similar length.
+
         # Raises
 
         `ConfigurationError`, naming the target, if it has no examples, or the answer of one is not known.
@@ -66,7 +71,7 @@ class TargetExamples:
         path = self._paths[name]
         try:
             instances = list(islice(self._reader_of(name).read(path), self._max_examples))
-            return labelled_batches(instances, self._batch_size, path)
+            return labelled_batches(instances, in_order or self._batch_size, path, in_order is not None)
         except ConfigurationError as error:
             raise ConfigurationError(f"the target {name!r}: {error}") from error
 

@@ -38,6 +38,7 @@ local temperatures = {
   kl: 10,
   logit_label_cosine: 10,
   grand: 10,
+  grand_per_example: 10,
   parameter_cosine: 0.001,
   euclidean: 0.1,
   performance: 0.001,

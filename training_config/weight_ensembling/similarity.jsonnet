@@ -3,8 +3,8 @@
 // DELTAS         a pattern of folders with a delta each, of one method and base model: 'runs/*/delta'
 // RETRIEVED      of retrieval_overlap, instead: such a pattern of folders of `allennlp retrieve`
 // VECTORS        of kernel_alignment, instead: such a pattern of folders of `allennlp embed`
-// MEASURE        loss, kl, el2n, logit_label_cosine, grand, hidden_cosine, parameter_cosine, euclidean, performance,
-//                retrieval_overlap, kernel_alignment, result_tsv (loss)
+// MEASURE        loss, kl, el2n, logit_label_cosine, grand, grand_per_example, hidden_cosine, parameter_cosine,
+//                euclidean, performance, retrieval_overlap, kernel_alignment, result_tsv (loss)
 // TARGETS        the folder of a few-shot gym, or a pattern of files of prompted rows: 'rows/*/train.jsonl'; retrieval_overlap, kernel_alignment, parameter_cosine, euclidean,
 //                performance and result_tsv need none
 // MODEL_NAME     the base model of the deltas: a hub id or a local folder; of measures that need TARGETS of a gym
@@ -17,7 +17,8 @@
 // HIGHER         of result_tsv: true or false, whether a higher score is closer
 // NAMES          of result_tsv: the tasks in their order, where the file has values only: 'boolq rte'
 // COEFFICIENT    of retrieval_overlap: jaccard or overlap (jaccard)
-// GRANULARITY    model, block, layer: of grand, hidden_cosine, parameter_cosine, euclidean and result_tsv
+// GRANULARITY    model, block, layer: of grand, grand_per_example, hidden_cosine, parameter_cosine, euclidean and
+//                result_tsv
 // REDUCTION      mean or sum over tokens or examples (mean for loss, otherwise sum, as published)
 // TARGET_NAMES   of these targets only: 'boolq rte'
 // MODEL_TYPE     seq2seq, causal_lm (seq2seq)
@@ -25,7 +26,7 @@
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
 // INPUT_PREFIX, ANSWER_PREFIX, MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  how rows are written (../common/format.libsonnet)
 // MAX_EXAMPLES   the first of each target: 50, as published (all)
-// BATCH_SIZE     examples a pass (32)
+// BATCH_SIZE     examples a pass (32; of grand 5, by block or layer 10, as published)
 local env = import '../common/env.libsonnet';
 local format = import '../common/format.libsonnet';
 local given(name) = env.optional(name, '') != '';
@@ -35,7 +36,7 @@ local of_folders = { retrieval_overlap: 'RETRIEVED', kernel_alignment: 'VECTORS'
 local sources = env.required(std.get(of_folders, measure, 'DELTAS'));
 local reads = !std.objectHas(of_folders, measure) && !std.member(['parameter_cosine', 'euclidean', 'performance', 'result_tsv'], measure);
 local words(name) = std.split(env.required(name), ' ');
-local parts = std.member(['grand', 'hidden_cosine', 'parameter_cosine', 'euclidean', 'result_tsv'], measure);
+local parts = std.member(['grand', 'grand_per_example', 'hidden_cosine', 'parameter_cosine', 'euclidean', 'result_tsv'], measure);
 local settings = {
   euclidean: { tuned: env.required('TUNED') },
   performance: {
