@@ -12,7 +12,7 @@
 // RANK         of product_space: that of the merged LoRA (the sources' own)
 // DENSITY      of ties: the share of values kept (0.2)
 // TARGETS      names, or the folder of a few-shot gym (those of SIMILARITY, or the sources)
-// PART         of scores by block or layer: those of this one weight the whole delta
+// PART         of scores by block or layer: those of this one, by number or name, weight the whole delta
 // HEAT_MAP     true: draw the weights (false)
 //
 // Of learned, as LoRAHub, for deltas of the base model MODEL_NAME (MODEL_TYPE: seq2seq, causal_lm):
@@ -29,6 +29,7 @@ local format = import '../common/format.libsonnet';
 local number = env.number;
 local settings(table, name) = { type: name } + if std.objectHas(table, name) then table[name] else {};
 local given(name) = env.optional(name, '') != '';
+local is_number(name) = std.all([std.member('0123456789', digit) for digit in std.stringChars(env.required(name))]);
 local groups = if given('CATEGORIES') then env.required('CATEGORIES')
 else (import '../../data/weight_ensembling_tasks.json').categories;
 // As published: sums over 50 examples or their tokens, and the mean loss. The last three are ours.
@@ -67,7 +68,7 @@ local weighting = if std.objectHas(temperatures, chosen) then 'softmax' else cho
     ties: { density: number('DENSITY', '0.2') },
   }, env.optional('MERGER', 'linear')),
   [if given('TARGETS') then 'targets']: std.split(env.required('TARGETS'), ' '),
-  [if given('PART') then 'part']: number('PART', ''),
+  [if given('PART') then 'part']: if is_number('PART') then number('PART', '') else env.required('PART'),
   heat_map: env.optional('HEAT_MAP', 'false') == 'true',
 } + if weighting != 'learned' then {} else {
   examples: env.required('EXAMPLES'),
