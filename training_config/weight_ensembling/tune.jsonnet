@@ -6,7 +6,8 @@
 // VALIDATION_DATA_PATH  the same (none: no validation)
 // SHOTS, SHOT_SEED  which of the gym's files, where there are several
 // MODEL_NAME        a hub id or a local folder;  MODEL_TYPE  seq2seq, causal_lm (seq2seq)
-// DELTA             adapter, lora, prefix, ia3, as published (deltas.libsonnet), or any other method (adapter)
+// DELTA             adapter, lora, prefix, ia3, as published (deltas.libsonnet), or any other method (adapter);
+//                   legacy_prefix: keys and values in the order of the published program's prefixes
 // SIZE              an adapter's width (12), LoRA's rank (10), a prefix's or prompt's length (120)
 // TARGET_MODULES    the layers' names (what the method takes by default: on a T5 what is published)
 // DELTA_WEIGHTS     the folder of a delta to start from: a merge, a source (none: from scratch)
@@ -57,6 +58,7 @@ local sizes = {
   mix_and_match: 'size',
   lora: 'r',
   prefix: 'num_virtual_tokens',
+  legacy_prefix: 'num_virtual_tokens',
   prompt: 'num_virtual_tokens',
 };
 local delta = std.get(deltas, method, { type: method }) {
