@@ -16,8 +16,9 @@ export TUNED="$1/trials/tuned/SOURCE={source},TARGET={target}" BEFORE="$1/trials
 export AFTER="$TUNED/metrics.json" RATES=${RATES:-5e-4} SHOT_SEEDS=${SHOT_SEEDS:-13 21 42} UPDATES=${UPDATES:-1000}
 
 # The targets' own deltas: of scratch, the first of what there is to choose from, and the most updates.
-own="INIT=scratch,LEARNING_RATE=${RATES%% *},SHOT_SEED=${SHOT_SEEDS%% *},TASK=*" size=${BATCH_SIZE:-8}
-if [[ $size = *' '* ]]; then own="BATCH_SIZE=${size%% *},$own"; fi
+own="INIT=scratch,LEARNING_RATE=${RATES%% *},SHOT_SEED=${SHOT_SEEDS%% *},TASK=*"
+size=${BATCH_SIZE:+BATCH_SIZE=${BATCH_SIZE%% *}}
+if [[ ${BATCH_SIZE:-} = *' '* ]]; then own="$size,$own"; fi
 most=$(printf '%s\n' $UPDATES | sort -n | tail -n 1)
 if [[ $UPDATES = *' '* ]]; then own="$own,UPDATES=$most"; fi
 if [[ $most = 0 && $measures = *@(kl|hidden_cosine|parameter_cosine)* ]]; then
@@ -29,11 +30,11 @@ export TARGET_DELTAS="$1/few_shot/tuned/$own"
 
 source_updates=${SOURCE_UPDATES:-1000} every=${VALIDATE_EVERY:-100}
 if [[ ${ROWS:-} && ! ${VALIDATION_DATA_PATH:-} ]]; then every=$source_updates; fi
-UPDATES=$source_updates VALIDATE_EVERY=$every BATCH_SIZE=${size%% *} allennlp sweep $configs/sources.jsonnet -s "$1/sources"
+UPDATES=$source_updates VALIDATE_EVERY=$every env $size allennlp sweep $configs/sources.jsonnet -s "$1/sources"
 INITS=scratch allennlp sweep $configs/few_shot.jsonnet -s "$1/few_shot"
 case " $measures " in *" euclidean "* | *" performance "*)
   TARGETS=$TASKS DELTAS="$1/sources/delta/TASK={SOURCE}" UPDATES=${TRIAL_UPDATES:-200} SHOT_SEED=${SHOT_SEEDS%% *} \
-    BATCH_SIZE=${size%% *} allennlp sweep $configs/tune_sources.jsonnet -s "$1/trials" ;;
+    env $size allennlp sweep $configs/tune_sources.jsonnet -s "$1/trials" ;;
 esac
 INITS="scratch uniform ${CATEGORIES:+group }$measures" allennlp sweep $configs/few_shot.jsonnet -s "$1/few_shot"
 allennlp report "$1/few_shot" "$1"/few_shot/similarity/* -s "$1/report" --rows TASK --columns INIT --baseline INIT=scratch

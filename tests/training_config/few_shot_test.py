@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 import pytest
 import torch
+from allennlp.common import Params
 from peft import PeftModel
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -122,9 +123,16 @@ def test_each_part_weights_the_whole_delta(runs: Path, monkeypatch: pytest.Monke
     assert places == {("copa", name) for name in names}
 
 
-def test_all_parts_of_a_t5_base_by_default(runs: Path, monkeypatch: pytest.MonkeyPatch, allennlp: Any) -> None:
-    from allennlp.common import Params
+def test_grand_is_of_as_many_examples_as_published(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TARGETS", str(runs / "gym"))
+    for measure, most in (("grand", 50), ("loss", None)):
+        monkeypatch.setenv("MEASURE", measure)
+        assert Params.from_file(CONFIGS / "similarity.jsonnet").get("max_examples") == most
+    monkeypatch.setenv("MAX_EXAMPLES", "7")
+    assert Params.from_file(CONFIGS / "similarity.jsonnet").get("max_examples") == 7
 
+
+def test_all_parts_of_a_t5_base_by_default(runs: Path, monkeypatch: pytest.MonkeyPatch, allennlp: Any) -> None:
     for granularity, count in (("block", 24), ("layer", 60)):
         monkeypatch.setenv("GRANULARITY", granularity)
         names = Params.from_file(CONFIGS / "parts.jsonnet").as_dict()["axes"]["PART"]

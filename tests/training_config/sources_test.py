@@ -108,7 +108,7 @@ def test_sources_stop_early(
         # The second validation is no better: the published metric of the task's dev rows.
         assert metrics["epoch"] == 1 and "best_validation_fewshot_gym" in metrics
         config = json.loads((folder / "config.json").read_text())
-        assert config["validation_dataset_reader"]["task"] == task
+        assert config["validation_dataset_reader"]["task"] == task and config["data_loader"]["batch_size"] == 16
         assert (folder / "adapter_model.safetensors").is_file()
 
 

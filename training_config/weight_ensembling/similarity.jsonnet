@@ -25,7 +25,7 @@
 // SPLIT          train, dev, test (dev)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
 // INPUT_PREFIX, ANSWER_PREFIX, MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  how rows are written (../common/format.libsonnet)
-// MAX_EXAMPLES   the first of each target: 50, as published (all)
+// MAX_EXAMPLES   the first of each target: 50, as published (all; of grand 50, whose sum its temperature belongs to)
 // BATCH_SIZE     examples a pass (32; of grand 5, by block or layer 10, as published)
 local env = import '../common/env.libsonnet';
 local format = import '../common/format.libsonnet';
@@ -71,5 +71,6 @@ local settings = {
   },
   [if reads then 'model']: { type: env.optional('MODEL_TYPE', 'seq2seq'), model_name: env.required('MODEL_NAME') },
   batch_size: env.integer('BATCH_SIZE', 32),
-  [if given('MAX_EXAMPLES') then 'max_examples']: number('MAX_EXAMPLES'),
+  [if given('MAX_EXAMPLES') || measure == 'grand' then 'max_examples']:
+    if given('MAX_EXAMPLES') then number('MAX_EXAMPLES') else 50,
 }

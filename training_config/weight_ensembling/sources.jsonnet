@@ -6,6 +6,7 @@
 // ROWS        a folder with TASK/train.jsonl, prompted rows {input, target}; or with {TASK} in it where each task's are
 // VALIDATION_DATA_PATH  of these, with {TASK} in it: rows that training stops early by (none: no validation)
 // METRIC      of the dev rows (fewshot_gym)
+// BATCH_SIZE  rows an update (16, as published for sources)
 // POOL_PATH   for retrieval_overlap: rows that each task's inputs retrieve, in DIR/rows/TASK=* (none); as deft/retrieve
 // PROBE_PATH  for kernel_alignment: rows whose vectors each task's delta makes, in DIR/vectors/TASK=* (none)
 // Others are those of tune.jsonnet.
@@ -14,13 +15,14 @@ local given(name) = env.optional(name, '') != '';
 local named = if given('ROWS') then env.required('ROWS') else env.required('GYM') + '/{TASK}/{TASK}_fulldata_train.tsv';
 local rows = if std.length(std.findSubstr('{TASK}', named)) > 0 then named else named + '/{TASK}/train.jsonl';
 local metric = { METRIC: env.optional('METRIC', 'fewshot_gym') };
+local batch_size = { BATCH_SIZE: if given('BATCH_SIZE') then env.required('BATCH_SIZE') else '16' };
 {
   axes: { TASK: std.split(env.required('TASKS'), ' ') },
   steps: {
     delta: {
       command: 'train',
       config: env.beside(std.thisFile, 'tune.jsonnet'),
-      environment: if !given('ROWS') then metric { SHOTS: '0', SHOT_SEED: '' } else {
+      environment: batch_size + if !given('ROWS') then metric { SHOTS: '0', SHOT_SEED: '' } else {
         GYM: '',
         TRAIN_DATA_PATH: rows,
       } + if !given('VALIDATION_DATA_PATH') then {} else metric {
