@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any, Callable
 
+import numpy as np
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from safetensors.torch import load_file
 from transformers import AutoModelForSeq2SeqLM
 
+from attribution.ensembling import DeltaFolder, EnsembleWeights, LinearMerger, merge_deltas
 from tests.models.conftest import make_batch, make_model
 from tests.models.reading.matrix import build, load
 from tests.modules.delta.slow_t5 import needs_transformers_5, slow_t5
@@ -72,6 +75,27 @@ def test_the_published_programs_layout(tokens: int, tiny_model: Callable[[str], 
         make_model(
             folder, delta={"type": "prefix", **settings, "legacy_layout": False, "weights": str(tmp_path / "delta")}
         )
+
+
+@needs_transformers_5
+def test_such_prefixes_are_merged_as_published_by_their_embeddings_and_projections(
+    tiny_model: Callable[[str], str], tmp_path: Path
+) -> None:
+    settings = {"num_virtual_tokens": 3, "hidden_size": 5, "encoder": True, "legacy_layout": True}
+    names, tensors = ["a", "b", "c"], []
+    for seed, name in enumerate(names):
+        torch.manual_seed(seed)
+        model = make_model(tiny_model("t5"), delta={"type": "prefix", **settings})
+        model.delta.save(model.transformer, tmp_path / name, tiny_model("t5"))
+        tensors.append(load_file(tmp_path / name / "adapter_model.safetensors"))
+    weights = EnsembleWeights(["c"], names, np.array([[0.3, 0.7, 0.0]]), [])
+    (tmp_path / "merged").mkdir()
+    merge_deltas([DeltaFolder(tmp_path / name) for name in names], weights, LinearMerger(), [tmp_path / "merged"])
+    merged = load_file(tmp_path / "merged" / "adapter_model.safetensors")
+    assert len(merged) == 6
+    for name, tensor in merged.items():
+        torch.testing.assert_close(tensor, 0.3 * tensors[0][name] + 0.7 * tensors[1][name])
+    make_model(tiny_model("t5"), delta={"type": "prefix", **settings, "weights": str(tmp_path / "merged")})
 
 
 def test_virtual_tokens_count_as_positions(tiny_model: Callable[[str], str]) -> None:
