@@ -118,3 +118,9 @@ def test_rows_of_any_names_without_validation(variables: Any, data: Path, allenn
     assert result.status == 0, result.stderr
     metrics = json.loads((data / "sources" / "delta" / "TASK=sciq" / "metrics.json").read_text())
     assert "validation_loss" not in metrics
+
+
+def test_development_rows_without_rows(variables: Any, data: Path, allennlp: Any) -> None:
+    variables(VALIDATION_DATA_PATH=str(data / "rows" / "{TASK}" / "dev.jsonl"))
+    result = allennlp("sweep", CONFIGS / "sources.jsonnet", "-s", data / "sources")
+    assert result.status == 1 and "VALIDATION_DATA_PATH is of ROWS, which is not set" in result.stderr

@@ -7,7 +7,11 @@
 // Others are those of few_shot.jsonnet, without INITS: TASKS, GYM, DELTAS, MODEL_NAME, ...
 local env = import '../common/env.libsonnet';
 local blocks(stack) = ['%s.block.%d' % [stack, number] for number in std.range(0, 11)];
-local layers(stack, count) = ['%s.layer.%d' % [block, number] for block in blocks(stack) for number in std.range(0, count - 1)];
+local layers(stack, count) = [
+  '%s.layer.%d' % [block, number]
+  for block in blocks(stack)
+  for number in std.range(0, count - 1)
+];
 local of_t5_base = {
   block: blocks('encoder') + blocks('decoder'),
   layer: layers('encoder', 2) + layers('decoder', 3),

@@ -16,6 +16,8 @@ local named = if given('ROWS') then env.required('ROWS') else env.required('GYM'
 local rows = if std.length(std.findSubstr('{TASK}', named)) > 0 then named else named + '/{TASK}/train.jsonl';
 local metric = { METRIC: env.optional('METRIC', 'fewshot_gym') };
 local batch_size = { BATCH_SIZE: if given('BATCH_SIZE') then env.required('BATCH_SIZE') else '16' };
+assert given('ROWS') || !given('VALIDATION_DATA_PATH') :
+       'VALIDATION_DATA_PATH is of ROWS, which is not set; a gym has dev rows of its own';
 {
   axes: { TASK: std.split(env.required('TASKS'), ' ') },
   steps: {
