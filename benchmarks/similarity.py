@@ -148,7 +148,8 @@ def main() -> None:
         for method in [*METHODS] * REPEATS:
             (batched, *norms), (alone, *others) = (gradients(base, folder, method, alone) for alone in (False, True))
             torch.testing.assert_close(norms, others, rtol=1e-5, atol=0)
-            print(f"grand, {method}: {batched:.2f} s, one by one {alone:.2f} s: {alone / batched:.1f} times")
+            times = f"{batched:.2f} s, one by one {alone:.2f} s: {alone / batched:.1f} times"
+            print(f"grand_per_example, {method}: {times}")
 
 
 if __name__ == "__main__":

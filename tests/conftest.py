@@ -91,16 +91,18 @@ SEQ2SEQ = ["t5", "t5_gated", "bart", "marian", "bert2bert"]
 CAUSAL = ["llama", "gpt2"]
 
 
-def _tokenizer(prefix: List[str], suffix: List[str]) -> PreTrainedTokenizerFast:
+def _tokenizer(prefix: List[str], suffix: List[str], more: List[str]) -> PreTrainedTokenizerFast:
     vocabulary = {token: number for number, token in enumerate(SPECIAL + WORDS)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
         single=" ".join([*prefix, "$A", *suffix]), special_tokens=[(token, vocabulary[token]) for token in SPECIAL]
     )
-    return PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"
     )
+    fast.add_special_tokens({"additional_special_tokens": more})
+    return fast
 
 
 _SMALL: Dict[str, Any] = {"vocab_size": VOCABULARY_SIZE, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -145,6 +147,7 @@ def _bert2bert() -> EncoderDecoderConfig:
 _CONFIGS: Dict[str, Callable[[], Any]] = {
     "t5": lambda: T5Config(**_T5),
     "t5_gated": lambda: T5Config(**_T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
+    "t5_sentinel": lambda: T5Config(**_T5),
     "t5_without_dropout": lambda: T5Config(**_T5, dropout_rate=0.0),
     "bart": lambda: BartConfig(**_BART, decoder_start_token_id=2),
     "marian": lambda: MarianConfig(**_BART, decoder_start_token_id=0),
@@ -186,7 +189,7 @@ def build_model(name: str, folder: Path) -> Path:
     model.save_pretrained(folder)
     prefix = ["<s>"] if name in ("bart", "bert2bert", "bert", "llama") else []
     suffix = ["</s>"] if name.startswith((*SEQ2SEQ, "bert")) else []
-    _tokenizer(prefix, suffix).save_pretrained(folder)
+    _tokenizer(prefix, suffix, ["<extra_id_0>"] if name == "t5_sentinel" else []).save_pretrained(folder)
     return folder
 
 

@@ -61,8 +61,8 @@ class Ensemble(ArtefactJob):
     targets : `List[str]`, optional
         Names, or the folder of a few-shot gym with these. By default those of the similarity matrix, or else the
         sources. The source that has a target's name is left out of its delta.
-    part : `int`, optional
-        Of scores by block or layer, use those of this one (from 0) for the whole delta.
+    part : `Union[int, str]`, optional
+        Of scores by block or layer, use those of this one for the whole delta: its number, from 0, or its name.
     heat_map : `bool`, optional (default = `False`)
         Draw the weights, as PNG and SVG.
     examples : `Union[str, Dict[str, str]]`, optional
@@ -87,7 +87,7 @@ class Ensemble(ArtefactJob):
         similarity: Optional[str] = None,
         merger: Optional[DeltaMerger] = None,
         targets: Optional[List[str]] = None,
-        part: Optional[int] = None,
+        part: Optional[Union[int, str]] = None,
         heat_map: bool = False,
         examples: Optional[Union[str, Dict[str, str]]] = None,
         reader: Optional[Lazy[DatasetReader]] = None,

@@ -66,7 +66,7 @@ class Similarity(ArtefactJob):
     model : `Model`, optional
         The base model: a `PromptedModel`, without `delta`.
     batch_size : `int`, optional (default = `32`)
-        Examples a pass.
+        Examples a pass, of measures that do not have their own.
     max_examples : `int`, optional
         Only so many of each target, the first: the published scores are those of 50. By default all.
     heat_map : `bool`, optional (default = `True`)
@@ -177,7 +177,8 @@ class Similarity(ArtefactJob):
 
     def target(self, name: str) -> TargetTask:
         """What the measure wants to know of a target."""
-        batches = self.examples.batches(name) if self.measure.needs_examples else []
+        measure = self.measure
+        batches = self.examples.batches(name, measure.examples_a_batch) if measure.needs_examples else []
         return TargetTask(name, batches, self.own_folders.get(name))
 
     def resident_model(self) -> Optional[ResidentModel]:

@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
 from attribution.common.delta_folders import matching
-from attribution.data.dataset_readers import FewShotGymReader, PromptedReader
+from attribution.data.dataset_readers import FewShotGymReader, P3JsonlReader, PromptedReader
 from attribution.similarity import LabelledBatch, labelled_batches
 
 
@@ -57,8 +57,13 @@ class TargetExamples:
         """Those that the examples of a target come from."""
         return self._reader_of(name).open(self._paths[name]).files()
 
-    def batches(self, name: str) -> List[LabelledBatch]:
+    def batches(self, name: str, in_order: Optional[int] = None) -> List[LabelledBatch]:
         """
+        # Parameters
+
+        in_order : `int`, optional
+            So many examples in each, in the order of the rows, instead of `batch_size` or fewer of similar length.
+
         # Raises
 
         `ConfigurationError`, naming the target, if it has no examples, or the answer of one is not known.
@@ -66,7 +71,7 @@ class TargetExamples:
         path = self._paths[name]
         try:
             instances = list(islice(self._reader_of(name).read(path), self._max_examples))
-            return labelled_batches(instances, self._batch_size, path)
+            return labelled_batches(instances, in_order or self._batch_size, path, in_order is not None)
         except ConfigurationError as error:
             raise ConfigurationError(f"the target {name!r}: {error}") from error
 
@@ -98,6 +103,8 @@ class TargetExamples:
             and reader.task_names(Path(self._paths[name])) != [name]
         ):
             raise ConfigurationError("reader: leave `task` out; each target is read by itself")
+        if isinstance(reader, P3JsonlReader) and reader.task is None:
+            reader.task = name
         if isinstance(reader, FewShotGymReader) and reader.random_answers:
             raise ConfigurationError("reader: with `answer: 'random'` scores depend on the draw; leave it out")
         return reader

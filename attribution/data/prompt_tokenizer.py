@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 TokenIdLists = List[List[int]]
 
+_SENTINEL = "<extra_id_0>"
+
 
 class PromptTokenizer:
     """
@@ -82,6 +84,12 @@ class PromptTokenizer:
                 f"extra_bos: is for encoder-decoders with a beginning-of-sequence token, such as BART, not {model_name}"
             )
         self._prefix = f"{self._tokenizer.bos_token} " if extra_bos else ""
+
+    @property
+    def sentinel(self) -> str:
+        """The token that T5 was trained to begin with where a text is masked; empty where there is no such token."""
+        known = self._tokenizer.convert_tokens_to_ids(_SENTINEL) not in (None, self._tokenizer.unk_token_id)
+        return _SENTINEL if known else ""
 
     def prompts(self, texts: Sequence[str], max_length: int) -> TokenIdLists:
         """

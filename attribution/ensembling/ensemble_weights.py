@@ -1,7 +1,7 @@
 """The weights of all sources for all targets."""
 
 from functools import partial
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -57,7 +57,7 @@ def leave_one_out_weights(
     targets: Sequence[str],
     sources: Sequence[str],
     similarity: Optional[SimilarityMatrix] = None,
-    part: Optional[int] = None,
+    part: Optional[Union[int, str]] = None,
     loss: Optional[TargetLoss] = None,
 ) -> EnsembleWeights:
     """
@@ -67,8 +67,8 @@ def leave_one_out_weights(
 
     similarity : `SimilarityMatrix`, optional
         Its further targets and sources are not looked at.
-    part : `int`, optional
-        Of scores by part, use only those of this one, for the whole delta.
+    part : `Union[int, str]`, optional
+        Of scores by part, use only those of this one, by its number from 0 or its name, for the whole delta.
     loss : `TargetLoss`, optional
         What weights can be tried with.
 
@@ -97,7 +97,10 @@ def leave_one_out_weights(
 
 
 def _chosen_scores(
-    targets: Sequence[str], sources: Sequence[str], similarity: Optional[SimilarityMatrix], part: Optional[int]
+    targets: Sequence[str],
+    sources: Sequence[str],
+    similarity: Optional[SimilarityMatrix],
+    part: Optional[Union[int, str]],
 ) -> Optional[np.ndarray]:
     """Shape: (targets, sources) or (targets, sources, parts)"""
     if similarity is None:
@@ -108,10 +111,13 @@ def _chosen_scores(
         :, _positions("source", sources, similarity.sources)
     ]
     if part is not None:
-        parts = scores.shape[2] if scores.ndim == 3 else 0
-        if not 0 <= part < parts:
-            raise ConfigurationError(f"part is {part}; the similarity matrix has scores of {parts} parts")
-        return scores[:, :, part]
+        count = scores.shape[2] if scores.ndim == 3 else 0
+        names = list(similarity.parts)
+        number = part if isinstance(part, int) else names.index(part) if part in names else -1
+        if not 0 <= number < count:
+            there = f": {', '.join(names)}" if names else ""
+            raise ConfigurationError(f"part is {part}; the similarity matrix has scores of {count} parts{there}")
+        return scores[:, :, number]
     if scores.ndim == 3 and not similarity.parts:
         raise ConfigurationError(
             "the similarity matrix does not name its parts; choose one for the whole delta (`part`)"

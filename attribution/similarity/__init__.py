@@ -1,4 +1,5 @@
 from attribution.similarity.grand import GraNd
+from attribution.similarity.grand_per_example import GraNdPerExample
 from attribution.similarity.heat_map import draw_heat_map
 from attribution.similarity.hidden_cosine import HiddenCosine
 from attribution.similarity.kernel_alignment import KernelAlignment
@@ -30,6 +31,7 @@ __all__ = [
     "Euclidean",
     "FeatureCorrelation",
     "GraNd",
+    "GraNdPerExample",
     "HiddenCosine",
     "KernelAlignment",
     "LabelledBatch",

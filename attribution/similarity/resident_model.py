@@ -1,7 +1,8 @@
 """One base model, and one delta after the other in it."""
 
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, Optional
 
 import torch
 from allennlp.common import Lazy
@@ -82,6 +83,18 @@ class ResidentModel:
         `ConfigurationError` if the model has no positions for so long a text.
         """
         self.model.check_length(batch.prompts, batch.answers)
+
+    @contextmanager
+    def dropout(self, seed: int) -> Iterator[None]:
+        """Within it the model is in training mode; what is dropped depends on the seed alone."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(seed)
+            self.model.train()
+            try:
+                yield
+            finally:
+                self.model.eval()
 
     @property
     def reads_batches(self) -> bool:

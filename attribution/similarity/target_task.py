@@ -5,6 +5,7 @@ from typing import List, NamedTuple, Optional, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import lazy_groups_of
 from allennlp.data import Instance
 
 from attribution.data.fields import TokenIds, pad_token_ids
@@ -44,10 +45,12 @@ class TargetTask(NamedTuple):
     """Its own, of what the sources are, where these are compared with it."""
 
 
-def labelled_batches(instances: Sequence[Instance], batch_size: int, where: str) -> List[LabelledBatch]:
+def labelled_batches(
+    instances: Sequence[Instance], batch_size: int, where: str, in_order: bool = False
+) -> List[LabelledBatch]:
     """
     Instances of a `PromptedReader` in batches of similar length: of `batch_size` examples, or fewer where the shorter
-    ones would be mostly padding.
+    ones would be mostly padding. With `in_order` as they come, always of `batch_size`, but for the last batch.
 
     # Raises
 
@@ -59,6 +62,8 @@ def labelled_batches(instances: Sequence[Instance], batch_size: int, where: str)
         raise ConfigurationError(f"{where}: {len(unlabelled)} rows have no answer, the first is number {row}")
     if not instances:
         raise ConfigurationError(f"{where}: has no examples")
+    if in_order:
+        return [_batch(batch) for batch in lazy_groups_of(instances, batch_size)]
     batches: List[List[Instance]] = []
     longest = padding = 0
     for instance in sorted(instances, key=_length, reverse=True):

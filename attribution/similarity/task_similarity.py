@@ -41,6 +41,8 @@ class TaskSimilarity(Registrable):
     granularities: Sequence[str] = ("model",)
     needs_examples = True
     """And a model to read them."""
+    examples_a_batch: Optional[int] = None
+    """Of a measure of batches: so many in each, in the order of the file. Otherwise they are as the command likes."""
     own_folders: Optional[str] = None
     """The command's setting that names the targets' own folders, where these are what sources are compared with."""
 

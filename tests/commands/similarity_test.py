@@ -131,12 +131,21 @@ def test_the_targets_own_delta_is_closest(model: str, delta: Any, measured: Any)
     assert matrix.scores.argmin(1).tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("name", ["kl", "el2n", "logit_label_cosine", "grand", "parameter_cosine", "hidden_cosine"])
+def test_the_batches_of_grand_are_its_own(measured: Any) -> None:
+    scores = measured(measure={"type": "grand"}).scores
+    np.testing.assert_array_equal(measured(measure={"type": "grand"}, batch_size=1).scores, scores)
+    assert (measured(measure={"type": "grand", "batch_size": 4}).scores != scores).all()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["kl", "el2n", "logit_label_cosine", "grand", "grand_per_example", "parameter_cosine", "hidden_cosine"],
+)
 def test_by_every_measure(name: str, measured: Any, tmp_path: Path) -> None:
     own = {"target_deltas": str(tmp_path / "runs" / "*" / "delta")}
     needs = own if name in ("kl", "parameter_cosine", "hidden_cosine") else {}
-    settings = {"granularity": "model"} if name == "hidden_cosine" else {}
-    matrix = measured(measure={"type": name, **settings}, **needs)
+    settings: Dict[str, Any] = {"hidden_cosine": {"granularity": "model"}, "grand": {"dropout": False}}
+    matrix = measured(measure={"type": name, **settings.get(name, {})}, **needs)
     best = matrix.scores.argmax(1) if matrix.higher_is_better else matrix.scores.argmin(1)
     assert best.tolist() == [0, 1, 2]
 
@@ -349,7 +358,7 @@ def test_the_same_bytes_again_and_after_a_kill(
 ) -> None:
     for path in gym.glob("*/*.tsv"):
         path.write_text(path.read_text() * 40)
-    path = config(measure={"type": "grand"}, batch_size=16)
+    path = config(measure={"type": "grand", "batch_size": 16})
     compared = []
     compare = GraNd.compare
     monkeypatch.setattr(GraNd, "compare", lambda *arguments: compared.append(1) or compare(*arguments))

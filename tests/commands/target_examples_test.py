@@ -11,8 +11,11 @@ from attribution.commands.target_examples import TargetExamples
 GYM = Path(__file__).parents[1] / "fixtures" / "fewshot_gym"
 
 
-def _examples(base: str, targets: Any, reader: str = "fewshot_gym", **settings: Any) -> TargetExamples:
-    params = Params({"type": reader, "model_name": base, **({"seeds": [13]} if reader == "fewshot_gym" else {})})
+def _examples(
+    base: str, targets: Any, reader: str = "fewshot_gym", prefix: str = "", **settings: Any
+) -> TargetExamples:
+    own = {"seeds": [13]} if reader == "fewshot_gym" else {"input_prefix": prefix}
+    params = Params({"type": reader, "model_name": base, **own})
     return TargetExamples(targets, Lazy(DatasetReader, params), **settings)
 
 
@@ -36,6 +39,8 @@ def test_files_by_the_targets_names(tiny_model: Callable[[str], str], write_json
     examples = _examples(tiny_model("t5"), str(Path(path).parent / "n*.jsonl"), "p3_jsonl")
     assert (examples.names, _labels(examples, "ew")) == (["ew"], [2])
     assert examples.inputs("ew") == ["a film", "it"]
+    named = _examples(tiny_model("t5"), str(Path(path).parent / "n*.jsonl"), "p3_jsonl", prefix="[{task}] ")
+    assert named.inputs("ew") == ["[ew] a film", "[ew] it"]
 
 
 def test_mistakes(tiny_model: Callable[[str], str], write_jsonl: Callable[..., str]) -> None:

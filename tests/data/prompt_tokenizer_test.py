@@ -4,10 +4,12 @@ from typing import Callable
 
 import pytest
 from allennlp.common.checks import ConfigurationError
+from transformers import T5TokenizerFast
 
 from attribution.data.dataset_readers import P3JsonlReader
 from attribution.data.prompt_tokenizer import PromptTokenizer
 from tests.conftest import SPECIAL, WORDS, build_model
+from tests.modules.delta.slow_t5 import needs_transformers_5
 
 IDS = {token: number for number, token in enumerate(SPECIAL + WORDS)}
 
@@ -45,6 +47,20 @@ def test_recross_writes_the_first_token_twice(tiny_model: Callable[[str], str], 
     for name in (str(folder), tiny_model("llama")):
         with pytest.raises(ConfigurationError, match="extra_bos: is for encoder-decoders with a beginning-of-sequence"):
             PromptTokenizer(name, extra_bos=True)
+
+
+@needs_transformers_5
+def test_the_sentinel_of_t5s_own_tokenizer(tmp_path: Path) -> None:
+    folder = build_model("t5", tmp_path)
+    assert PromptTokenizer(str(folder)).sentinel == ""
+    pieces = ["<pad>", "</s>", "<unk>", "\u2581", "\u2581yes", "yes", "\u2581[", "b", "]"]
+    T5TokenizerFast(vocab=[(piece, float(-number)) for number, piece in enumerate(pieces)]).save_pretrained(folder)
+    tokenizer = PromptTokenizer(str(folder))
+    assert tokenizer.sentinel == "<extra_id_0>"
+    [answer] = tokenizer.options(["<extra_id_0>yes"], 9)
+    assert answer == [len(pieces), 4, 1] and tokenizer.decode(answer) == "yes"
+    # As published, inputs begin with a space: to T5 it makes no difference.
+    assert tokenizer.prompts(["[b] yes"], 9) == tokenizer.prompts([" [b] yes"], 9)
 
 
 def test_no_model_and_no_tokenizer(tmp_path: Path) -> None:

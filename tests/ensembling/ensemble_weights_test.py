@@ -65,6 +65,10 @@ def test_scores_by_part() -> None:
     with pytest.raises(ConfigurationError, match="2 parts of the model: use the merger per_block"):
         weights.whole()
     second = leave_one_out_weights(TopKWeighting(1), NAMES, NAMES, by_part, part=1)
+    by_name = leave_one_out_weights(TopKWeighting(1), NAMES, NAMES, by_part, part="x.1")
+    np.testing.assert_array_equal(by_name.values, second.values)
+    with pytest.raises(ConfigurationError, match="part is x.2; the similarity matrix has scores of 2 parts: x.0, x.1"):
+        leave_one_out_weights(UniformWeighting(), NAMES, NAMES, by_part, "x.2")
     np.testing.assert_array_equal(second.whole(), [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
     unnamed = SimilarityMatrix(NAMES, NAMES, by_part.scores, False, "block")
     with pytest.raises(ConfigurationError, match="does not name its parts"):

@@ -26,7 +26,7 @@ DELTAS = [
     {"type": "prompt", "num_virtual_tokens": 3},
     pytest.param({"type": "prefix", "num_virtual_tokens": 3, "hidden_size": 4}, marks=needs_transformers_5),
 ]
-MEASURES = ["el2n", "grand", "hidden_cosine", "kl", "logit_label_cosine", "loss"]
+MEASURES = ["el2n", "grand", "grand_per_example", "hidden_cosine", "kl", "logit_label_cosine", "loss"]
 
 
 @pytest.fixture(autouse=True)

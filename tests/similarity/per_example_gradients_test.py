@@ -16,6 +16,7 @@ SCALES = [{"type": "ia3"}, {"type": "prompt", "num_virtual_tokens": 3}]
 PREFIXES = [
     {"type": "prefix", "num_virtual_tokens": 3},
     {"type": "prefix", "num_virtual_tokens": 3, "hidden_size": 4},
+    {"type": "prefix", "num_virtual_tokens": 3, "hidden_size": 4, "legacy_layout": True},
     {"type": "mix_and_match", "num_virtual_tokens": 3, "hidden_size": 4, "size": 3},
 ]
 DELTAS = [*LINEAR, *SCALES, *(pytest.param(delta, marks=needs_transformers_5) for delta in PREFIXES)]

@@ -481,6 +481,7 @@ def test_weight_ensembling_merges(
         "TOP_K": "2",
         "RANK": "3",
         "TARGETS": "hotpot_qa adversarialqa",
+        "HEAT_MAP": "true",
     }.items():
         monkeypatch.setenv(variable, value)
     config = CONFIGS / "weight_ensembling" / "ensemble.jsonnet"
@@ -488,6 +489,7 @@ def test_weight_ensembling_merges(
     assert result.status == 0, result.stderr
     assert "2 deltas merged from 3" in result.stdout
     assert json.loads((tmp_path / "merged" / "hotpot_qa" / "weights.json").read_text())["target"] == "hotpot_qa"
+    assert (tmp_path / "merged" / "weights.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

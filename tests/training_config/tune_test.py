@@ -135,7 +135,7 @@ def test_a_run_starts_from_another_ones_delta_and_one_of_no_updates_is_that_delt
     assert allennlp("evaluate", *arguments, *test).status == 0
 
 
-@pytest.mark.parametrize("delta", ["adapter", "lora", "prefix", "ia3", "pfeiffer"])
+@pytest.mark.parametrize("delta", ["adapter", "lora", "prefix", "legacy_prefix", "ia3", "pfeiffer"])
 def test_every_method(delta: str, tune: Any, tmp_path: Path) -> None:
     tune("run", DELTA=delta, UPDATES="1", VALIDATE_EVERY="1", METRIC="loss")
     assert load_file(tmp_path / "run" / "adapter_model.safetensors")

@@ -11,11 +11,11 @@
 // MODEL_NAME     of these: their base model;  MODEL_TYPE  seq2seq, causal_lm (seq2seq)
 // DIMENSION      principal components: 128, as published for fisher (all there is); of random the dimension (768)
 // SEED           of random (0)
-// ANSWER_PREFIX  as the deltas were tuned: '<extra_id_0>', say
-// INPUT_PREFIX   the same ('[{task}] ');  MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
+// INPUT_PREFIX, ANSWER_PREFIX, MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  how rows are written (../common/format.libsonnet)
 // MAX_EXAMPLES   the first of each task (all)
 // BATCH_SIZE     examples a pass (32)
 local env = import '../common/env.libsonnet';
+local format = import '../common/format.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local number(name) = std.parseInt(env.required(name));
 local embedder = env.optional('EMBEDDER', 'text');
@@ -30,14 +30,10 @@ local encoder = env.optional('ENCODER_NAME', 'facebook/bart-base');
   }, embedder, {}),
   tasks: env.required('GYM'),
   [if given('TASKS') then 'task_names']: std.split(env.required('TASKS'), ' '),
-  [if embedder != 'random' then 'reader']: {
+  [if embedder != 'random' then 'reader']: format {
     type: 'fewshot_gym',
     model_name: if tuned then env.required('MODEL_NAME') else encoder,
     split: env.optional('SPLIT', 'train'),
-    input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
-    answer_prefix: env.optional('ANSWER_PREFIX', ''),
-    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
-    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
     [if given('SHOTS') then 'shots']: number('SHOTS'),
     [if given('SEEDS') then 'seeds']: std.map(std.parseInt, std.split(env.required('SEEDS'), ' ')),
   },

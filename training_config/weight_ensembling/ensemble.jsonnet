@@ -12,23 +12,24 @@
 // RANK         of product_space: that of the merged LoRA (the sources' own)
 // DENSITY      of ties: the share of values kept (0.2)
 // TARGETS      names, or the folder of a few-shot gym (those of SIMILARITY, or the sources)
-// PART         of scores by block or layer: those of this one weight the whole delta
+// PART         of scores by block or layer: those of this one, by number or name, weight the whole delta
 // HEAT_MAP     true: draw the weights (false)
 //
 // Of learned, as LoRAHub, for deltas of the base model MODEL_NAME (MODEL_TYPE: seq2seq, causal_lm):
 // EXAMPLES       the folder of a few-shot gym with the targets' labelled examples
 // SPLIT          train, dev, test (train)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
-// ANSWER_PREFIX  as the deltas were tuned: '<extra_id_0>', say
-// INPUT_PREFIX   the same ('[{task}] ');  MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
+// INPUT_PREFIX, ANSWER_PREFIX, MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  how rows are written (../common/format.libsonnet)
 // MAX_EXAMPLES   the first of each target (all)
 // EVALUATIONS    weights that are tried: at least two more than the sources (100)
 // BOUND, PENALTY the largest absolute value of a weight (1.5), and what the sum of them costs (0.05)
 // BATCH_SIZE     examples a pass (32)
 local env = import '../common/env.libsonnet';
+local format = import '../common/format.libsonnet';
 local number = env.number;
 local settings(table, name) = { type: name } + if std.objectHas(table, name) then table[name] else {};
 local given(name) = env.optional(name, '') != '';
+local is_number(name) = std.all([std.member('0123456789', digit) for digit in std.stringChars(env.required(name))]);
 local groups = if given('CATEGORIES') then env.required('CATEGORIES')
 else (import '../../data/weight_ensembling_tasks.json').categories;
 // As published: sums over 50 examples or their tokens, and the mean loss. The last three are ours.
@@ -38,6 +39,7 @@ local temperatures = {
   kl: 10,
   logit_label_cosine: 10,
   grand: 10,
+  grand_per_example: 10,
   parameter_cosine: 0.001,
   euclidean: 0.1,
   performance: 0.001,
@@ -66,18 +68,14 @@ local weighting = if std.objectHas(temperatures, chosen) then 'softmax' else cho
     ties: { density: number('DENSITY', '0.2') },
   }, env.optional('MERGER', 'linear')),
   [if given('TARGETS') then 'targets']: std.split(env.required('TARGETS'), ' '),
-  [if given('PART') then 'part']: number('PART', ''),
+  [if given('PART') then 'part']: if is_number('PART') then number('PART', '') else env.required('PART'),
   heat_map: env.optional('HEAT_MAP', 'false') == 'true',
 } + if weighting != 'learned' then {} else {
   examples: env.required('EXAMPLES'),
-  reader: {
+  reader: format {
     type: 'fewshot_gym',
     model_name: env.required('MODEL_NAME'),
     split: env.optional('SPLIT', 'train'),
-    input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
-    answer_prefix: env.optional('ANSWER_PREFIX', ''),
-    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
-    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
     [if given('SHOTS') then 'shots']: number('SHOTS', ''),
     [if given('SEEDS') then 'seeds']: std.map(std.parseInt, std.split(env.required('SEEDS'), ' ')),
   },

@@ -6,6 +6,8 @@
 // SHOT_SEEDS  samples of the gym (13 21 42)
 // SEEDS       those whose rows measures and `learned` look at (the first)
 // RATES       learning rates, of which the best on each sample's development rows counts (5e-4)
+// BATCH_SIZE  the same, with spaces between (8)
+// UPDATES     at most; of several, '0 1000', each is a row of the results: 0 is a start as it is, zero-shot (100000)
 // GYM, DELTAS, MODEL_NAME and others are those of similarity.jsonnet (TARGET_DELTAS, BEFORE, AFTER, ...), of
 // ensemble.jsonnet (CATEGORIES, MERGER, ...) and of tune.jsonnet (UPDATES, METRIC, ...).
 local env = import '../common/env.libsonnet';
@@ -13,6 +15,10 @@ local inits = std.split(env.optional('INITS', 'scratch uniform loss'), ' ');
 local merged = std.filter(function(init) init != 'scratch', inits);
 local measured = std.filter(function(init) !std.member(['uniform', 'group', 'learned'], init), merged);
 local metric = env.optional('METRIC', 'fewshot_gym');
+local listed(name) = std.split(env.optional(name, ''), ' ');
+local several(name) = std.length(listed(name)) > 1;
+local trains = listed('UPDATES') != ['0'];
+local to_choose(values) = if trains then values else [values[0]];
 local shot_seeds = std.split(env.optional('SHOT_SEEDS', '13 21 42'), ' ');
 // No start may see more labelled rows than a few-shot training does.
 local seeds = env.optional('SEEDS', shot_seeds[0]);
@@ -20,8 +26,10 @@ local seeds = env.optional('SEEDS', shot_seeds[0]);
   axes: {
     TASK: std.split(env.required('TASKS'), ' '),
     INIT: inits,
-    LEARNING_RATE: std.split(env.optional('RATES', '5e-4'), ' '),
+    LEARNING_RATE: to_choose(std.split(env.optional('RATES', '5e-4'), ' ')),
     SHOT_SEED: shot_seeds,
+    [if several('BATCH_SIZE') then 'BATCH_SIZE']: to_choose(listed('BATCH_SIZE')),
+    [if several('UPDATES') then 'UPDATES']: listed('UPDATES'),
   },
   steps: {
     similarity: {
@@ -63,9 +71,9 @@ local seeds = env.optional('SEEDS', shot_seeds[0]);
     },
   },
   repeat: ['SHOT_SEED'],
-  choose: ['LEARNING_RATE'],
+  [if trains then 'choose']: ['LEARNING_RATE'] + if several('BATCH_SIZE') then ['BATCH_SIZE'] else [],
   // As published: the best of each sample. Of all samples together: -o '{choose_within: null}'.
-  choose_within: 'SHOT_SEED',
-  development: 'tuned.best_validation_' + metric,
+  [if trains then 'choose_within']: 'SHOT_SEED',
+  [if trains then 'development']: 'tuned.best_validation_' + metric,
   metrics: ['test.' + metric],
 }

@@ -3,8 +3,8 @@
 // DELTAS         a pattern of folders with a delta each, of one method and base model: 'runs/*/delta'
 // RETRIEVED      of retrieval_overlap, instead: such a pattern of folders of `allennlp retrieve`
 // VECTORS        of kernel_alignment, instead: such a pattern of folders of `allennlp embed`
-// MEASURE        loss, kl, el2n, logit_label_cosine, grand, hidden_cosine, parameter_cosine, euclidean, performance,
-//                retrieval_overlap, kernel_alignment, result_tsv (loss)
+// MEASURE        loss, kl, el2n, logit_label_cosine, grand, grand_per_example, hidden_cosine, parameter_cosine,
+//                euclidean, performance, retrieval_overlap, kernel_alignment, result_tsv (loss)
 // TARGETS        the folder of a few-shot gym, or a pattern of files of prompted rows: 'rows/*/train.jsonl'; retrieval_overlap, kernel_alignment, parameter_cosine, euclidean,
 //                performance and result_tsv need none
 // MODEL_NAME     the base model of the deltas: a hub id or a local folder; of measures that need TARGETS of a gym
@@ -17,17 +17,18 @@
 // HIGHER         of result_tsv: true or false, whether a higher score is closer
 // NAMES          of result_tsv: the tasks in their order, where the file has values only: 'boolq rte'
 // COEFFICIENT    of retrieval_overlap: jaccard or overlap (jaccard)
-// GRANULARITY    model, block, layer: of grand, hidden_cosine, parameter_cosine, euclidean and result_tsv
+// GRANULARITY    model, block, layer: of grand, grand_per_example, hidden_cosine, parameter_cosine, euclidean and
+//                result_tsv
 // REDUCTION      mean or sum over tokens or examples (mean for loss, otherwise sum, as published)
 // TARGET_NAMES   of these targets only: 'boolq rte'
 // MODEL_TYPE     seq2seq, causal_lm (seq2seq)
 // SPLIT          train, dev, test (dev)
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
-// ANSWER_PREFIX  as the deltas were tuned: '<extra_id_0>', say
-// INPUT_PREFIX   the same ('[{task}] ');  MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
-// MAX_EXAMPLES   the first of each target: 50, as published (all)
-// BATCH_SIZE     examples a pass (32)
+// INPUT_PREFIX, ANSWER_PREFIX, MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  how rows are written (../common/format.libsonnet)
+// MAX_EXAMPLES   the first of each target: 50, as published (all; of grand 50, whose sum its temperature belongs to)
+// BATCH_SIZE     examples a pass (32; of grand 5, by block or layer 10, as published)
 local env = import '../common/env.libsonnet';
+local format = import '../common/format.libsonnet';
 local given(name) = env.optional(name, '') != '';
 local number(name) = std.parseInt(env.required(name));
 local measure = env.optional('MEASURE', 'loss');
@@ -35,7 +36,7 @@ local of_folders = { retrieval_overlap: 'RETRIEVED', kernel_alignment: 'VECTORS'
 local sources = env.required(std.get(of_folders, measure, 'DELTAS'));
 local reads = !std.objectHas(of_folders, measure) && !std.member(['parameter_cosine', 'euclidean', 'performance', 'result_tsv'], measure);
 local words(name) = std.split(env.required(name), ' ');
-local parts = std.member(['grand', 'hidden_cosine', 'parameter_cosine', 'euclidean', 'result_tsv'], measure);
+local parts = std.member(['grand', 'grand_per_example', 'hidden_cosine', 'parameter_cosine', 'euclidean', 'result_tsv'], measure);
 local settings = {
   euclidean: { tuned: env.required('TUNED') },
   performance: {
@@ -62,19 +63,14 @@ local settings = {
   [if std.objectHas(of_folders, measure) || reads then 'targets']: if reads then env.required('TARGETS') else sources,
   [if given('TARGET_NAMES') then 'target_names']: words('TARGET_NAMES'),
   [if given('TARGET_DELTAS') then 'target_deltas']: env.required('TARGET_DELTAS'),
-  [if reads then 'reader']: {
-    model_name: env.required('MODEL_NAME'),
-    max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
-    max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
-  } + if std.length(std.findSubstr('.jsonl', env.required('TARGETS'))) > 0 then { type: 'p3_jsonl' } else {
+  [if reads then 'reader']: format { model_name: env.required('MODEL_NAME') } + if std.length(std.findSubstr('.jsonl', env.required('TARGETS'))) > 0 then { type: 'p3_jsonl' } else {
     type: 'fewshot_gym',
     split: env.optional('SPLIT', 'dev'),
-    input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
-    answer_prefix: env.optional('ANSWER_PREFIX', ''),
     [if given('SHOTS') then 'shots']: number('SHOTS'),
     [if given('SEEDS') then 'seeds']: std.map(std.parseInt, words('SEEDS')),
   },
   [if reads then 'model']: { type: env.optional('MODEL_TYPE', 'seq2seq'), model_name: env.required('MODEL_NAME') },
   batch_size: env.integer('BATCH_SIZE', 32),
-  [if given('MAX_EXAMPLES') then 'max_examples']: number('MAX_EXAMPLES'),
+  [if given('MAX_EXAMPLES') || measure == 'grand' then 'max_examples']:
+    if given('MAX_EXAMPLES') then number('MAX_EXAMPLES') else 50,
 }

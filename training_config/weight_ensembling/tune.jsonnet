@@ -2,11 +2,12 @@
 // early stopping. The directory is then a delta's folder, of the best validation. Of many of them: DELTAS='runs/*'.
 //
 // GYM, TASK         a few-shot gym's folder and the task in it; or instead
-// TRAIN_DATA_PATH   prompted rows {input, target, answer_choices}
+// TRAIN_DATA_PATH   prompted rows {input, target, answer_choices}, of TASK
 // VALIDATION_DATA_PATH  the same (none: no validation)
 // SHOTS, SHOT_SEED  which of the gym's files, where there are several
 // MODEL_NAME        a hub id or a local folder;  MODEL_TYPE  seq2seq, causal_lm (seq2seq)
-// DELTA             adapter, lora, prefix, ia3, as published (deltas.libsonnet), or any other method (adapter)
+// DELTA             adapter, lora, prefix, ia3, as published (deltas.libsonnet), or any other method (adapter);
+//                   legacy_prefix: keys and values in the order of the published program's prefixes
 // SIZE              an adapter's width (12), LoRA's rank (10), a prefix's or prompt's length (120)
 // TARGET_MODULES    the layers' names (what the method takes by default: on a T5 what is published)
 // DELTA_WEIGHTS     the folder of a delta to start from: a merge, a source (none: from scratch)
@@ -18,9 +19,8 @@
 //                   accuracy, macro_f1: how a row's options rank (in a gym the answers of training rows); loss
 //                   (fewshot_gym; of prompted rows accuracy)
 // TASK_METRICS      a JSON of tasks and metrics (data/few_shot_gym.json)
-// ANSWER_PREFIX     of the gym's answers: '<extra_id_0>' as published for T5 (none)
-// INPUT_PREFIX      of the gym's inputs ('[{task}] ')
-// MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  in tokens (512 and 64)
+// INPUT_PREFIX, ANSWER_PREFIX, MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  how rows are written (../common/format.libsonnet)
+//                   (prompted rows without TASK have no INPUT_PREFIX by default)
 // LEARNING_RATE     (5e-4);  SCHEDULE  constant, as published, or linear, down to 0 (constant)
 // WARMUP            updates (0; the published one is never applied)
 // BATCH_SIZE        rows an update (8); above 16, a multiple of it: that many at a time
@@ -29,6 +29,7 @@
 // The test rows of a gym: allennlp evaluate DIR/model.tar.gz GYM -o '{"validation_dataset_reader.split": "test"}'
 local deltas = import '../common/deltas.libsonnet';
 local env = import '../common/env.libsonnet';
+local format = import '../common/format.libsonnet';
 local gym_tasks = import '../../data/few_shot_gym.json';
 local given(name) = env.optional(name, '') != '';
 local number = env.number;
@@ -57,6 +58,7 @@ local sizes = {
   mix_and_match: 'size',
   lora: 'r',
   prefix: 'num_virtual_tokens',
+  legacy_prefix: 'num_virtual_tokens',
   prompt: 'num_virtual_tokens',
 };
 local delta = std.get(deltas, method, { type: method }) {
@@ -66,23 +68,22 @@ local delta = std.get(deltas, method, { type: method }) {
 } + (if given('TARGET_MODULES') then { target_modules::: words('TARGET_MODULES') } else {})
   + (if model_type == 'causal_lm' then { encoder:: null } else {});
 
-local lengths = {
-  max_query_length: env.integer('MAX_QUERY_LENGTH', 512),
-  max_answer_length: env.integer('MAX_ANSWER_LENGTH', 64),
-};
-local gym(split) = lengths {
+local gym(split) = format {
   type: 'fewshot_gym',
   model_name: model_name,
   task: env.required('TASK'),
   split: split,
   [if given('SHOTS') then 'shots']: number('SHOTS', ''),
   [if given('SHOT_SEED') then 'seeds']: [number('SHOT_SEED', '')],
-  input_prefix: env.optional('INPUT_PREFIX', '[{task}] '),
-  answer_prefix: env.optional('ANSWER_PREFIX', ''),
   [if ranks then 'options']: 'task',
   [if split == 'train' then 'answer']: 'random',
 };
-local rows = lengths { type: 'p3_jsonl', model_name: model_name };
+local rows = format {
+  type: 'p3_jsonl',
+  model_name: model_name,
+  [if given('TASK') then 'task']: env.required('TASK'),
+  input_prefix: if given('TASK') then super.input_prefix else env.optional('INPUT_PREFIX', ''),
+};
 
 assert updates >= 0 && validate_every > 0 && updates % validate_every == 0 :
        'UPDATES is %d; VALIDATE_EVERY, %d, must divide it' % [updates, validate_every];

@@ -44,8 +44,6 @@ class FewShotGymReader(PromptedReader):
         Which samples. Without it all, together; of `test`, which is the same for every seed, one.
     input_prefix : `str`, optional (default = `"[{task}] "`)
         What inputs begin with. As published: `" [{task}] "`, with a space before it, for BART.
-    answer_prefix : `str`, optional (default = `""`)
-        What answers begin with as options, not as references: `"<extra_id_0>"` for T5, `" "` for BART.
     answer : `str`, optional (default = `"first"`)
         Which of several answers is the option: `first`, or `random`, for training on another one each time the file
         is read. These are drawn from Python's generator, which `random_seed` of a configuration seeds. A data loader
@@ -73,7 +71,6 @@ class FewShotGymReader(PromptedReader):
         shots: Optional[int] = None,
         seeds: Optional[List[int]] = None,
         input_prefix: str = "[{task}] ",
-        answer_prefix: str = "",
         answer: str = "first",
         options: str = "own",
         max_query_length: int = 512,
@@ -102,7 +99,6 @@ class FewShotGymReader(PromptedReader):
         self._shots = shots
         self._seeds = seeds
         self._input_prefix = input_prefix
-        self._answer_prefix = answer_prefix
         self.random_answers = answer == "random"
         self._reading = 0
         self._ranks = options == "task"
@@ -138,7 +134,7 @@ class FewShotGymReader(PromptedReader):
         options = options if chosen in options else [*options, chosen]
         return PromptedExample(
             self._input_prefix.replace("{task}", content["task"]) + content["input"],
-            [self._answer_prefix + option for option in options],
+            options,
             options.index(chosen) if labelled else None,
             row.number,
             row.where,

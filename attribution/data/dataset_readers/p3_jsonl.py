@@ -11,6 +11,7 @@ from attribution.data.layouts import NO_TEXTS, NamedRows, Prompting, are_texts
 from attribution.data.wrong_answers import NOT_CORRECT, is_wrong_answer
 
 _NO_DETAILS: Dict[str, Any] = {}
+_TASK = "{task}"
 
 
 @DatasetReader.register("p3_jsonl")
@@ -50,6 +51,11 @@ class P3JsonlReader(PromptedReader):
         what they say.
     fields : `Dict[str, str]`, optional
         Instead: from a field's name in the file to its name in such rows, `{question: 'input', answer: 'target'}`.
+    input_prefix : `str`, optional (default = `""`)
+        What inputs begin with: `"[{task}] "` is how `fewshot_gym` writes a gym's.
+    task : `str`, optional
+        What `{task}` stands for, and the `task` of the details of all rows. By default the `task` of each row; where
+        each target has rows of its own (`allennlp similarity`), its name.
     """
 
     def __init__(
@@ -62,6 +68,8 @@ class P3JsonlReader(PromptedReader):
         keep: Optional[List[str]] = None,
         layout: Optional[str] = None,
         fields: Optional[Dict[str, str]] = None,
+        input_prefix: str = "",
+        task: Optional[str] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -69,6 +77,8 @@ class P3JsonlReader(PromptedReader):
         )
         self.keep = keep or []
         self.prompting = Prompting(layout, fields)
+        self.input_prefix = input_prefix
+        self.task = task
 
     def open(self, file_path: str) -> Rows:
         return NamedRows(open_rows(file_path, self.prompting.gym), self.prompting)
@@ -89,7 +99,8 @@ class P3JsonlReader(PromptedReader):
         options = _choices(row)
         if not labelled:
             only = [target.strip()] if isinstance(target, str) else []
-            return PromptedExample(text, options or only, None, row.number, row.where, self._kept(row) or None)
+            prompt = self._prefix(row) + text
+            return PromptedExample(prompt, options or only, None, row.number, row.where, self._kept(row) or None)
         if not isinstance(target, str):
             number = text_of(target) is not None
             self.counts[f"rows skipped: {'target is no choice' if number else 'no target, or not a string'}"] += 1
@@ -105,10 +116,22 @@ class P3JsonlReader(PromptedReader):
             self.counts[ADDED] += bool(options)
             options.append(target)
         details = {**self._references(row, target), **self._kept(row)} or _NO_DETAILS
-        return PromptedExample(text, options, options.index(target), row.number, row.where, details)
+        prompt = self._prefix(row) + text
+        return PromptedExample(prompt, options, options.index(target), row.number, row.where, details)
+
+    def _prefix(self, row: Row) -> str:
+        if _TASK not in self.input_prefix:
+            return self.input_prefix
+        task = row.content.get("task") if self.task is None else self.task
+        if not isinstance(task, str):
+            raise RowError(
+                row.where, "no `task`", f", which `input_prefix` asks for: {self.input_prefix!r}; set `task`"
+            )
+        return self.input_prefix.replace(_TASK, task)
 
     def _kept(self, row: Row) -> Dict[str, Any]:
-        return {field: row.content[field] for field in self.keep if field in row.content}
+        kept = {field: row.content[field] for field in self.keep if field in row.content}
+        return kept if self.task is None else {**kept, "task": self.task}
 
     def _references(self, row: Row, target: str) -> Dict[str, Any]:
         """Always a dict: instances of one batch need the same fields."""

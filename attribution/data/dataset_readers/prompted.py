@@ -81,6 +81,10 @@ class PromptedReader(DatasetReader):
         For encoder-decoders whose tokenizer writes a language beside each text, such as mBART, NLLB, M2M100 and PLBart:
         that of prompts and that of options, as the tokenizer names them (`en_XX`, `eng_Latn`, `en`, `java`). By default
         the tokenizer's own, which are logged. Every reader has them.
+    answer_prefix : `str`, optional (default = `""`)
+        What options begin with as tokens; texts and references are without it. `"<extra_id_0>"` for T5 and `" "` for
+        BART, as published for few-shot gyms; null: `"<extra_id_0>"` where the tokenizer has that token, otherwise
+        nothing. Every reader has it.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class PromptedReader(DatasetReader):
         extra_bos: bool = False,
         source_language: Optional[str] = None,
         target_language: Optional[str] = None,
+        answer_prefix: Optional[str] = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs)
@@ -107,6 +112,7 @@ class PromptedReader(DatasetReader):
         self.extra_bos = extra_bos
         self.source_language = source_language
         self.target_language = target_language
+        self.answer_prefix = answer_prefix
         self.counts: CounterType[str] = Counter()
 
     @cached_property
@@ -194,7 +200,8 @@ class PromptedReader(DatasetReader):
 
     def _tokenize(self, block: List[PromptedExample]) -> TokenizedBlock:
         prompts = self.tokenizer.prompts([example.input for example in block], self.max_query_length)
-        texts = [option for example in block for option in example.options]
+        prefix = self.tokenizer.sentinel if self.answer_prefix is None else self.answer_prefix
+        texts = [prefix + option for example in block for option in example.options]
         return prompts, self.tokenizer.options(texts, self.max_answer_length)
 
     def _block_to_instances(self, block: List[PromptedExample], tokenized: TokenizedBlock) -> Iterator[Instance]:

@@ -44,6 +44,10 @@ class Prefix(DeltaModule):
         biases. 120 tokens and 24, with `encoder`, are 1,105,920 parameters on T5-v1.1-base (Lv et al., 2023).
     encoder : `bool`, optional (default = `False`)
         A prefix in the encoder of an encoder-decoder, too.
+    legacy_layout : `bool`, optional (default = `False`)
+        With `hidden_size`: as the published program reads tanh(E W1) W2, of shape (tokens, keys and values of all
+        layers): as if it were (layers, keys and values, heads, tokens, head size). Of 120 tokens and twelve layers,
+        layer l's are made of E's rows 10 l to 10 l + 9. For deltas that were tuned so, and to tune such ones.
     std : `float`, optional (default = `0.02`)
         What is learned, or the embedding, starts from N(0, std).
 
@@ -55,15 +59,19 @@ class Prefix(DeltaModule):
         num_virtual_tokens: int = 30,
         hidden_size: Optional[int] = None,
         encoder: bool = False,
+        legacy_layout: bool = False,
         std: float = 0.02,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if num_virtual_tokens < 1:
             raise ConfigurationError(f"prefix: num_virtual_tokens is {num_virtual_tokens}; it must be at least 1")
+        if legacy_layout and hidden_size is None:
+            raise ConfigurationError("prefix: legacy_layout is a way to read what `hidden_size` makes; set that, too")
         self.virtual_tokens = num_virtual_tokens
         self.hidden_size = hidden_size
         self.encoder = encoder
+        self.legacy_layout = legacy_layout
         self.std = std
         self.is_pefts = hidden_size is None and not encoder
 
@@ -122,7 +130,9 @@ class Prefix(DeltaModule):
         )
 
     def _add_encoder(self, stack: torch.nn.Module, width: int, shapes: List[KeyShape]) -> PrefixEncoder:
-        encoder = PrefixEncoder(shapes, self.virtual_tokens, self.hidden_size, width, std=self.std)
+        encoder = PrefixEncoder(
+            shapes, self.virtual_tokens, self.hidden_size, width, std=self.std, legacy_layout=self.legacy_layout
+        )
         stack.add_module("prefix_encoder", encoder)
         return encoder
 
@@ -154,5 +164,6 @@ class Prefix(DeltaModule):
                 "num_virtual_tokens": self.virtual_tokens,
                 "hidden_size": self.hidden_size,
                 "encoder": self.encoder,
+                **({"legacy_layout": True} if self.legacy_layout else {}),
             }
         return self._pefts_config(transformer).to_dict()

@@ -41,6 +41,9 @@ class PrefixEncoder(torch.nn.Module):
         Biases in both linear layers.
     std : `float`, optional (default = `0.02`)
         The embedding is drawn from N(0, std).
+    legacy_layout : `bool`, optional (default = `False`)
+        With `hidden_size`: what the linear layers put out is read as if its first dimension were not the tokens but the
+        attention layers, so that a layer's keys and values come from some of the embedding's rows, and from no others.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class PrefixEncoder(torch.nn.Module):
         width: int = 0,
         bias: bool = False,
         std: float = 0.02,
+        legacy_layout: bool = False,
     ) -> None:
         super().__init__()
         self.shapes = list(shapes)
@@ -63,12 +67,16 @@ class PrefixEncoder(torch.nn.Module):
             self.down = torch.nn.Linear(width, hidden_size, bias=bias)
             self.up = torch.nn.Linear(hidden_size, self.ends[-1], bias=bias)
         self.projected = hidden_size is not None
+        self.legacy_layout = legacy_layout
         torch.nn.init.normal_(self.embedding.weight, std=std)
 
     def forward(self, layer: int) -> Tuple[torch.Tensor, torch.Tensor]:
         """Keys and values of a layer. Shape of each: (heads, tokens, head size)."""
         heads, size = self.shapes[layer]
         end = self.ends[layer]
+        if self.legacy_layout:
+            keys, values = self._legacy(end - 2 * heads * size, end).view(2, heads, self.tokens, size)
+            return keys, values
         part = slice(end - 2 * heads * size, end)
         if self.projected:
             bias = None if self.up.bias is None else self.up.bias[part]
@@ -77,6 +85,14 @@ class PrefixEncoder(torch.nn.Module):
             states = self.embedding.weight[:, part]
         keys, values = states.view(self.tokens, 2, heads, size).permute(1, 2, 0, 3)
         return keys, values
+
+    def _legacy(self, start: int, end: int) -> torch.Tensor:
+        """Of all that is put out, row after row, the numbers in the place of so many columns of all rows."""
+        width = self.ends[-1]
+        first, last = self.tokens * start, self.tokens * end
+        rows = slice(first // width, -(-last // width))
+        states = self.up(torch.tanh(self.down(self.embedding.weight[rows]))).flatten()
+        return states[first - rows.start * width : last - rows.start * width]
 
 
 class _LayerPrefix(NamedTuple):

@@ -53,11 +53,11 @@ def test_every_row_has_its_own_answers_after_one_with_several() -> None:
 
 
 def test_the_options_of_a_task_are_the_answers_of_its_training_rows() -> None:
-    examples = _examples(task="boolq", split="test", options="task", answer_prefix=" ")
-    assert examples and all(example.options == [" no", " yes"] for example in examples)
+    examples = _examples(task="boolq", split="test", options="task")
+    assert examples and all(example.options == ["no", "yes"] for example in examples)
     for example in examples:
         assert example.answer is not None and example.details is not None
-        assert [example.options[example.answer].strip()] == example.details["references"]
+        assert [example.options[example.answer]] == example.details["references"]
     [first, *_] = _examples(task="web_questions", split="test", options="task", seeds=[13])
     # An answer that no training row of this sample has.
     assert first.options == ["on the mat", "the cat", "the red film"] and first.answer == 2
@@ -81,9 +81,9 @@ def test_several_tasks() -> None:
 def test_prefixes_as_published() -> None:
     settings = {"task": "boolq", "split": "dev", "seeds": [13]}
     bart = _examples(input_prefix=" [{task}] ", answer_prefix=" ", **settings)[0]
-    assert bart.input == " [boolq] was it one film [SEP] It was two films." and bart.options == [" no"]
+    assert bart.input == " [boolq] was it one film [SEP] It was two films." and bart.options == ["no"]
     t5 = _examples(input_prefix="", answer_prefix="<extra_id_0>", **settings)[0]
-    assert t5.input == "was it one film [SEP] It was two films." and t5.options == ["<extra_id_0>no"]
+    assert t5.input == "was it one film [SEP] It was two films." and t5.options == ["no"]
     assert bart.details == t5.details == {"references": ["no"], "id": "boolq_1_13_dev#1", "task": "boolq"}
 
 

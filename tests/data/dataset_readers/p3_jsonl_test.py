@@ -38,6 +38,24 @@ def test_one_row(row: Dict[str, Any], options: List[str], answer: int, write_jso
     assert (example.input, example.options, example.answer, example.row) == ("question", options, answer, 0)
 
 
+def test_inputs_begin_as_a_gyms_do(write_jsonl: Callable[..., str]) -> None:
+    rows = [{"input": "a film", "target": "good", "task": "own"}, {"input": "a cat", "target": "bad"}]
+    path = write_jsonl("rows.jsonl", rows)
+    named = P3JsonlReader("unused", input_prefix="[{task}] ", task="films")
+    assert [(example.input, example.details) for example in named.examples(path)] == [
+        ("[films] a film", {"task": "films"}),
+        ("[films] a cat", {"task": "films"}),
+    ]
+    assert [example.input for example in named.examples(path, labelled=False)] == ["[films] a film", "[films] a cat"]
+    unnamed = P3JsonlReader("unused", input_prefix="[{task}] ").examples(path)
+    assert next(unnamed).input == "[own] a film"
+    with pytest.raises(
+        ConfigurationError, match=r"rows.jsonl:2: no `task`, which `input_prefix` asks for: .*set `task`"
+    ):
+        next(unnamed)
+    assert [example.input for example in P3JsonlReader("unused", input_prefix="> ").examples(path)][1] == "> a cat"
+
+
 def test_unusable_rows_are_skipped_and_counted(
     write_jsonl: Callable[..., str], tiny_model: Callable[[str], str]
 ) -> None:

@@ -1,7 +1,7 @@
 """What every reader of prompted rows does: tokenise in blocks, hold arrays, share rows over processes."""
 
 import logging
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 from allennlp.common.checks import ConfigurationError
@@ -27,6 +27,39 @@ def test_instances_hold_ids_and_the_end_of_sequence_survives_the_cut(
     assert instance["correct_answer_index"].number == 1
     assert instance["metadata"].metadata == {"input": rows[0]["input"], "options": ["bad", "good movie"]}
     assert reader.counts["prompts as long as max_query_length, cut if longer"] == 1
+
+
+@pytest.mark.parametrize(
+    "model, prefix, tokens",
+    [
+        ("t5_sentinel", "<extra_id_0>", ["<extra_id_0>"]),
+        ("t5_sentinel", None, ["<extra_id_0>"]),
+        ("t5_sentinel", "", []),
+        ("t5_sentinel", "the ", ["the"]),
+        # There is no such token: T5's would be an unknown one, or a row of pieces.
+        ("bart", None, []),
+        ("llama", None, []),
+    ],
+)
+def test_what_answers_begin_with(
+    model: str,
+    prefix: Optional[str],
+    tokens: List[str],
+    write_jsonl: Callable[..., str],
+    tiny_model: Callable[[str], str],
+) -> None:
+    reader = P3JsonlReader(tiny_model(model), answer_prefix=prefix, return_original_input=True)
+    rows = [{"input": "the cat", "target": "good", "answer_choices": ["bad", "good movie", "good"]}]
+    [instance] = reader.read(write_jsonl("rows.jsonl", rows))
+    ids = {**IDS, "<extra_id_0>": len(IDS)}
+    begin = [IDS["<s>"]] if model == "bart" else []
+    options = [["bad"], ["good", "movie"], ["good"]]
+    assert instance["answer_options"].human_readable_repr() == [
+        begin + [ids[token] for token in [*tokens, *option, "</s>"]] for option in options
+    ]
+    assert instance["metadata"].metadata["options"] == ["bad", "good movie", "good"]
+    if tokens == ["<extra_id_0>"]:  # What a model writes is read without it.
+        assert reader.tokenizer.decode([ids[token] for token in ("<extra_id_0>", "good", "</s>")]) == "good"
 
 
 @pytest.fixture

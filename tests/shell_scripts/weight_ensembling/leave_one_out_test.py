@@ -22,18 +22,16 @@ def test_from_rows_to_the_page(tiny_model: Callable[[str], str], tmp_path: Path)
     for task, answers in TASKS.items():
         rows = [(f"the {word} film , {answer} cat", answer) for word in ("one", "two", "three") for answer in answers]
         for split in ("train", "dev", "test"):
-            path = tmp_path / "gym" / task / f"{task}_3_13_{split}.tsv"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(f"{text}\t{answer}\n" for text, answer in rows))
-        path = tmp_path / "rows" / task / "train.jsonl"
-        path.parent.mkdir(parents=True)
-        path.write_text("".join(json.dumps({"input": text, "target": answer}) + "\n" for text, answer in rows))
+            for kind in ("3_13", "fulldata"):
+                path = tmp_path / "gym" / task / f"{task}_{kind}_{split}.tsv"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("".join(f"{text}\t{answer}\n" for text, answer in rows))
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "GYM": str(tmp_path / "gym"),
-        "ROWS": str(tmp_path / "rows"),
-        "MODEL_NAME": tiny_model("t5"),
+        "SHOTS": "3",
+        "MODEL_NAME": tiny_model("t5_sentinel"),
         "TASKS": " ".join(TASKS),
         "DELTA": "lora",
         "METRIC": "exact_match",
