@@ -1,0 +1,87 @@
+"""What can be read off frozen features of images by one linear layer."""
+
+from typing import List, Optional, Tuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from allennlp.common import FromParams
+from allennlp.common.checks import ConfigurationError
+
+
+class ImageHead(FromParams):
+    """
+    A linear layer over features as they are, trained on the cross-entropy by plain SGD, as Huang, Qiu and Church
+    (NeurIPS 2021) train theirs.
+
+    # Parameters
+
+    epochs : `int`, optional (default = `1500`)
+    learning_rate : `float`, optional (default = `0.1`)
+    milestones : `List[int]`, optional (default = `[5, 20]`)
+        After so many epochs, each time, a tenth of the rate is left.
+    batch_size : `int`, optional (default = `128`)
+    select_on : `str`, optional (default = `"last"`)
+        Which epoch counts: the `last`, or as published the best one on the `test` images themselves.
+    seed : `int`, optional (default = `0`)
+        Of the layer, and of the images' order in each epoch.
+    """
+
+    def __init__(
+        self,
+        epochs: int = 1500,
+        learning_rate: float = 0.1,
+        milestones: Optional[List[int]] = None,
+        batch_size: int = 128,
+        select_on: str = "last",
+        seed: int = 0,
+    ) -> None:
+        if min(epochs, batch_size) < 1 or not 0 < learning_rate < float("inf"):
+            raise ConfigurationError(
+                f"head: epochs is {epochs}, batch_size {batch_size}, learning_rate {learning_rate}; at least 1, and a "
+                "number above 0, are needed"
+            )
+        if select_on not in ("last", "test"):
+            raise ConfigurationError(f"head.select_on is {select_on!r}; last and test are possible")
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.milestones = [5, 20] if milestones is None else milestones
+        self.batch_size = batch_size
+        self.select_on = select_on
+        self.seed = seed
+
+    def accuracy(
+        self, features: np.ndarray, labels: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray
+    ) -> float:
+        """On the test images. Shapes: (images, width), (images,), and the same of those to test on"""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        classes, targets = np.unique(labels, return_inverse=True)
+        train = _on(device, features), _on(device, targets)
+        # A class that was not trained on is none that is predicted.
+        places = np.searchsorted(classes, test_labels).clip(max=len(classes) - 1)
+        test = _on(device, test_features), _on(device, np.where(classes[places] == test_labels, places, -1))
+        generator = torch.Generator().manual_seed(self.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            layer = torch.nn.Linear(features.shape[1], len(classes)).to(device)
+        optimizer = torch.optim.SGD(layer.parameters(), self.learning_rate)
+        schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, self.milestones)
+        best = 0.0
+        for _ in range(self.epochs):
+            for batch in torch.randperm(len(targets), generator=generator).to(device).split(self.batch_size):
+                optimizer.zero_grad()
+                F.cross_entropy(layer(train[0][batch]), train[1][batch]).backward()
+                optimizer.step()
+            schedule.step()
+            if self.select_on == "test":
+                best = max(best, _accuracy(layer, test))
+        return best if self.select_on == "test" else _accuracy(layer, test)
+
+
+def _on(device: torch.device, values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(values.astype(np.int64 if values.dtype.kind in "iu" else np.float32)).to(device)
+
+
+@torch.no_grad()
+def _accuracy(layer: torch.nn.Linear, test: Tuple[torch.Tensor, torch.Tensor]) -> float:
+    return float((layer(test[0]).argmax(1) == test[1]).double().mean())
