@@ -76,9 +76,9 @@ class ImageClassifier(Model):
         self.register_buffer("deviation", torch.full((3,), 0.5))
 
     def set_statistics(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
-        """Of colours from 0 to 1; one that is the same everywhere is divided by 1. Shapes: (3,), or (1,) if grey"""
-        self.mean.copy_(mean.expand(3))
-        self.deviation.copy_(torch.where(deviation == 0, 1, deviation).expand(3))
+        """Of colours from 0 to 1; one that is the same everywhere is divided by 1. Shapes: (3,)"""
+        self.mean.copy_(mean)
+        self.deviation.copy_(torch.where(deviation == 0, 1, deviation))
 
     @property
     def preprocessing(self) -> Dict[str, Any]:

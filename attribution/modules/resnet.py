@@ -80,10 +80,11 @@ def load_torchvision(path: Path) -> ResNetForImageClassification:
     missing = [name for name in wanted if name not in tensors and not name.endswith("num_batches_tracked")]
     other = [name for name, tensor in tensors.items() if name not in wanted or wanted[name].shape != tensor.shape]
     if missing or other:
-        problem = f"has no {missing[0]}" if missing else f"has {other[0]} of shape {tuple(tensors[other[0]].shape)}"
+        problem = (
+            f"there is no {missing[0]}" if missing else f"{other[0]} has the shape {tuple(tensors[other[0]].shape)}"
+        )
         raise ConfigurationError(
-            f"{path}: {problem} (by transformers' names), as a plain ResNet of this depth would; wide ones and ResNeXt "
-            "are others"
+            f"{path}: not a plain ResNet, as wide ones and ResNeXt are not: by transformers' names, {problem}"
         )
     model.load_state_dict({**wanted, **tensors})
     return model.float().eval()

@@ -28,6 +28,7 @@ class ImageStatistics(TrainerCallback):
         super().on_start(trainer, is_primary, **kwargs)
         if not hasattr(trainer.model, "set_statistics"):
             raise ConfigurationError("image_statistics: the model does not normalise images; image_classifier does")
+        # Of grey images all three are the same. Shapes: (3,)
         count, sums, squares = 0, torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
         for instance in trainer.data_loader.iter_instances():
             pixels = instance["image"].tensor.double() / 255

@@ -1,6 +1,6 @@
 """A learning rate that drops after some epochs."""
 
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -59,6 +59,10 @@ class MultiStepWithWarmup(LearningRateScheduler):
 
     def step_batch(self, batch_num_total: Optional[int] = None) -> None:
         self.batches = self.batches + 1 if batch_num_total is None else batch_num_total
+        self._set()
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
         self._set()
 
     def _set(self) -> None:

@@ -1,0 +1,78 @@
+from typing import Any, List
+
+import numpy as np
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from attribution.selection import ImageHead
+
+CLASSES = np.array([4, 7, 30])
+
+
+def _features(rows: int, seed: int, noise: float = 1.0) -> Any:
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 3, rows)
+    return (np.eye(3)[labels] * 2 + generator.normal(0, noise, (rows, 3))).astype(np.float16), CLASSES[labels]
+
+
+def _slowly(features: np.ndarray, labels: np.ndarray, tests: np.ndarray, gold: np.ndarray, epochs: int) -> List[float]:
+    """After each epoch the accuracy, by the gradient of the cross-entropy by hand."""
+    torch.manual_seed(0)
+    start = torch.nn.Linear(3, 3)
+    weight, bias = start.weight.detach().double().numpy(), start.bias.detach().double().numpy()
+    targets = np.searchsorted(CLASSES, labels)
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for epoch in range(epochs):
+        rate = 0.1 * 0.1 ** sum(epoch >= milestone for milestone in (2, 4))
+        order = torch.randperm(len(labels), generator=generator).numpy()
+        for first in range(0, len(order), 8):
+            x = features[order[first : first + 8]].astype(float)
+            scores = np.exp(x @ weight.T + bias)
+            error = scores / scores.sum(1, keepdims=True) - np.eye(3)[targets[order[first : first + 8]]]
+            weight, bias = weight - rate * error.T @ x / len(x), bias - rate * error.mean(0)
+        found.append(float(np.mean(CLASSES[(tests.astype(float) @ weight.T + bias).argmax(1)] == gold)))
+    return found
+
+
+def test_a_linear_layer_by_sgd() -> None:
+    (features, labels), (tests, gold) = _features(50, 0, 3.0), _features(400, 1, 3.0)
+    for epochs in (1, 3, 6):
+        settings: Any = {"epochs": epochs, "milestones": [2, 4], "batch_size": 8}
+        curve = _slowly(features, labels, tests, gold, epochs)
+        assert ImageHead(**settings).accuracy(features, labels, tests, gold) == pytest.approx(curve[-1])
+        best = ImageHead(**settings, select_on="test").accuracy(features, labels, tests, gold)
+        assert best == pytest.approx(max(curve))
+    assert len(set(curve)) > 1 and max(curve) > curve[-1]
+
+
+def test_another_seed_and_the_callers_random_numbers() -> None:
+    (features, labels), (tests, gold) = _features(20, 0, 2.0), _features(300, 1, 2.0)
+    torch.manual_seed(5)
+    before = torch.rand(1)
+    torch.manual_seed(5)
+    one, again, other = (ImageHead(2, seed=seed).accuracy(features, labels, tests, gold) for seed in (1, 1, 2))
+    assert one == again != other and torch.equal(torch.rand(1), before)
+
+
+def test_a_class_without_training_images_is_never_right() -> None:
+    features, labels = _features(60, 0, 0.1)
+    there = labels != 30
+    head = ImageHead(20)
+    found = head.accuracy(features[there], labels[there], features, labels)
+    assert found == pytest.approx(there.mean())
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"epochs": 0}, "head: epochs is 0"),
+        ({"batch_size": 0}, "batch_size 0"),
+        ({"learning_rate": 0.0}, "learning_rate 0.0"),
+        ({"select_on": "best"}, "head.select_on is 'best'; last and test"),
+    ],
+)
+def test_bad_settings(settings: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        ImageHead(**settings)
