@@ -26,7 +26,9 @@ def test_a_folder_of_classes(folder: Path) -> None:
     files = image_files(str(folder))
     assert [f"{file.parent.name}/{file.name}" for file in files] == ["cat/1.png", "cat/2.png", "dog/0.png"]
     images, labels, is_test = read_images(str(folder))
-    assert labels.tolist() == [0, 0, 1] and not is_test.any() and images.shape == (3, 2, 3, 3) and images.dtype == np.uint8
+    assert (
+        labels.tolist() == [0, 0, 1] and not is_test.any() and images.shape == (3, 2, 3, 3) and images.dtype == np.uint8
+    )
     assert (images[1] == 20).all() and (images[2] == 0).all()
 
 
@@ -75,7 +77,9 @@ def test_images_of_different_sizes(tmp_path: Path) -> None:
 
 def test_what_are_no_images(folder: Path) -> None:
     Image.new("RGB", (4, 2)).save(folder / "dog" / "5.png")
-    with pytest.raises(ConfigurationError, match=r"5.png is 4 x 2, and .*1.png is 3 x 2; one size is needed .`size` makes"):
+    with pytest.raises(
+        ConfigurationError, match=r"5.png is 4 x 2, and .*1.png is 3 x 2; one size is needed .`size` makes"
+    ):
         read_images(str(folder))
     (folder / "cat" / "3.png").write_bytes(b"no image")
     with pytest.raises(ConfigurationError, match="3.png cannot be read"):

@@ -9,7 +9,7 @@ from tests.data.conftest import write_cifar
 
 
 def test_planes_of_colours(tmp_path: Path) -> None:
-    """Of the second image the red of row 3, column 5 is at byte 2 + 3 * 32 + 5 of its record, the blue two planes on."""
+    """Of an image the red of row 3, column 5 is at byte 2 + 3 * 32 + 5 of its record, the blue two planes on."""
     content = bytearray(2 * 3074)
     content[1] = 99
     content[3074] = 19
