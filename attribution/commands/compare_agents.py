@@ -21,7 +21,6 @@ from attribution.common.manifest import MANIFEST, first_difference, write_json
 from attribution.common.rows import local_file
 from attribution.data.agent_split import AgentSplitter, of_classes
 from attribution.data.image_rows import TASKS, ImageRows
-from attribution.data.labelled_images import read_images
 from attribution.encoders import Vectors
 from attribution.selection import (
     CheckpointSelector,
@@ -95,10 +94,9 @@ class CompareAgents(ArtefactJob):
         head: Optional[ImageHead] = None,
         seed: int = 0,
     ) -> None:
-        splitter = split or AgentSplitter()
-        self.rows = ImageRows(images, size, splitter, TASKS)
-        _, self.labels, is_test = read_images(images, size)
-        self.split = splitter.split(self.labels, is_test)
+        self.rows = ImageRows(images, size, split or AgentSplitter(), TASKS)
+        assert self.rows.parts is not None
+        self.split = self.rows.parts
         self.folders = delta_folders(features, "features")
         self.covariance = local_file(covariance, "covariance's .npz")
         self.selector = selector or MaxMutualInformation(hub_start=True)
@@ -218,7 +216,7 @@ class _Train:
     def __init__(self, job: CompareAgents) -> None:
         self.folders = list(job.folders.values())
         self.numbers = job.rows.numbers
-        self.labels = job.labels
+        self.labels = job.rows.all_labels
         self.split = job.split
         self.head = job.head
 

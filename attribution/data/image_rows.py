@@ -46,14 +46,16 @@ class ImageRows(FromParams):
                 f"images: part is {part!r}; of a split it is probe or tasks, without one it is none"
             )
         self.files = image_files(path)
-        self._images, labels, is_test = read_images(path, size)
+        self._images, self.all_labels, is_test = read_images(path, size)
         self.rotations = [0.0] if rotations is None else rotations
         if not self.rotations:
             raise ConfigurationError("images: rotations is empty; 0 stands for an image as it is")
-        self.numbers = np.arange(len(labels)) if split is None else _rows(split.split(labels, is_test), part, labels)
+        self.parts = split.split(self.all_labels, is_test) if split else None
+        numbers = np.arange(len(self.all_labels)) if self.parts is None else _rows(self.parts, part, self.all_labels)
+        self.numbers = numbers
         """Of the images as they are read, those that have rows, in order."""
         # Shape: (rows,)
-        self.labels = np.tile(labels[self.numbers], len(self.rotations))
+        self.labels = np.tile(self.all_labels[self.numbers], len(self.rotations))
         settings = {
             "size": size,
             "split": vars(split) if split else None,

@@ -115,3 +115,14 @@ def test_from_images_to_a_comparison(
         "peek": (1, 2, 2),
         "random": (2, 2, 2),
     }
+    assert allennlp("report", tmp_path / "out", tmp_path / "kappa", "-s", tmp_path / "page").status == 0
+    assert "points of accuracy over random" in (tmp_path / "page" / "index.html").read_text()
+
+
+def test_a_damaged_file_of_images(variables: Callable[..., None], allennlp: Any, tmp_path: Path) -> None:
+    variables(CHECKPOINT="agent000")
+    path = tmp_path / "cifar" / "train.bin"
+    path.write_bytes(path.read_bytes()[:-5])
+    result = allennlp("train", CONFIGS / "agent.jsonnet", "-s", tmp_path / "out")
+    assert result.status == 1 and "Traceback" not in result.stderr
+    assert "train.bin has 165,991 bytes; CIFAR-100's binary version has 3,074 an image" in result.stderr

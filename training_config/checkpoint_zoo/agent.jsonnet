@@ -3,7 +3,7 @@
 // CHECKPOINT     its name, agent000 and so on
 // IMAGES_PATH    the folder cifar-100-binary, a folder CLASS/IMAGE (or train/CLASS/IMAGE and test/CLASS/IMAGE), or a .npz
 // SELECT_ON      the epoch that is best on it is taken: test, as published, the images that tasks are tested on, too;
-//                or none: the last one (test)
+//                or last: the last one (test)
 // EPOCHS         (200); the rate falls to a fifth after three, six and eight tenths of them
 // LEARNING_RATE  of SGD (0.1)
 // BATCH_SIZE     (128)
@@ -24,7 +24,7 @@ local tests = {
     validation_dataset_reader: reader { part: 'test' },
     validation_data_path: env.required('IMAGES_PATH'),
   },
-  none: {},
+  last: {},
 };
 {
   dataset_reader: reader,
@@ -52,6 +52,7 @@ local tests = {
     },
     [if select_on == 'test' then 'validation_metric']: '+accuracy',
     callbacks: ['image_statistics', 'save_transformer'],
+    checkpointer: { keep_most_recent_by_count: 1 },
     cuda_device: env.cuda_device(),
     enable_default_callbacks: false,
   },
@@ -59,4 +60,4 @@ local tests = {
   random_seed: seed,
   numpy_seed: seed,
   pytorch_seed: seed,
-} + (if std.objectHas(tests, select_on) then tests[select_on] else error 'SELECT_ON is %s; test or none' % select_on)
+} + (if std.objectHas(tests, select_on) then tests[select_on] else error 'SELECT_ON is %s; test or last' % select_on)
