@@ -62,6 +62,10 @@ def test_the_published_settings(variables: Callable[..., None], monkeypatch: pyt
     compared = Params.from_file(CONFIGS / "compare_agents.jsonnet").as_dict()
     assert compared["head"] == {"epochs": 1500, "learning_rate": 0.1, "select_on": "last"}
     assert compared["selector"] == {"type": "mmi", "hub_start": True} and compared["k"] == 20
+    monkeypatch.setenv("SIZE", "64")
+    config = Params.from_file(CONFIGS / "agent.jsonnet").as_dict()
+    compared = Params.from_file(CONFIGS / "compare_agents.jsonnet").as_dict()
+    assert {config["dataset_reader"]["size"], config["validation_dataset_reader"]["size"], compared["size"]} == {64}
     monkeypatch.setenv("CHECKPOINT", "agent100")
     with pytest.raises(RuntimeError, match="CHECKPOINT is agent100; agent000 to agent099 are possible"):
         Params.from_file(CONFIGS / "agent.jsonnet")

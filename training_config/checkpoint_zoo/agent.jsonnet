@@ -8,7 +8,7 @@
 // LEARNING_RATE  of SGD (0.1)
 // BATCH_SIZE     (128)
 // CUDA_DEVICE    (a GPU where there is one)
-// AGENTS, AGENT_CLASSES, NUM_TASKS, TASK_CLASSES, PROBE, SHOTS, TEST, SEED   see agents.libsonnet
+// AGENTS, AGENT_CLASSES, NUM_TASKS, TASK_CLASSES, PROBE, SHOTS, TEST, SEED, SIZE   see agents.libsonnet
 // -o '{"model.architecture": "resnet18"}' is another network; see `ImageClassifier` for smaller ones.
 local env = import '../common/env.libsonnet';
 local agents = import 'agents.libsonnet';
@@ -17,7 +17,7 @@ local reader = {
   type: 'labelled_images',
   split: agents.split,
   agent: agents.number(env.required('CHECKPOINT')),
-};
+} + agents.size;
 local epochs = env.integer('EPOCHS', 200);
 local tests = {
   test: {

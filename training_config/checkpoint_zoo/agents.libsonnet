@@ -6,14 +6,19 @@
 // PROBE, SHOTS               images of each class, to compare agents by, and to train heads on (10, 10)
 // TEST                       images of each class to test on, of the data's own test part if there is one (all of that)
 // SEED                       (0)
+// SIZE                       of a folder of images of different sizes: the side that each is made to have (as they are)
 // -o '{"....split.own_classes": 50}' leaves so many classes to the agents, and the others to the tasks.
 local env = import '../common/env.libsonnet';
 local agents = env.integer('AGENTS', 100);
+local zeros(number) = std.substr('00', 0, std.max(0, 3 - std.length('' + number)));
+local names = ['agent' + zeros(number) + number for number in std.range(0, agents - 1)];
 {
-  names: ['agent%03d' % number for number in std.range(0, agents - 1)],
-  number(name):: if std.member(self.names, name) then std.parseInt(std.lstripChars(name[5:], '0') + (
-    if std.lstripChars(name[5:], '0') == '' then '0' else ''
-  )) else error 'CHECKPOINT is %s; %s to %s are possible' % [name, self.names[0], self.names[agents - 1]],
+  names: names,
+  // From 0.
+  number(name)::
+    local found = std.find(name, names);
+    if found != [] then found[0]
+    else error 'CHECKPOINT is %s; %s to %s are possible' % [name, names[0], names[agents - 1]],
   split: {
     agents: agents,
     agent_classes: env.integer('AGENT_CLASSES', 30),
@@ -24,4 +29,6 @@ local agents = env.integer('AGENTS', 100);
     [if env.optional('TEST', '') != '' then 'test']: env.integer('TEST', 0),
     seed: env.integer('SEED', 0),
   },
+  // `size`, if there is one.
+  size: if env.optional('SIZE', '') != '' then { size: env.integer('SIZE', 0) } else {},
 }

@@ -11,7 +11,7 @@
 // SELECT_ON        of a head the epoch that is best on the tasks' test images, test, as published, or last (last)
 // EPOCHS           of a head (1500; published 2000 for those of mmi, 1500 for others)
 // LEARNING_RATE    of a head (0.1)
-// AGENTS, AGENT_CLASSES, NUM_TASKS, TASK_CLASSES, PROBE, SHOTS, TEST, SEED   see agents.libsonnet
+// AGENTS, AGENT_CLASSES, NUM_TASKS, TASK_CLASSES, PROBE, SHOTS, TEST, SEED, SIZE   see agents.libsonnet
 local env = import '../common/env.libsonnet';
 local agents = import 'agents.libsonnet';
 local selector = env.optional('SELECTOR', 'mmi');
@@ -31,4 +31,4 @@ local selector = env.optional('SELECTOR', 'mmi');
     select_on: env.optional('SELECT_ON', 'last'),
   },
   seed: env.integer('SEED', 0),
-}
+} + agents.size
