@@ -1,6 +1,6 @@
 """What can be read off frozen features of images by one linear layer."""
 
-from typing import List, Optional
+from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -52,36 +52,44 @@ class ImageHead(FromParams):
     def accuracy(
         self, features: np.ndarray, labels: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray
     ) -> float:
-        """On the test images. Shapes: (images, width), (images,), and the same of those to test on"""
+        """
+        On the test images. Shapes: (images, width), (images,), and the same of those to test on
+
+        # Raises
+
+        `ConfigurationError` if training does not converge to numbers.
+        """
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         classes, targets = np.unique(labels, return_inverse=True)
-        # Shapes: (images, width), (images, classes)
-        inputs, gold = _on(device, features), torch.eye(len(classes), device=device)[_on(device, targets)]
         # A class that was not trained on is none that is predicted.
         places = np.searchsorted(classes, test_labels).clip(max=len(classes) - 1)
-        tests = _on(device, test_features)
         wanted = _on(device, np.where(classes[places] == test_labels, places, -1))
+        tests = _on(device, test_features)
+        gold = torch.eye(len(classes), device=device)[_on(device, targets)]
+        accuracy = 0.0
+        for epoch, (weight, bias) in enumerate(self._epochs(_on(device, features), gold), start=1):
+            if epoch == self.epochs or self.select_on == "test":
+                logits = torch.addmm(bias, tests, weight.T)
+                accuracy = max(accuracy, float((logits.argmax(1) == wanted).double().mean()))
+        if not weight.isfinite().all():
+            raise ConfigurationError(f"head: has no finite weights at learning_rate {self.learning_rate}; lower it")
+        return accuracy
+
+    def _epochs(self, features: torch.Tensor, gold: torch.Tensor) -> Iterator[Tuple[torch.Tensor, torch.Tensor]]:
+        """After each epoch weight and bias. Shapes: (images, width), (images, classes); (classes, width), (classes,)"""
         generator = torch.Generator().manual_seed(self.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            layer = torch.nn.Linear(features.shape[1], len(classes)).to(device)
-        # Shapes: (classes, width), (classes,)
+            layer = torch.nn.Linear(features.size(1), gold.size(1)).to(features.device)
         weight, bias = layer.weight.detach(), layer.bias.detach()
-
-        def accuracy() -> float:
-            return float((torch.addmm(bias, tests, weight.T).argmax(1) == wanted).double().mean())
-
-        best = 0.0
         for epoch in range(self.epochs):
             rate = self.learning_rate * 0.1 ** sum(epoch >= milestone for milestone in self.milestones)
-            for batch in torch.randperm(len(targets), generator=generator).to(device).split(self.batch_size):
+            for batch in torch.randperm(len(gold), generator=generator).to(gold.device).split(self.batch_size):
                 # The gradient of the cross-entropy by the logits, in closed form. Shape: (batch, classes)
-                error = torch.addmm(bias, inputs[batch], weight.T).softmax(1) - gold[batch]
-                weight.addmm_(error.T, inputs[batch], alpha=-rate / len(batch))
+                error = torch.addmm(bias, features[batch], weight.T).softmax(1) - gold[batch]
+                weight.addmm_(error.T, features[batch], alpha=-rate / len(batch))
                 bias.sub_(error.mean(0), alpha=rate)
-            if self.select_on == "test":
-                best = max(best, accuracy())
-        return best if self.select_on == "test" else accuracy()
+            yield weight, bias
 
 
 def _on(device: torch.device, values: np.ndarray) -> torch.Tensor:

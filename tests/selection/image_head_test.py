@@ -66,6 +66,12 @@ def test_a_class_without_training_images_is_never_right() -> None:
     assert found == pytest.approx(there.mean())
 
 
+def test_weights_that_overflow() -> None:
+    (features, labels), (tests, gold) = _features(20, 0), _features(20, 1)
+    with pytest.raises(ConfigurationError, match="head: has no finite weights at learning_rate 1e.38; lower it"):
+        ImageHead(3, learning_rate=1e38).accuracy(features.astype(np.float32) * 1000, labels, tests, gold)
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [
