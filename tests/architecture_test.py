@@ -15,6 +15,7 @@ from allennlp.evaluation.serializers.serializers import Serializer
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 from allennlp.training import TrainerCallback
+from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.metrics import Metric
 
 import attribution
@@ -79,7 +80,7 @@ def _registered() -> List[Tuple[type, str, type]]:
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
         TaskSimilarity, CheckpointSelector, TaskEmbedder, ReportSection, Experts, Router, RouteSelector,
-        TaskRepresentation, Reranker, TupleMiner, WordMetric,
+        TaskRepresentation, Reranker, TupleMiner, WordMetric, LearningRateScheduler,
     ]  # fmt: skip
     return [
         (base, name, subclass)

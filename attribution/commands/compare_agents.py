@@ -1,116 +1,140 @@
 """
-`allennlp compare-agents`: of many small image networks a few for new tasks, chosen in different ways.
+`allennlp compare-agents`: of many image networks a few for new tasks, chosen in different ways.
 """
 
+import json
+from itertools import chain
 from math import comb
 from pathlib import Path
-from typing import Dict, FrozenSet, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.tqdm import Tqdm
 
 from attribution.commands.artefact_command import ArtefactCommand, ArtefactJob
+from attribution.common.delta_folders import delta_folders
 from attribution.common.engines import Engine
-from attribution.common.manifest import write_json
-from attribution.data.agent_split import AgentSplit, agent_split, of_classes
-from attribution.data.labelled_images import image_files, read_images
-from attribution.selection import CheckpointSelector, Covariance, MaxMutualInformation, RandomSelector, TopKOnTask
-from attribution.selection.image_agents import head_accuracy, train_agent
+from attribution.common.kept import kept_lines
+from attribution.common.manifest import MANIFEST, first_difference, write_json
+from attribution.common.rows import local_file
+from attribution.data.agent_split import AgentSplitter, of_classes
+from attribution.data.image_rows import TASKS, ImageRows
+from attribution.encoders import Vectors
+from attribution.selection import (
+    CheckpointSelector,
+    Covariance,
+    ImageHead,
+    MaxMutualInformation,
+    RandomSelector,
+    TopKOnTask,
+    read_covariance,
+)
 from attribution.similarity import SimilarityMatrix
-from attribution.similarity.linear_cka import linear_cka
 
 ACCURACY = "accuracy.json"
 SIMILARITY = "similarity.npz"
 
+_HEADS = "heads.jsonl"
+
+Agents = Tuple[int, ...]
+"""Their numbers, in order."""
+
+
+class Trial(NamedTuple):
+    """A head on the features of some agents, for one task."""
+
+    agents: Agents
+    task: int
+
 
 class CompareAgents(ArtefactJob):
     """
-    The configuration of `allennlp compare-agents`: the vision experiment of Huang, Qiu and Church (NeurIPS 2021),
-    made small. Agents, networks with one hidden layer, learn some classes each; the alignment of their features of
-    probe images is their covariance; for new tasks of other classes linear heads are trained on the features of k
-    agents side by side. Compared are the selector, `peek` (those that are best on the first task alone) and
-    `random` sets. The first task is in no mean: peek has seen its test images.
+    The configuration of `allennlp compare-agents`: the vision experiment of Huang, Qiu and Church (NeurIPS 2021).
+    Agents (`image_classifier`) know some classes each; the alignment of their features of probe images is their
+    covariance; for new tasks of other classes linear heads are trained on the features of k agents side by side.
+    Compared are the selector, `peek` (those that are best on the first task alone) and `random` sets. The first task is
+    in no mean: peek has seen its test images.
 
     # Parameters
 
     images : `str`
-        A .npz with `images` (images, ...), numbers, and `labels` (images,), whole numbers; or a folder with a folder of
-        images for each class, all of one size.
+        See `read_images`.
+    features : `str`
+        A pattern of folders of `allennlp embed`, one an agent, with the part `tasks` of the images, as
+        `agents/tasks/CHECKPOINT=*`. What stands for the asterisk is the agent's name.
+    covariance : `str`
+        The `.npz` of the agents' similarity matrix, of the part `probe`.
+    split : `AgentSplitter`, optional
+        How the images were shared out.
+    size : `int`, optional
+        See `read_images`.
     selector : `CheckpointSelector`, optional (default = `mmi` from the hub, as published)
-    k : `int`, optional (default = `5`)
+    k : `int`, optional (default = `20`)
         Sets of 1 to k agents.
     random_sets : `int`, optional (default = `10`)
-    agents, agent_classes, tasks, task_classes : `int`, optional (defaults = `12`, `5`, `6`, `4`)
-        How many, and of how many classes each. See `AgentSplit`.
-    probe, shots, test : `int`, optional (defaults = `10`, `10`, `50`)
-        Images of each class that agents are compared by, and that heads are trained and tested on.
-    hidden_size : `int`, optional (default = `32`)
-        Of an agent's layer: the width of its features.
-    epochs : `int`, optional (default = `30`)
-        Of an agent's training.
+    head : `ImageHead`, optional
     seed : `int`, optional (default = `0`)
-        Of the split, the agents' start and the random sets.
+        Of the random sets.
     """
+
+    goes_on = True
 
     def __init__(
         self,
         images: str,
+        features: str,
+        covariance: str,
+        split: Optional[AgentSplitter] = None,
+        size: Optional[int] = None,
         selector: Optional[CheckpointSelector] = None,
-        k: int = 5,
+        k: int = 20,
         random_sets: int = 10,
-        agents: int = 12,
-        agent_classes: int = 5,
-        tasks: int = 6,
-        task_classes: int = 4,
-        probe: int = 10,
-        shots: int = 10,
-        test: int = 50,
-        hidden_size: int = 32,
-        epochs: int = 30,
+        head: Optional[ImageHead] = None,
         seed: int = 0,
     ) -> None:
-        if min(random_sets, hidden_size, epochs) < 1:
+        self.rows = ImageRows(images, size, split or AgentSplitter(), TASKS)
+        assert self.rows.parts is not None
+        self.split = self.rows.parts
+        self.folders = delta_folders(features, "features")
+        self.covariance = local_file(covariance, "covariance's .npz")
+        self.selector = selector or MaxMutualInformation(hub_start=True)
+        self.k = k
+        self.random_sets = random_sets
+        self.head = head or ImageHead()
+        self.seed = seed
+        agents = len(self.folders)
+        if random_sets < 1 or not 1 <= k <= agents or len(self.split.tasks) < 2:
             raise ConfigurationError(
-                f"random_sets is {random_sets}, hidden_size {hidden_size}, epochs {epochs}; at least 1 is needed"
-            )
-        if not 1 <= k <= agents or tasks < 2:
-            raise ConfigurationError(
-                f"k is {k}, from 1 to the {agents} agents; tasks is {tasks}, at least 2 are needed"
+                f"random_sets is {random_sets}, at least 1 is needed; k is {k}, from 1 to the {agents} agents; tasks "
+                f"is {len(self.split.tasks)}, at least 2 are needed"
             )
         fewest = min(range(1, k + 1), key=lambda size: comb(agents, size))
         if random_sets > comb(agents, fewest):
             raise ConfigurationError(
                 f"random_sets is {random_sets}; of {agents} agents there are {comb(agents, fewest)} sets of {fewest}"
             )
-        self.images = images
-        self.files = image_files(images)
-        self.selector = selector or MaxMutualInformation(hub_start=True)
-        self.k = k
-        self.random_sets = random_sets
-        self.sizes = dict(tasks=tasks, task_classes=task_classes, agents=agents, agent_classes=agent_classes)
-        self.counts = dict(probe=probe, shots=shots, test=test)
-        self.hidden_size = hidden_size
-        self.epochs = epochs
-        self.seed = seed
+        for folder in self.folders.values():
+            difference = first_difference(Vectors(folder).identity["pool"], self.rows.identity)
+            if difference:
+                raise ConfigurationError(f"{folder}: vectors of other images than these tasks': {difference}")
 
     def inputs(self) -> List[Path]:
-        """The images, and what the selector reads."""
-        return [*self.files, *self.selector.inputs()]
+        """The images, the features' manifests, the covariance, and what the selector reads."""
+        features = [folder / MANIFEST for folder in self.folders.values()]
+        return [*self.rows.files, *features, self.covariance, *self.selector.inputs()]
 
     def run(self, directory: Path, engine: Engine) -> str:
         """
         Writes `similarity.npz` and `accuracy.json`: of the selector, of peek and of each random set, for 1 to k agents,
-        the `agents` and their `accuracy` on each task.
+        the accuracy on each task.
         """
-        images, labels = read_images(self.images)
-        images = images.reshape(len(images), -1).astype(np.float32)
-        split = agent_split(labels, **self.sizes, **self.counts, seed=self.seed)
-        zoo = _Zoo(labels, split, self._features(images, labels, split))
-        names = [f"agent{number:03d}" for number in range(len(split.agents))]
-        covariance = Covariance(names, linear_cka([features[split.probe] for features in zoo.features]))
-        SimilarityMatrix(names, names, covariance.values, True, "model").save(directory / SIMILARITY)
-        first_task = {name: zoo.accuracy([number], 0) for number, name in enumerate(names)}
+        names = list(self.folders)
+        covariance = _of_members(read_covariance(self.covariance), names, self.covariance)
+        heads = _Heads(self, directory / _HEADS, engine)
+        singles = heads.of([Trial((number,), 0) for number in range(len(names))])
+        first_task = {names[trial.agents[0]]: accuracy for trial, accuracy in singles.items()}
         ways: Dict[str, List[CheckpointSelector]] = {
             "selected": [self.selector],
             "peek": [TopKOnTask(first_task)],
@@ -120,53 +144,100 @@ class CompareAgents(ArtefactJob):
             way: [[selector.select(covariance, k).indices for k in range(1, self.k + 1)] for selector in selectors]
             for way, selectors in ways.items()
         }
-        accuracy = {way: [[zoo.accuracies(one) for one in each] for each in sets] for way, sets in picks.items()}
+        tasks = range(len(self.split.tasks))
+        every = chain.from_iterable(chain.from_iterable(picks.values()))
+        known = heads.of([Trial(tuple(sorted(agents)), task) for agents in every for task in tasks])
+        accuracy = {
+            way: [[[known[Trial(tuple(sorted(one)), task)] for task in tasks] for one in each] for each in sets]
+            for way, sets in picks.items()
+        }
+        SimilarityMatrix(names, names, covariance.values, True, "model").save(directory / SIMILARITY)
         write_json(directory / ACCURACY, {way: {"agents": picks[way], "accuracy": accuracy[way]} for way in ways})
+        (directory / _HEADS).unlink()
         # Shape of each: (sets, k, tasks) -> (k,)
         means = {way: np.array(values)[:, :, 1:].mean((0, 2)) for way, values in accuracy.items()}
-        lines = [f"mean accuracy on {len(split.tasks) - 1} tasks", "  agents " + " ".join(f"{way:>9}" for way in means)]
+        lines = [f"mean accuracy on {len(tasks) - 1} tasks", "  agents " + " ".join(f"{way:>9}" for way in means)]
         for k in range(self.k):
             lines.append(f"  {k + 1:>6} " + " ".join(f"{values[k]:>9.3f}" for values in means.values()))
         return "\n".join(lines)
 
-    def _features(self, images: np.ndarray, labels: np.ndarray, split: AgentSplit) -> List[np.ndarray]:
-        """Of each agent, of all images."""
-        features = []
-        for classes in split.agents:
-            rows = of_classes(split.pool, labels, classes)
-            agent = train_agent(images[rows], labels[rows], self.hidden_size, self.epochs, self.seed)
-            features.append(agent.features(images))
-        return features
+
+def _of_members(covariance: Covariance, names: Sequence[str], path: Path) -> Covariance:
+    """The same with the members in this order."""
+    if sorted(covariance.names) != sorted(names):
+        other = sorted({*covariance.names} ^ {*names})
+        raise ConfigurationError(
+            f"covariance: {path} is not of the agents that have features; the first other: {other[0]}"
+        )
+    order = [covariance.position(name) for name in names]
+    return Covariance(names, covariance.values[np.ix_(order, order)])
 
 
-class _Zoo:
-    """What sets of agents come to on tasks, each worked out once."""
+class _Heads:
+    """What heads come to, each trained once and kept on the disk."""
 
-    def __init__(self, labels: np.ndarray, split: AgentSplit, features: List[np.ndarray]) -> None:
-        self.labels = labels
-        self.split = split
-        self.features = features
-        self._known: Dict[FrozenSet[int], List[float]] = {}
+    def __init__(self, job: CompareAgents, path: Path, engine: Engine) -> None:
+        self._train = _Train(job)
+        self._path = path
+        self._engine = engine
+        count = len(job.folders)
+        kept = kept_lines(path, lambda number, line: _is_head(line, count, len(job.split.tasks)))
+        self._known = {Trial(tuple(line["agents"]), line["task"]): line["accuracy"] for line in kept}
 
-    def accuracies(self, agents: Sequence[int]) -> List[float]:
-        """On each task."""
-        key = frozenset(agents)
-        if key not in self._known:
-            self._known[key] = [self.accuracy(sorted(key), task) for task in range(len(self.split.tasks))]
-        return self._known[key]
+    def of(self, trials: Iterable[Trial]) -> Dict[Trial, float]:
+        """The accuracy of each."""
+        wanted = list(dict.fromkeys(trials))
+        missing = [trial for trial in wanted if trial not in self._known]
+        with self._path.open("a", encoding="utf-8") as file:
+            found = self._engine.map(self._train, missing)
+            for trial, accuracy in Tqdm.tqdm(zip(missing, found), total=len(missing), desc="training", unit="head"):
+                self._known[trial] = accuracy
+                file.write(json.dumps({**trial._asdict(), "accuracy": accuracy}) + "\n")
+                file.flush()
+        return {trial: self._known[trial] for trial in wanted}
 
-    def accuracy(self, agents: Sequence[int], task: int) -> float:
-        classes = self.split.tasks[task]
+
+def _is_head(line: Any, agents: int, tasks: int) -> bool:
+    if not isinstance(line, dict) or line.keys() != {*Trial._fields, "accuracy"}:
+        return False
+    numbers = line["agents"]
+    return (
+        isinstance(numbers, list)
+        and all(type(number) is int and 0 <= number < agents for number in numbers)
+        and type(line["task"]) is int
+        and 0 <= line["task"] < tasks
+        and isinstance(line["accuracy"], float)
+    )
+
+
+class _Train:
+    """Of a trial the accuracy."""
+
+    def __init__(self, job: CompareAgents) -> None:
+        self.folders = list(job.folders.values())
+        self.numbers = job.rows.numbers
+        self.labels = job.rows.all_labels
+        self.split = job.split
+        self.head = job.head
+
+    def __call__(self, trial: Trial) -> float:
+        classes = self.split.tasks[trial.task]
         train, test = (of_classes(rows, self.labels, classes) for rows in (self.split.shots, self.split.test))
-        of_train, of_test = (np.hstack([self.features[agent][rows] for agent in agents]) for rows in (train, test))
-        return head_accuracy(of_train, self.labels[train], of_test, self.labels[test])
+        of_train, of_test = (self._features(trial.agents, images) for images in (train, test))
+        return self.head.accuracy(of_train, self.labels[train], of_test, self.labels[test])
+
+    def _features(self, agents: Agents, images: np.ndarray) -> np.ndarray:
+        """Of these images, the agents' side by side. Shape: (images, width of all)"""
+        rows = np.searchsorted(self.numbers, images)
+        return np.concatenate([Vectors(self.folders[agent]).take(rows) for agent in agents], axis=1)
 
 
 @Subcommand.register("compare-agents")
 class CompareAgentsCommand(ArtefactCommand):
     """
     Compares ways to choose a few of many image networks: `allennlp compare-agents CONFIG -s DIR` writes
-    `DIR/accuracy.json` and `DIR/similarity.npz`, and prints the mean accuracies.
+    `DIR/accuracy.json` and `DIR/similarity.npz`, and prints the mean accuracies. If it is stopped at any moment, the
+    same command goes on after the last head, and ends with the same bytes.
 
     Registered as a `Subcommand` with name "compare-agents".
     """

@@ -137,8 +137,8 @@ def _triples(source: PoolSource) -> Iterator[bytes]:
                 name = f"{content['task']}|{source.split}|{content['template']}|#{name}"
             if name.count("|") != 3:
                 raise ConfigurationError(
-                    f"{row.where}: {name!r} is not `task|split|template|#id`, as ReCross's triples have it; give the source "
-                    "a `task` and a `template` without |"
+                    f"{row.where}: {name!r} is not `task|split|template|#id`, as ReCross's triples have it; "
+                    "give the source a `task` and a `template` without |"
                 )
             references = content.get("references") or [content["target"]]
             if not are_texts(references):

@@ -17,7 +17,7 @@ from attribution.common.engines import Engine
 from attribution.common.manifest import Identity
 from attribution.reports import PAGE, ReportSection, Section, SweepSection, write_page
 
-_SETTINGS = ("rows", "columns", "baseline", "title")
+_SETTINGS = ("rows", "columns", "baseline", "title", "linkage")
 
 
 class Report(ArtefactJob):
@@ -37,6 +37,8 @@ class Report(ArtefactJob):
         `AXIS=value`: the column of the sweeps' tables that the others are compared with.
     title : `str`, optional (default = `"Report"`)
         The page's.
+    linkage : `str`, optional (default = `"average"`)
+        Of dendrograms: `average`, or `ward`, as Huang, Qiu and Church (NeurIPS 2021) draw their checkpoints.
     """
 
     def __init__(
@@ -46,16 +48,21 @@ class Report(ArtefactJob):
         columns: Optional[str] = None,
         baseline: Optional[str] = None,
         title: str = "Report",
+        linkage: str = "average",
     ) -> None:
         if not directories:
             raise ConfigurationError("directories is empty; name at least one")
         if find_spec("matplotlib") is None:
             raise ConfigurationError("a report needs matplotlib: install the extra `plots`")
+        if linkage not in ("average", "ward"):
+            raise ConfigurationError(f"linkage is {linkage!r}; average and ward are possible")
         self.title = title
         self.paths = dict(map(_named, directories))
         if len(self.paths) < len(directories):
             raise ConfigurationError("directories: two have the same title; give them others (NAME=DIR)")
-        self.sections = {name: ReportSection.of(path, rows, columns, baseline) for name, path in self.paths.items()}
+        self.sections = {
+            name: ReportSection.of(path, rows, columns, baseline, linkage) for name, path in self.paths.items()
+        }
         given = [name for name, value in (("rows", rows), ("columns", columns), ("baseline", baseline)) if value]
         if given and not any(isinstance(section, SweepSection) for section in self.sections.values()):
             raise ConfigurationError(f"{given[0]}: none of the directories is a sweep")
@@ -103,6 +110,7 @@ class ReportCommand(ArtefactCommand):
         subparser.add_argument("--columns", type=str, help="the axis of a sweep that makes the columns")
         subparser.add_argument("--baseline", type=str, help="AXIS=value: what the other columns are compared with")
         subparser.add_argument("--title", type=str, help="the page's")
+        subparser.add_argument("--linkage", type=str, help="of dendrograms: average (the default) or ward")
 
     def params(self, args: argparse.Namespace) -> Params:
         flags = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}

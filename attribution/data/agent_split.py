@@ -1,9 +1,10 @@
 """Labelled images, shared out between agents that each know some classes and new tasks of some classes."""
 
 from math import comb
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Optional
 
 import numpy as np
+from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 
 
@@ -19,7 +20,7 @@ class AgentSplit(NamedTuple):
     shots: np.ndarray
     """What the heads of tasks are trained on."""
     test: np.ndarray
-    """What they are tested on."""
+    """What they, and agents, are tested on."""
     pool: np.ndarray
     """All others: what agents are trained on."""
     tasks: List[np.ndarray]
@@ -27,44 +28,89 @@ class AgentSplit(NamedTuple):
     agents: List[np.ndarray]
 
 
-def agent_split(
-    labels: np.ndarray,
-    tasks: int,
-    task_classes: int,
-    agents: int,
-    agent_classes: int,
-    probe: int,
-    shots: int,
-    test: int,
-    seed: int = 0,
-) -> AgentSplit:
+class AgentSplitter(FromParams):
     """
     # Parameters
 
-    labels : `np.ndarray`
-        The class of each image. Shape: (images,)
-    probe, shots, test : `int`
+    agents, agent_classes, tasks, task_classes : `int`, optional (defaults = `100`, `30`, `20`, `30`, as published)
+        How many, and of how many classes each.
+    probe, shots : `int`, optional (defaults = `10`, `10`)
         So many images of each class.
-
-    # Raises
-
-    `ConfigurationError` if there are not as many images, classes, or different sets of them.
+    test : `int`, optional
+        So many images of each class, of the data's own test part, if they have one; by default all of that.
+    own_classes : `int`, optional
+        Agents know classes among so many of all, and tasks are of the others. By default both are of any.
+    seed : `int`, optional (default = `0`)
     """
-    if min(tasks, agents, probe, shots, test) < 1 or min(task_classes, agent_classes) < 2:
-        raise ConfigurationError("a task, an agent, and an image of each kind, and two classes each, are needed")
-    classes, counts = np.unique(labels, return_counts=True)
-    if counts.min() <= probe + shots + test:
-        raise ConfigurationError(
-            f"class {classes[counts.argmin()]} has {counts.min()} images; {probe} probe, {shots} shots and {test} test "
-            "are asked for, and agents need some, too"
+
+    def __init__(
+        self,
+        agents: int = 100,
+        agent_classes: int = 30,
+        tasks: int = 20,
+        task_classes: int = 30,
+        probe: int = 10,
+        shots: int = 10,
+        test: Optional[int] = None,
+        own_classes: Optional[int] = None,
+        seed: int = 0,
+    ) -> None:
+        if min(tasks, agents, probe, shots, test or 1) < 1 or min(task_classes, agent_classes) < 2:
+            raise ConfigurationError("a task, an agent, and an image of each kind, and two classes each, are needed")
+        self.agents = agents
+        self.agent_classes = agent_classes
+        self.tasks = tasks
+        self.task_classes = task_classes
+        self.probe = probe
+        self.shots = shots
+        self.test = test
+        self.own_classes = own_classes
+        self.seed = seed
+
+    def split(self, labels: np.ndarray, is_test: np.ndarray) -> AgentSplit:
+        """
+        # Parameters
+
+        labels, is_test : `np.ndarray`
+            Of each image its class, and whether it is of the data's own test part. Shapes: (images,)
+
+        # Raises
+
+        `ConfigurationError` if there are not as many images, classes, or different sets of them.
+        """
+        classes = np.unique(labels)
+        generator = np.random.default_rng(self.seed)
+        in_test, in_probe, in_shots, in_pool = map(
+            np.concatenate, zip(*(self._parts(generator, labels == one, is_test, one) for one in classes))
         )
-    generator = np.random.default_rng(seed)
-    ends = np.cumsum([probe, shots, test])
-    # Of each class its images in four parts.
-    parts = [np.split(generator.permutation(np.flatnonzero(labels == one)), ends) for one in classes]
-    sets = _different_sets(generator, classes, [task_classes] * tasks + [agent_classes] * agents)
-    in_probe, in_shots, in_test, in_pool = map(np.concatenate, zip(*parts))
-    return AgentSplit(in_probe, in_shots, in_test, in_pool, sets[:tasks], sets[tasks:])
+        for_agents = for_tasks = classes
+        if self.own_classes is not None:
+            if not 0 < self.own_classes < len(classes):
+                raise ConfigurationError(f"own_classes is {self.own_classes}, of {len(classes)}; some but not all")
+            for_agents, for_tasks = np.split(generator.permutation(classes), [self.own_classes])
+        drawn: List[np.ndarray] = []
+        _draw(drawn, generator, for_tasks, self.tasks, self.task_classes)
+        _draw(drawn, generator, for_agents, self.agents, self.agent_classes)
+        return AgentSplit(in_probe, in_shots, in_test, in_pool, drawn[: self.tasks], drawn[self.tasks :])
+
+    def _parts(
+        self, generator: np.random.Generator, of_class: np.ndarray, is_test: np.ndarray, name: int
+    ) -> List[np.ndarray]:
+        """Of a class its images to test on, to compare agents by, to train heads on, and all others."""
+        if not is_test.any():
+            if self.test is None:
+                raise ConfigurationError("test: the images have no test part of their own; say how many of each class")
+            rows = generator.permutation(np.flatnonzero(of_class))
+            test, others = rows[: self.test], rows[self.test :]
+        else:
+            test = generator.permutation(np.flatnonzero(of_class & is_test))[: self.test]
+            others = generator.permutation(np.flatnonzero(of_class & ~is_test))
+        if len(test) < (self.test or 1) or len(others) <= self.probe + self.shots:
+            raise ConfigurationError(
+                f"class {name} has {len(test)} images to test on, and {len(others)} others; {self.probe} probe, "
+                f"{self.shots} shots and {self.test or 'some'} test are asked for, and agents need some, too"
+            )
+        return [test, *np.split(others, [self.probe, self.probe + self.shots])]
 
 
 def of_classes(images: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -72,17 +118,16 @@ def of_classes(images: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> n
     return images[np.isin(labels[images], classes)]
 
 
-def _different_sets(generator: np.random.Generator, classes: np.ndarray, sizes: List[int]) -> List[np.ndarray]:
-    for size in set(sizes):
-        if sizes.count(size) > comb(len(classes), size):
-            raise ConfigurationError(
-                f"{sizes.count(size)} different sets of {size} classes are asked for; of {len(classes)} there are "
-                f"{comb(len(classes), size)}"
-            )
-    drawn: List[np.ndarray] = []
-    for size in sizes:
-        one = drawn[0] if drawn else classes[:0]
-        while not len(one) or any(np.array_equal(one, other) for other in drawn):
+def _draw(drawn: List[np.ndarray], generator: np.random.Generator, classes: np.ndarray, count: int, size: int) -> None:
+    """Adds so many sets of classes, each unlike all before."""
+    there = sum(len(one) == size and bool(np.isin(one, classes).all()) for one in drawn)
+    if there + count > comb(len(classes), size):
+        raise ConfigurationError(
+            f"{there + count} different sets of {size} classes are asked for; of {len(classes)} there are "
+            f"{comb(len(classes), size)}"
+        )
+    for _ in range(count):
+        one = np.sort(generator.choice(classes, size, replace=False))
+        while any(np.array_equal(one, other) for other in drawn):
             one = np.sort(generator.choice(classes, size, replace=False))
         drawn.append(one)
-    return drawn

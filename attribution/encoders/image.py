@@ -1,14 +1,20 @@
 """Pooled features of images."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Dict, Optional
 
 import numpy as np
 import torch
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
+from transformers.utils import IMAGE_PROCESSOR_NAME
 
+from attribution.common.manifest import fingerprint, write_json
 from attribution.common.pretrained import configuration_errors, is_pooler, load_pretrained, model_identity
+from attribution.common.rows import local_file
 from attribution.encoders.progress import progress
+from attribution.modules.resnet import TORCHVISION, load_torchvision
 
 
 class ImageEncoder(FromParams):
@@ -19,7 +25,8 @@ class ImageEncoder(FromParams):
     # Parameters
 
     model_name : `str`
-        A hub id or a local folder of an image model; its `preprocessor_config.json` says what is done to images.
+        A hub id or a local folder of an image model; its `preprocessor_config.json` says what is done to images. Or a
+        file of torchvision's ResNets (.pth), which are given what they were trained on: 224 pixels out of 256.
     batch_size : `int`, optional (default = `32`)
         Images a pass. Changes speed and memory only.
     """
@@ -36,7 +43,11 @@ class ImageEncoder(FromParams):
     @property
     def identity(self) -> Dict[str, Any]:
         """What an image's vector depends on, as plain JSON."""
-        return {"type": "image", "model": model_identity(self.model_name)}
+        is_file = self.model_name.endswith(TORCHVISION)
+        model = (
+            {"file": fingerprint(local_file(self.model_name))["sha256"]} if is_file else model_identity(self.model_name)
+        )
+        return {"type": "image", "model": model}
 
     def __getstate__(self) -> Dict[str, Any]:
         return {**self.__dict__, "_model": None, "_processor": None}
@@ -65,7 +76,29 @@ class ImageEncoder(FromParams):
     def _load(self) -> None:
         from transformers import AutoImageProcessor, AutoModel
 
-        if self._model is None:
+        if self._model is not None:
+            return
+        if self.model_name.endswith(TORCHVISION):
+            with TemporaryDirectory() as folder:
+                write_json(Path(folder) / IMAGE_PROCESSOR_NAME, _TORCHVISION_PROCESSOR)
+                self._processor = AutoImageProcessor.from_pretrained(folder)
+            model: Any = load_torchvision(local_file(self.model_name)).resnet
+        else:
             with configuration_errors(self.model_name):
                 self._processor = AutoImageProcessor.from_pretrained(self.model_name)
-            self._model = load_pretrained(AutoModel, self.model_name, may_lack=is_pooler).to(self.device).eval()
+            model = load_pretrained(AutoModel, self.model_name, may_lack=is_pooler)
+        self._model = model.to(self.device).eval()
+
+
+_TORCHVISION_PROCESSOR = {
+    "image_processor_type": "ConvNextImageProcessor",
+    "do_resize": True,
+    "size": {"shortest_edge": 224},
+    "crop_pct": 224 / 256,
+    "resample": 2,  # Bilinear.
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+}

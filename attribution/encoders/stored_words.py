@@ -1,8 +1,9 @@
 """Vectors of words that `allennlp embed` stored, found by their sentences."""
 
 import json
+from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from allennlp.common import FromParams
@@ -56,19 +57,33 @@ class StoredWords(FromParams):
         return np.concatenate([each.take(sentences) for each in self._sets], axis=1)
 
 
+def words_of_sentences(folder: Path, count: int) -> int:
+    """
+    So many words the first sentences have, or all where there are fewer.
+
+    # Raises
+
+    `ConfigurationError` if the folder of `allennlp embed` has no words.
+    """
+    return sum(len(words) for words in islice(_sentences(folder), count))
+
+
+def _sentences(folder: Path) -> Iterator[Tuple[str, ...]]:
+    path = folder / SENTENCES
+    if not path.is_file():
+        raise ConfigurationError(f"{folder}: has no words; `allennlp embed` needs the setting `words` for that")
+    return (tuple(json.loads(line.text)) for line in read_lines(path))
+
+
 class _Words:
     """Those of one checkpoint."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.vectors = Vectors(folder)
-        path = folder / SENTENCES
-        if not path.is_file():
-            raise ConfigurationError(f"{folder}: has no words; `allennlp embed` needs the setting `words` for that")
         self._starts: Dict[Tuple[str, ...], int] = {}
         start = 0
-        for line in read_lines(path):
-            words = tuple(json.loads(line.text))
+        for words in _sentences(folder):
             self._starts.setdefault(words, start)
             start += len(words)
 

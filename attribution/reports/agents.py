@@ -56,7 +56,7 @@ class AgentsSection(ReportSection):
         yield Plot("Random sets", caption, violins(sizes, series, "agents", "accuracy"))
         if (self.path / SIMILARITY).is_file():
             matrix = SimilarityMatrix.load(self.path / SIMILARITY)
-            yield from matrix_blocks(matrix, "alignment", f"linear CKA of features. From {self.path}.")
+            yield from matrix_blocks(matrix, "alignment", f"linear CKA of features. From {self.path}.", self.linkage)
 
     def _means(self) -> Dict[str, np.ndarray]:
         """By way to choose the accuracies, means over tasks. Shape: (sets, k)"""

@@ -67,7 +67,7 @@ def convergence_curve(sizes: Sequence[int], nats: Sequence[float], isotropic: fl
     # Parameters
 
     sizes : `Sequence[int]`
-        Of the probes, rows.
+        Of the probes, in rows or sentences.
     nats : `Sequence[float]`
         The KL divergence of each.
     isotropic : `float`
@@ -75,7 +75,7 @@ def convergence_curve(sizes: Sequence[int], nats: Sequence[float], isotropic: fl
     """
     x = np.array(sizes)
     lines = [
-        Curve("probes of so many rows", x, np.array(nats)),
+        Curve("probes of this size", x, np.array(nats)),
         Curve("independent members", x, np.full(len(x), isotropic)),
     ]
-    return curves({"": lines}, "rows of the probe", "KL divergence in nats", log_x=True, log_y=True)
+    return curves({"": lines}, "size of the probe", "KL divergence in nats", log_x=True, log_y=True)

@@ -39,10 +39,10 @@ class SimilaritySection(ReportSection):
     def blocks(self) -> Iterator[Block]:
         matrix = SimilarityMatrix.load(self.inputs()[0])
         sign = "higher" if matrix.higher_is_better else "lower"
-        return matrix_blocks(matrix, "score", f"{sign} is closer. From {self.path}.")
+        return matrix_blocks(matrix, "score", f"{sign} is closer. From {self.path}.", self.linkage)
 
 
-def matrix_blocks(matrix: SimilarityMatrix, label: str, about: str) -> Iterator[Block]:
+def matrix_blocks(matrix: SimilarityMatrix, label: str, about: str, linkage: str) -> Iterator[Block]:
     """
     # Parameters
 
@@ -50,6 +50,8 @@ def matrix_blocks(matrix: SimilarityMatrix, label: str, about: str) -> Iterator[
         What the scores are.
     about : `str`
         What else there is to say of them, and where they are from.
+    linkage : `str`
+        Of the dendrogram.
     """
     parts = matrix.scores.reshape(*matrix.scores.shape[:2], -1)
     finite = np.isfinite(parts).all(2)
@@ -65,7 +67,7 @@ def matrix_blocks(matrix: SimilarityMatrix, label: str, about: str) -> Iterator[
     if sorted(matrix.targets) == sorted(matrix.sources) and len(matrix.targets) > 2:
         rows_of_sources = [matrix.targets.index(source) for source in matrix.sources]
         yield _clustered(
-            matrix.sources, values[rows_of_sources], finite[rows_of_sources], matrix.higher_is_better, label
+            matrix.sources, values[rows_of_sources], finite[rows_of_sources], matrix.higher_is_better, label, linkage
         )
     if 1 < len(matrix.parts) <= _MOST_PARTS:
         caption = f"The same for each part, rows and columns as above, on one scale; {about}"
@@ -74,13 +76,15 @@ def matrix_blocks(matrix: SimilarityMatrix, label: str, about: str) -> Iterator[
     yield Table("Scores", of, ["target", *matrix.sources], rows, folded=len(rows) * len(matrix.sources) > 100)
 
 
-def _clustered(names: List[str], values: np.ndarray, finite: np.ndarray, higher_is_better: bool, label: str) -> Block:
+def _clustered(
+    names: List[str], values: np.ndarray, finite: np.ndarray, higher_is_better: bool, label: str, linkage: str
+) -> Block:
     if not (finite | np.eye(len(values), dtype=bool)).all():
         return "There is no dendrogram: some scores of two different members are missing."
-    tree, order = cluster(values, higher_is_better)
+    tree, order = cluster(values, higher_is_better, linkage)
     best = f"the highest {label} minus their own" if higher_is_better else f"their {label} minus the lowest"
     caption = (
-        f"The same in the order of the dendrogram: average linkage, where the distance of two is {best}, the mean of "
+        f"The same in the order of the dendrogram: {linkage} linkage, where the distance of two is {best}, the mean of "
         "both directions."
     )
     figure = heat_map(names, names, values, label, order=order, tree=tree)

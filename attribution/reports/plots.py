@@ -210,19 +210,23 @@ def _clear(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def cluster(scores: np.ndarray, higher_is_better: bool) -> Tuple[np.ndarray, np.ndarray]:
+def cluster(scores: np.ndarray, higher_is_better: bool, linkage: str = "average") -> Tuple[np.ndarray, np.ndarray]:
     """
-    Average linkage (UPGMA) of the members of a square matrix of finite scores, and the order of its leaves, in which
-    neighbours are as close as the tree allows. The
-    distance of two is how far the mean of their two scores is from the best score there is: the highest score minus
-    it, or it minus the lowest where low is close. What a member scores with itself counts for that best score only;
-    where it is missing (NaN), for nothing.
+    A tree of the members of a square matrix of finite scores, as scipy has it, and the order of its leaves, in which
+    neighbours are as close as the tree allows. The distance of two is how far the mean of their two scores is from the
+    best score there is: the highest score minus it, or it minus the lowest where low is close. What a member scores
+    with itself counts for that best score only; where it is missing (NaN), for nothing.
+
+    # Parameters
+
+    linkage : `str`, optional (default = `"average"`)
+        `average` (UPGMA), or `ward`, by which Huang, Qiu and Church (NeurIPS 2021) draw checkpoints.
     """
-    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.cluster import hierarchy
     from scipy.spatial.distance import squareform
 
     both = (scores + scores.T) / 2
     distances = np.nanmax(scores) - both if higher_is_better else both - np.nanmin(scores)
     np.fill_diagonal(distances, 0)
-    tree = linkage(squareform(distances, checks=False), "average", optimal_ordering=True)
-    return tree, leaves_list(tree)
+    tree = hierarchy.linkage(squareform(distances, checks=False), linkage, optimal_ordering=True)
+    return tree, hierarchy.leaves_list(tree)

@@ -25,18 +25,26 @@ class ReportSection(Registrable):
         The axis that makes the columns.
     baseline : `str`, optional
         `AXIS=value`: the column that the others are compared with.
+    linkage : `str`, optional (default = `"average"`)
+        Of dendrograms, see `cluster`.
     """
 
     needs: str
     """The files by which such a directory is known, for messages."""
 
     def __init__(
-        self, path: Path, rows: Optional[str] = None, columns: Optional[str] = None, baseline: Optional[str] = None
+        self,
+        path: Path,
+        rows: Optional[str] = None,
+        columns: Optional[str] = None,
+        baseline: Optional[str] = None,
+        linkage: str = "average",
     ) -> None:
         self.path = path
         self.rows = rows
         self.columns = columns
         self.baseline = baseline
+        self.linkage = linkage
 
     @classmethod
     @abstractmethod
@@ -58,6 +66,7 @@ class ReportSection(Registrable):
         rows: Optional[str] = None,
         columns: Optional[str] = None,
         baseline: Optional[str] = None,
+        linkage: str = "average",
     ) -> "ReportSection":
         """
         The section of a directory, by what it is.
@@ -72,6 +81,6 @@ class ReportSection(Registrable):
         kinds: List[Any] = [cls.by_name(name) for name in names]
         for kind in kinds:
             if kind.recognises(path):
-                return kind(path, rows, columns, baseline)
+                return kind(path, rows, columns, baseline, linkage)
         known = "; ".join(f"{name} ({kind.needs})" for name, kind in zip(names, kinds))
         raise ConfigurationError(f"{path}: nothing that a report knows. It knows {known}")

@@ -61,6 +61,7 @@ class RetrievalSection(ReportSection):
                 SimilarityMatrix.load(self.path / MATRIX),
                 "share of rows",
                 f"each row is one target's rows. From {self.path}.",
+                self.linkage,
             )
 
     def _compositions(self) -> List[Path]:

@@ -63,7 +63,7 @@ class SelectionSection(ReportSection):
         if drawn is not None and is_spread(list(drawn.T)):
             yield _spread(selected, drawn, of)
         if covariance and 2 < len(covariance) <= _MOST_DRAWN:
-            yield _clustered(selected, covariance)
+            yield _clustered(selected, covariance, self.linkage)
         gains = np.diff(selected.information, prepend=0)
         cells: List[List[Cell]] = [
             [name, plain(row), Number(nats, form=".4f"), Number(gain, form="+.4f")]
@@ -135,12 +135,12 @@ def _spread(selected: Selected, drawn: np.ndarray, of: str) -> Plot:
     return Plot("Random sets", caption, violins([str(size) for size in sizes], series, "members", "nats"))
 
 
-def _clustered(selected: Selected, covariance: Covariance) -> Plot:
+def _clustered(selected: Selected, covariance: Covariance, linkage: str) -> Plot:
     ranks = {index: rank for rank, index in enumerate(selected.indices, start=1)}
     names = [f"{name} ({ranks[row]})" if row in ranks else name for row, name in enumerate(covariance.names)]
-    tree, order = cluster(covariance.values, higher_is_better=True)
+    tree, order = cluster(covariance.values, True, linkage)
     caption = (
-        "All members in the order of a dendrogram: average linkage, where the distance of two is one minus their "
+        f"All members in the order of a dendrogram: {linkage} linkage, where the distance of two is one minus their "
         "covariance. In brackets: which choice it was."
     )
     figure = heat_map(names, names, covariance.values, "covariance", order=order, tree=tree)

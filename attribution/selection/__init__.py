@@ -5,6 +5,7 @@ from attribution.selection.covariance_comparison import correlation, kl_divergen
 from attribution.selection.covariance_files import own_names, read_covariance
 from attribution.selection.exhaustive_selector import ExhaustiveSelector
 from attribution.selection.greedy_selectors import MaxEntropy, MaxMutualInformation
+from attribution.selection.image_head import ImageHead
 from attribution.selection.k_medoids_selector import KMedoidsSelector
 from attribution.selection.transferability import h_score, log_me
 from attribution.selection.transferability_selectors import HScoreSelector, LogMeSelector
@@ -17,6 +18,7 @@ __all__ = [
     "FixedSelector",
     "HScoreSelector",
     "HubSelector",
+    "ImageHead",
     "KMedoidsSelector",
     "LogMeSelector",
     "MaxEntropy",

@@ -1,4 +1,6 @@
 from attribution.training.compare_options import CompareOptions
+from attribution.training.image_statistics import ImageStatistics
+from attribution.training.multi_step_with_warmup import MultiStepWithWarmup
 from attribution.training.save_delta import SaveDelta
 from attribution.training.save_routes import SaveRoutes
 from attribution.training.save_transformer import SaveTransformer
@@ -8,6 +10,8 @@ from attribution.training.validate_from import ValidateFrom
 
 __all__ = [
     "CompareOptions",
+    "ImageStatistics",
+    "MultiStepWithWarmup",
     "SaveDelta",
     "SaveRoutes",
     "SaveTransformer",

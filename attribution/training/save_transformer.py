@@ -5,16 +5,18 @@ from typing import Any, Dict, Optional
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.training import TrainerCallback
+from transformers.utils import IMAGE_PROCESSOR_NAME
 
+from attribution.common.manifest import write_json
 from attribution.data.prompt_tokenizer import load_tokenizer
 
 
 @TrainerCallback.register("save_transformer")
 class SaveTransformer(TrainerCallback):
     """
-    Writes the model of the best epoch (of the last, without validation) and its tokenizer, as `transformers` loads
-    them: a `model_name` of other trainings, and of the encoder `transformer`. A training that fails or is interrupted
-    writes none.
+    Writes the model of the best epoch (of the last, without validation) and its tokenizer, or what is done to images,
+    as `transformers` loads them: a `model_name` of other trainings, and of the encoders. A training that fails or is
+    interrupted writes none.
 
     Registered as a `TrainerCallback` with name "save_transformer".
 
@@ -47,4 +49,7 @@ class SaveTransformer(TrainerCallback):
     ) -> None:
         if metrics is not None and is_primary:
             trainer.model.transformer.save_pretrained(self.folder)
-            load_tokenizer(trainer.model.model_name).save_pretrained(self.folder)
+            if hasattr(trainer.model, "preprocessing"):
+                write_json(Path(self.folder) / IMAGE_PROCESSOR_NAME, trainer.model.preprocessing)
+            else:
+                load_tokenizer(trainer.model.model_name).save_pretrained(self.folder)

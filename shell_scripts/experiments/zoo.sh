@@ -33,4 +33,4 @@ for TASK in ${TASKS:-conll2000_chunking}; do
   allennlp sweep $configs/compare_singles.jsonnet -s "$2/${TASK}_singles"
   pages+=("$2/$TASK" "$2/${TASK}_singles")
 done
-allennlp report "${pages[@]}" "$2/chosen" "$2/convergence" "$2/similarity" -s "$2/report" --force
+allennlp report "${pages[@]}" "$2/chosen" "$2/convergence" "$2/similarity" -s "$2/report" --linkage ward --force

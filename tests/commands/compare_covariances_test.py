@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Callable
 
@@ -72,7 +73,10 @@ def test_of_other_members_and_no_covariances(compare: Any, tmp_path: Path) -> No
     (tmp_path / "kappa" / "more").mkdir()
     fails("more/similarity.npz: no such file", OTHERS=str(tmp_path / "kappa/*"))
     for matrix, message in (
-        (SimilarityMatrix(NAMES[::-1], NAMES[::-1], _values(0.5), True, "model"), "different members"),
+        (
+            SimilarityMatrix(["bert", "gpt2", "bart"], ["bert", "gpt2", "bart"], _values(0.5), True, "model"),
+            "different members",
+        ),
         (SimilarityMatrix(NAMES, NAMES[::-1], _values(0.5), True, "model"), "other targets than sources"),
         (SimilarityMatrix(NAMES, NAMES, _values(0.5), False, "model"), "a lower one is better"),
         (SimilarityMatrix(NAMES, NAMES, _values(np.nan), True, "model"), "is nan"),
@@ -80,3 +84,34 @@ def test_of_other_members_and_no_covariances(compare: Any, tmp_path: Path) -> No
     ):
         matrix.save(tmp_path / "kappa" / "more" / "similarity.npz")
         fails(message, OTHERS=str(tmp_path / "kappa/*"))
+
+
+def test_kernels_and_their_names_as_published(compare: Any, tmp_path: Path) -> None:
+    """A kernel of all names its rows in another order than ours; those of smaller probes are files, too."""
+    order = [2, 0, 1]
+    np.save(tmp_path / "kappa.all.npy", _values(0.5)[np.ix_(order, order)])
+    np.save(tmp_path / "kappa.32.npy", _values(0.9)[np.ix_(order, order)])
+    (tmp_path / "ckpts.txt").write_text("t5\nbert\ngpt2\n")
+    files = {"COVARIANCE_PATH": str(tmp_path / "kappa.all.npy"), "NAMES_PATH": str(tmp_path / "ckpts.txt")}
+    result = compare(**files)
+    assert result.status == 0, result.stderr
+    found = json.loads((tmp_path / "out" / "comparisons.json").read_text())["others"]
+    whole, some = (Covariance(NAMES, _values(near)) for near in (0.5, 0.6))
+    assert found["200"]["kl"] == pytest.approx(kl_divergence(whole, some), rel=1e-9)
+    shutil.rmtree(tmp_path / "out")
+    result = compare(**files, OTHERS=str(tmp_path / "kappa.*.npy"))
+    assert result.status == 0, result.stderr
+    found = json.loads((tmp_path / "out" / "comparisons.json").read_text())["others"]
+    assert found["32"]["kl"] == pytest.approx(kl_divergence(whole, Covariance(NAMES, _values(0.9))), rel=1e-9)
+    assert found["all"]["kl"] == pytest.approx(0, abs=1e-9)
+    shutil.rmtree(tmp_path / "out")
+    for changes, message in (
+        ({"OTHERS": str(tmp_path / "no.*.npy")}, "others: no file matches"),
+        ({"NAMES_PATH": ""}, "names: a .npy has no names; give a text file"),
+        (
+            {"COVARIANCE_PATH": str(tmp_path / "kappa/MAX_ROWS=30/similarity.npz")},
+            "is for .npy files, and there are none",
+        ),
+    ):
+        result = compare(**{**files, **changes})
+        assert result.status == 1 and message in result.stderr and "Traceback" not in result.stderr, result.stderr

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from attribution.data.agent_split import AgentSplitter
+from attribution.data.image_rows import ImageRows
 from attribution.encoders import ImageEncoder, Vectors
 from tests.encoders.conftest import build_resnet
 
@@ -44,6 +46,22 @@ def test_a_row_for_each_image(embed: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(np.concatenate(stored), wanted, atol=1e-5)
     assert np.load(tmp_path / "out" / "labels.npy").tolist() == [0, 0, 0, 1, 1]
     assert "finished already" in embed("-o", '{"shard_rows": 2}').stdout
+
+
+def test_rotated_images_of_a_part(embed: Any, tmp_path: Path) -> None:
+    """Of each class one is for the probe: what `take` gives, encoded, row by row."""
+    split = dict(tasks=1, task_classes=2, agents=1, agent_classes=2, probe=1, shots=1, test=1)
+    settings = {"split": {**split, "own_classes": 2}, "part": "probe", "rotations": [0, 90]}
+    np.savez(tmp_path / "four.npz", images=np.load(tmp_path / "pixels.npy").repeat(4, 0), labels=np.arange(20) % 4)
+    override = json.dumps({"shard_rows": 3, **{f"images.{name}": value for name, value in settings.items()}})
+    result = embed("-o", override, IMAGES_PATH=str(tmp_path / "four.npz"))
+    assert result.status == 0, result.stderr
+    settings["split"] = AgentSplitter(**settings["split"])  # type: ignore[arg-type]
+    rows = ImageRows(str(tmp_path / "four.npz"), **settings)  # type: ignore[arg-type]
+    wanted = ImageEncoder(str(tmp_path / "resnet")).encode_images(rows.take(0, 8))
+    np.testing.assert_allclose(np.concatenate(list(Vectors(tmp_path / "out").blocks())), wanted, atol=1e-5)
+    assert np.load(tmp_path / "out" / "labels.npy").tolist() == rows.labels.tolist()
+    assert np.abs(wanted[:4] - wanted[4:]).max() > 1e-3
 
 
 def test_what_does_not_fit(embed: Any, tmp_path: Path) -> None:

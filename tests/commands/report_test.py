@@ -52,6 +52,15 @@ def test_directories_to_a_page(allennlp: Any, tmp_path: Path) -> None:
     assert allennlp(*command, "--force").status == 0
 
 
+def test_the_published_dendrogram(allennlp: Any, fails: Any, tmp_path: Path) -> None:
+    write_matrix(tmp_path / "similarity.npz")
+    for linkage in ("average", "ward"):
+        flags = [] if linkage == "average" else ["--linkage", linkage]
+        assert allennlp("report", tmp_path / "similarity.npz", *flags, "-s", tmp_path / linkage).status == 0
+        assert f"order of the dendrogram: {linkage} linkage" in (tmp_path / linkage / "index.html").read_text()
+    fails(tmp_path / "similarity.npz", "--linkage", "single", message="linkage is 'single'; average and ward")
+
+
 def test_a_configuration_does_the_same(allennlp: Any, tmp_path: Path) -> None:
     write_sweep(tmp_path / "sweep")
     settings = {"directories": [str(tmp_path / "sweep")], "rows": "ARM"}

@@ -9,6 +9,7 @@ from transformers import ResNetConfig, ResNetModel, ViTConfig, ViTModel
 
 from attribution.encoders import ImageEncoder
 from tests.encoders.conftest import save_processor
+from tests.modules.resnet_test import save_torchvision
 
 pytest.importorskip("PIL")
 
@@ -43,6 +44,24 @@ def test_the_mean_over_places(name: str, model: Any, tmp_path: Path) -> None:
     found = ImageEncoder(str(tmp_path / name), batch_size=2).encode_images(IMAGES)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_torchvisions_weights(tmp_path: Path) -> None:
+    """Given what they were trained on: 256 pixels, of which 224 are cut out, in ImageNet's colours."""
+    network = save_torchvision(tmp_path / "resnet.pth")
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 20, 16, 3), dtype=np.uint8)
+    resized = [np.asarray(image.fromarray(each).resize((256, 320), image.Resampling.BILINEAR)) for each in pixels]
+    cut = torch.from_numpy(np.stack(resized)[:, 48:272, 16:240]).permute(0, 3, 1, 2) / 255
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    network.fc = torch.nn.Identity()
+    with torch.no_grad():
+        wanted = network((cut - mean[:, None, None]) / deviation[:, None, None])
+    encoder = ImageEncoder(str(tmp_path / "resnet.pth"))
+    np.testing.assert_allclose(encoder.encode_images(pixels), wanted, atol=1e-5)
+    assert len(encoder.identity["model"]["file"]) == 64
+    with pytest.raises(ConfigurationError, match="no.pth: no such file"):
+        ImageEncoder(str(tmp_path / "no.pth")).encode_images(pixels)
 
 
 def test_grey_images_and_settings(model: Any, tmp_path: Path) -> None:

@@ -44,6 +44,9 @@ def test_clusters() -> None:
     # 0 and 2 score 7 in the mean, 9 - 7 = 2; 1 scores 2 with both.
     np.testing.assert_allclose(tree[:, 2], [2, 7])
     assert order.tolist()[1] != 1 and set(tree[0, :2]) == {0, 2}
+    # Ward's third distance by Lance and Williams: squares 2 d^2 / 3 twice, less the pair's own third.
+    tree, _ = cluster(scores, True, "ward")
+    np.testing.assert_allclose(tree[:, 2], [2, ((2 * 49 + 2 * 49 - 4) / 3) ** 0.5])
     tree, _ = cluster(scores, higher_is_better=False)
     assert set(tree[0, :2]) == {0, 1} and tree[0, 2] == 1  # Both 1 above the lowest, 1: a draw, the first.
 

@@ -6,6 +6,10 @@ from typing import Any, Callable, Dict, List
 
 import numpy as np
 
+from attribution.common.manifest import write_manifest
+from attribution.data.agent_split import AgentSplitter
+from attribution.data.image_rows import ImageRows
+from attribution.encoders.vectors import Shard, write_shard
 from attribution.similarity import SimilarityMatrix
 from tests.conftest import build_model
 from tests.encoders.conftest import build_resnet
@@ -268,11 +272,21 @@ def compare_covariances(folder: Path, models: Models) -> List[str]:
 
 def compare_agents(folder: Path, models: Models) -> List[str]:
     labels = np.arange(60) % 6
-    images = np.eye(6)[labels] + np.random.default_rng(0).normal(0, 0.1, (60, 6))
-    np.savez(folder / "images.npz", images=images, labels=labels)
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
+    np.savez(folder / "images.npz", images=pixels, labels=labels)
     few = {"agents": 3, "agent_classes": 2, "tasks": 2, "task_classes": 2, "probe": 2, "shots": 2, "test": 2}
-    settings = {"images": "images.npz", "k": 2, "random_sets": 2, "hidden_size": 4, "epochs": 2, **few}
-    return ["compare-agents", _config(folder, settings)]
+    rows = ImageRows(str(folder / "images.npz"), split=AgentSplitter(**few), part="tasks")
+    names = [f"agent{number:03d}" for number in range(3)]
+    for number, name in enumerate(names):
+        values = np.random.default_rng(number).normal(size=(len(rows), 4)).astype(np.float32)
+        (folder / "tasks" / name).mkdir(parents=True)
+        write_shard(folder / "tasks" / name, Shard(0, len(rows)), values)
+        identity = {"pool": rows.identity, "rows": len(rows), "shard_rows": len(rows)}
+        write_manifest(folder / "tasks" / name, "embed", [], {}, identity)
+    kappa = np.array([[1, 0.5, 0.1], [0.5, 1, 0.2], [0.1, 0.2, 1]])
+    SimilarityMatrix(names, names, kappa, True, "model").save(folder / "agents.npz")
+    settings = {"images": "images.npz", "split": few, "features": "tasks/*", "covariance": "agents.npz"}
+    return ["compare-agents", _config(folder, {**settings, "k": 2, "random_sets": 2, "head": {"epochs": 2}})]
 
 
 def squeeze(folder: Path, models: Models) -> List[str]:

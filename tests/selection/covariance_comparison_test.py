@@ -38,6 +38,14 @@ def test_a_singular_one_is_repaired_first() -> None:
     assert same.repaired is not None and np.isfinite(kl_divergence(ONE, same))
 
 
+def test_the_same_members_in_another_order() -> None:
+    values = np.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]])
+    one, other = Covariance(["a", "b", "c"], values), Covariance(["a", "b", "c"], 0.5 * (values + np.eye(3)))
+    turned = Covariance(["c", "a", "b"], other.values[np.ix_([2, 0, 1], [2, 0, 1])])
+    assert kl_divergence(one, turned) == pytest.approx(kl_divergence(one, other), rel=1e-12)
+    assert correlation(one, turned) == pytest.approx(correlation(one, other), rel=1e-12)
+
+
 def test_other_members() -> None:
-    with pytest.raises(ConfigurationError, match="covariances of different members: .'a', 'b'. and .'b', 'a'."):
-        kl_divergence(ONE, Covariance(["b", "a"], ONE.values))
+    with pytest.raises(ConfigurationError, match="covariances of different members: .'a', 'b'. and .'b', 'c'."):
+        kl_divergence(ONE, Covariance(["b", "c"], ONE.values))

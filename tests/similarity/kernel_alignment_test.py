@@ -114,9 +114,56 @@ def test_vectors_that_cannot_be_compared(settings: Any, message: str, embedded: 
         ({"bandwidth": float("nan")}, "measure.bandwidth is nan"),
         ({"centred": False, "kernel": "rbf"}, "measure.centred: false is possible of the linear kernel"),
         ({"max_rows": 1}, "measure.max_rows is 1; two at least"),
+        ({"rows": "all"}, "measure.rows: 'all' is none of common, pair"),
+        ({"max_sentences": 0}, "measure.max_sentences is 0; one at least"),
         ({"estimator": "minibatch", "batch_size": 3}, "measure.batch_size is 3; four rows at least"),
     ],
 )
 def test_bad_settings(settings: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         KernelAlignment(**settings)
+
+
+def _slowly(one: np.ndarray, other: np.ndarray) -> float:
+    """By the kernels' entries, on the rows that both have."""
+    rows = [row for row in range(len(one)) if one[row].any() and other[row].any()]
+    kernels = []
+    for each in (one, other):
+        values = each[rows].astype(float)
+        values -= values.mean(0)
+        kernels.append([[float(sum(a * b for a, b in zip(x, y))) for y in values] for x in values])
+    inner = [[sum(a * b for x, y in zip(left, right) for a, b in zip(x, y)) for right in kernels] for left in kernels]
+    return inner[0][1] / (inner[0][0] * inner[1][1]) ** 0.5
+
+
+def test_the_rows_of_each_pair_as_published(embedded: Callable[..., Path]) -> None:
+    """Two sets have the same rows, two others have others."""
+    generator = np.random.default_rng(1)
+    values = [generator.normal(size=(20, width)).astype(np.float32) for width in (3, 4, 2, 5)]
+    values[1][[0, 4]] = values[3][[7, 8, 9]] = 0
+    folders = [embedded(name, vectors) for name, vectors in zip("abcd", values)]
+    found = KernelAlignment(rows="pair").compare_all(folders)
+    wanted = [[_slowly(one, other) for other in values] for one in values]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert np.abs(found - KernelAlignment().compare_all(folders)).max() > 1e-3
+    values[1][:] = 0
+    values[1][7:10] = 1
+    folders[1] = embedded("e", values[1])
+    with pytest.raises(ConfigurationError, match="e and 1 others have no row in common"):
+        KernelAlignment(rows="pair").compare_all(folders)
+
+
+def test_the_words_of_the_first_sentences(embedded: Callable[..., Path]) -> None:
+    values = _values()
+    values[0][1] = 0
+    folders = [embedded(name, vectors) for name, vectors in zip("abc", values)]
+    with pytest.raises(ConfigurationError, match="a: has no words"):
+        KernelAlignment(max_sentences=2).compare_all(folders)
+    for folder in folders:
+        (folder / "sentences.jsonl").write_text(
+            '["one", "two", "three"]\n["four", "five"]\n["a", "b", "c", "d", "e"]\n'
+        )
+    wanted = linear_cka([each[[0, 2, 3, 4]] for each in values])
+    np.testing.assert_allclose(KernelAlignment(max_sentences=2).compare_all(folders), wanted, atol=1e-6)
+    whole = KernelAlignment().compare_all(folders)
+    np.testing.assert_array_equal(KernelAlignment(max_sentences=9).compare_all(folders), whole)

@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 import numpy as np
 import pytest
@@ -59,6 +59,43 @@ def test_from_a_text_to_a_selection(
     np.testing.assert_allclose(matrix.scores, linear_cka(read), atol=1e-6)
     result = allennlp("select", CONFIGS / "select.jsonnet", "-s", tmp_path / "chosen")
     assert result.status == 0 and len(json.loads((tmp_path / "chosen" / "selected.json").read_text())["names"]) == 2
+    _check_the_published_rows(allennlp, folders, tmp_path)
+    _check_the_published_convergence(allennlp, monkeypatch, tmp_path)
+
+
+def _check_the_published_rows(allennlp: Any, folders: List[Vectors], tmp_path: Path) -> None:
+    """All twelve words of a sentence for pairs without BART, nine for its own."""
+    settings = ["-o", json.dumps({"measure.rows": "pair"})]
+    assert allennlp("similarity", CONFIGS / "similarity.jsonnet", "-s", tmp_path / "pairs", *settings).status == 0
+    values = [np.concatenate(list(each.blocks())).reshape(8, 12, 16) for each in folders]
+    wanted = linear_cka([each.reshape(96, 16) for each in values])
+    wanted[0] = wanted[:, 0] = linear_cka([each[:, :9].reshape(72, 16) for each in values])[0]
+    np.testing.assert_allclose(SimilarityMatrix.load(tmp_path / "pairs" / "similarity.npz").scores, wanted, atol=1e-6)
+
+
+def _check_the_published_convergence(allennlp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From the kernels of three sentences and more to that of a .npy, and the dendrogram."""
+    monkeypatch.setenv("SIZES", "3 5 8")
+    assert allennlp("sweep", CONFIGS / "sizes_in_sentences.jsonnet", "-s", tmp_path / "sizes").status == 0
+    whole = SimilarityMatrix.load(tmp_path / "kappa" / "similarity.npz")
+    at_eight = SimilarityMatrix.load(tmp_path / "sizes" / "kappa" / "SENTENCES=8" / "similarity.npz")
+    assert np.array_equal(at_eight.scores, whole.scores)
+    order = [3, 1, 0, 2]
+    np.save(tmp_path / "kappa.npy", whole.scores[np.ix_(order, order)])
+    (tmp_path / "ckpts.txt").write_text("".join(f"{whole.sources[place]}\n" for place in order))
+    for name, value in {
+        "COVARIANCE_PATH": tmp_path / "kappa.npy",
+        "NAMES_PATH": tmp_path / "ckpts.txt",
+        "OTHERS": tmp_path / "sizes" / "kappa" / "SENTENCES=*",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    result = allennlp("compare-covariances", CONFIGS / "compare_covariances.jsonnet", "-s", tmp_path / "convergence")
+    assert result.status == 0, result.stderr
+    found = json.loads((tmp_path / "convergence" / "comparisons.json").read_text())["others"]
+    assert list(found) == ["3", "5", "8"] and abs(found["8"]["kl"]) < 1e-9 < found["5"]["kl"]
+    page = ["report", tmp_path / "convergence", tmp_path / "kappa", "--linkage", "ward", "-s", tmp_path / "page"]
+    assert allennlp(*page).status == 0
+    assert "ward linkage" in (tmp_path / "page" / "index.html").read_text()
 
 
 def test_single_ones_that_are_called_by_hub_ids(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,3 +137,11 @@ def test_sets_and_singles_on_a_task(
         }[config]
     chosen = tmp_path / "sets" / "chosen" / "K=2,ROUND=1,SELECTOR=mmi" / "selected.json"
     assert set(json.loads(chosen.read_text())["names"]) & {"t5"}
+    for name, value in {"SELECTORS": "mmi", "KS": "1", "ROUNDS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    fractions = {"axes.FRACTION": [0.5, 1], "steps.probe.overrides": {"dataset_reader.fraction": "{FRACTION}"}}
+    command = ["sweep", CONFIGS / "compare_sets.jsonnet", "-s", tmp_path / "fractions", "-o", json.dumps(fractions)]
+    assert allennlp(*command).status == 0
+    runs = [path for path in (tmp_path / "fractions" / "probe").iterdir() if path.is_dir()]
+    settings = [Params.from_file(run / "config.json").as_dict()["dataset_reader"]["fraction"] for run in runs]
+    assert sorted(settings) == [0.5, 1]

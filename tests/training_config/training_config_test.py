@@ -98,6 +98,8 @@ def environment(
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.jsonnet")), ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_resolves(path: Path, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    if path.name == "agent.jsonnet":
+        monkeypatch.setenv("CHECKPOINT", "agent007")
     if path.name in ("probe.jsonnet", "compare_sets.jsonnet", "compare_singles.jsonnet"):
         monkeypatch.setenv("TASK", "conllx_pos")
         monkeypatch.setenv("VALIDATION_DATA_PATH", environment["TRAIN_DATA_PATH"])

@@ -7,6 +7,8 @@
 // KS         sizes of sets, with spaces between (1 2 3 4 5)
 // ROUNDS     random sets of each size, a probe of its own seed for each (10); other selectors choose one set, which is
 //            probed as often
+// Over random fractions of the training sentences: -o '{"axes.FRACTION": [0.1, 0.5, 1], "steps.probe.overrides":
+// {"dataset_reader.fraction": "{FRACTION}"}}'
 // TASK, TRAIN_DATA_PATH, VALIDATION_DATA_PATH, TEST_DATA_PATH and others are those of probe.jsonnet and select.jsonnet.
 local env = import '../common/env.libsonnet';
 local metric = std.lstripChars((import 'probe_tasks.libsonnet').settings(env.required('TASK')).best, '+');

@@ -2,6 +2,7 @@ from attribution.data.dataset_readers import probing
 from attribution.data.dataset_readers.drop import DropReader, MultiTaskDropReader
 from attribution.data.dataset_readers.fewshot_gym import FewShotGymReader
 from attribution.data.dataset_readers.icl import InContextReader
+from attribution.data.dataset_readers.labelled_images import LabelledImagesReader
 from attribution.data.dataset_readers.natural_instructions import NaturalInstructionsReader
 from attribution.data.dataset_readers.p3_cluster import P3ClusterReader
 from attribution.data.dataset_readers.p3_jsonl import P3JsonlReader
@@ -17,6 +18,7 @@ __all__ = [
     "DropReader",
     "FewShotGymReader",
     "InContextReader",
+    "LabelledImagesReader",
     "MultiTaskDropReader",
     "NaturalInstructionsReader",
     "P3ClusterReader",

@@ -33,7 +33,7 @@ def test_from_a_zoo_to_a_page(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     tests = {task: f"{tmp_path}/tagging/{task}/test.txt" for task in ("conll2003_ner", "conllx_pos")}
     sections = ["report", *(f"{task}{of}" for task in tests for of in ("", "_singles"))]
-    sections += ["chosen", "convergence", "similarity", "-s", "report", "--force"]
+    sections += ["chosen", "convergence", "similarity", "-s", "report", "--linkage", "ward", "--force"]
     assert _commands(log) == [
         {"command": "sweep features.jsonnet", "TEXT_PATH": f"{tmp_path}/probe.txt"},
         {"command": "similarity similarity.jsonnet"},

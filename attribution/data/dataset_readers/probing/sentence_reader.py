@@ -1,7 +1,8 @@
 """From the sentences of a file to instances of words and their labels."""
 
-from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set
 
+import numpy as np
 from allennlp.common.checks import ConfigurationError
 from allennlp.data.dataset_readers.dataset_reader import DatasetReader
 from allennlp.data.fields import MetadataField
@@ -35,13 +36,27 @@ class SentenceReader(DatasetReader):
 
     There are no token ids: the same words go through many checkpoints, each with its own tokenizer, once, and what a
     probe sees is their features, found by sentence and word. Classes are in the vocabulary's namespace "labels".
+
+    # Parameters
+
+    fraction : `float`, optional (default = `1.0`)
+        Of a file's sentences only so many, drawn at random, in the file's order: one over 4 and one over 2 of a seed
+        have the first in common.
+    fraction_seed : `int`, optional (default = `0`)
+        Of the draw.
     """
 
     namespace: Optional[str] = "labels"
     """Where the vocabulary has the classes; None for a task whose labels are numbers."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, fraction: float = 1.0, fraction_seed: int = 0, **kwargs: Any) -> None:
         super().__init__(manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs)
+        if not 0 < fraction <= 1:
+            raise ConfigurationError(f"fraction is {fraction}; above 0, up to 1 is needed")
+        if fraction_seed < 0:
+            raise ConfigurationError(f"fraction_seed is {fraction_seed}; from 0 on is needed")
+        self.fraction = fraction
+        self.fraction_seed = fraction_seed
 
     def blocks(self, file_path: str) -> Iterator[Any]:
         """The part of the file that each sentence is in, as `parse` takes it."""
@@ -54,12 +69,19 @@ class SentenceReader(DatasetReader):
     def sentences(self, file_path: str) -> Iterator[Sentence]:
         """This process's share of the sentences."""
         index, count = shard_of(self)
+        left_out = self._left_out(file_path) if self.fraction < 1 else set()
         number = -1
         for number, block in enumerate(self.blocks(file_path)):
-            if number % count == index:
+            if number % count == index and number not in left_out:
                 yield self.parse(block, number)
         if number < 0:
             raise ConfigurationError(f"{file_path}: has no sentences")
+
+    def _left_out(self, file_path: str) -> Set[int]:
+        """The numbers of those that were not drawn; one at least was."""
+        count = sum(1 for _ in self.blocks(file_path))
+        drawn = max(1, round(self.fraction * count))
+        return set(np.random.default_rng(self.fraction_seed).permutation(count)[drawn:].tolist())
 
     def text_to_instance(  # type: ignore[override]
         self, words: List[str], labels: Optional[Sequence[WordLabel]] = None, number: int = 0

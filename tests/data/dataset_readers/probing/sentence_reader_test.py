@@ -114,3 +114,22 @@ def test_a_file_without_sentences(task: str, tmp_path: Path) -> None:
         list(reader.read(str(path)))
     with pytest.raises(ConfigurationError, match="nowhere.txt: no such file"):
         list(reader.read(str(tmp_path / "nowhere.txt")))
+
+
+def test_a_random_fraction_of_a_file(task: str) -> None:
+    name, count = FILES[task]
+    path = str(PROBING / name)
+    assert _numbers(_reader(task, fraction=1.0), path) == list(range(count))
+    draws = {seed: _numbers(_reader(task, fraction=0.6, fraction_seed=seed), path) for seed in range(9)}
+    half = _numbers(_reader(task, fraction=0.3), path)
+    for seed, drawn in draws.items():
+        assert len(drawn) == round(0.6 * count) and drawn == sorted(set(drawn)), seed
+    assert len({tuple(drawn) for drawn in draws.values()}) > 1 and set(half) < set(draws[0])
+    assert _fields(_reader(task, fraction=0.6), path) == [_fields(_reader(task), path)[number] for number in draws[0]]
+    assert len(_numbers(_reader(task, fraction=0.001), path)) == 1
+
+
+@pytest.mark.parametrize("settings", [{"fraction": 0.0}, {"fraction": 1.5}, {"fraction_seed": -1}])
+def test_no_fraction(settings: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"{next(iter(settings))} is"):
+        _reader("probe_text", **settings)
