@@ -1,5 +1,7 @@
 from attribution.importers.delta_checkpoint import DeltaCheckpoint
 from attribution.importers.importer import Importer
 from attribution.importers.scores import Scores
+from attribution.importers.task_moe import TaskMixture
+from attribution.importers.task_vectors import PublishedTaskVectors
 
-__all__ = ["DeltaCheckpoint", "Importer", "Scores"]
+__all__ = ["DeltaCheckpoint", "Importer", "PublishedTaskVectors", "Scores", "TaskMixture"]
