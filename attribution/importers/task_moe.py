@@ -17,9 +17,9 @@ from attribution.common.pretrained import model_identity
 from attribution.common.rows import local_file
 from attribution.importers.checkpoint_file import read_checkpoint, some_of, tensors_in
 from attribution.importers.importer import Importer
+from attribution.importers.published_router import read_router
 from attribution.importers.task_vectors import files_of_vectors, read_task_vectors
 from attribution.models.pretrained import load_state
-from attribution.modules.moe import Router
 
 WEIGHTS = "model.pt"
 _EXPECTED = "a state dict of a BART whose layers have `blocks`, with a `router`"
@@ -27,19 +27,6 @@ _LAYER = re.compile(r"model\.(encoder|decoder)\.layers\.(\d+)\.(blocks\.(\d+)\.)
 _ROUTER = "router.model."
 # The output layer is the embeddings; a head of its own is stored, and not used.
 _UNUSED = ("lm_head.weight",)
-_GATES = {1: "rnn", 3: "gru", 4: "lstm"}
-_PARTS = (
-    (re.compile(r"router_units\.(\d+)\.linear1\."), r"routers.\1.0."),
-    (re.compile(r"router_units\.(\d+)\.linear2\."), r"routers.\1.2."),
-    (re.compile(r"linear1\."), "routers.0.0."),
-    (re.compile(r"linear2\."), "routers.0.2."),
-    (re.compile(r"layer_specific_proj\."), "projection."),
-    (re.compile(r"pos_embed\."), "positions."),
-    (re.compile(r"rnn\."), "recurrent."),
-    (re.compile(r"transformer\."), "encoder."),
-    (re.compile(r"proj\."), "output."),
-)
-"""Beginnings of the names in a router there, and here."""
 
 Tensors = Dict[str, torch.Tensor]
 
@@ -96,21 +83,20 @@ class TaskMixture(Importer):
         published = tensors_in(read_checkpoint(path, _EXPECTED), path, _EXPECTED)
         vectors = read_task_vectors(self.folder)
         layers = _layers(published, path)
-        router = {name.removeprefix(_ROUTER): value for name, value in published.items() if name.startswith(_ROUTER)}
-        settings = _router_settings(router, path)
+        routing = {name.removeprefix(_ROUTER): value for name, value in published.items() if name.startswith(_ROUTER)}
+        try:
+            router = read_router(routing, layers.count, layers.routed)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: {error.message}") from error
         vectors.save(directory / "task_vectors.npz")
-        config = self._config(layers, settings)
+        config = self._config(layers, router.settings)
         building = Params(config).duplicate()["model"]
+        building["random_weights"] = True  # All of them come from the checkpoint.
         building["task_vectors"]["path"] = str(directory / "task_vectors.npz")
         model: Any = Model.from_params(building, vocab=Vocabulary.empty())
-        if settings["type"] in ("rnn", "gru", "lstm", "transformer") and len(layers.routed) < layers.count:
-            raise ConfigurationError(
-                f"{path}: a {settings['type']} router reads the {layers.count - len(layers.routed)} layers without "
-                "experts, too, which is not done here"
-            )
         own = {name: value for name, value in model.state_dict().items() if name.startswith(("task_vec", "selector"))}
         moved = {f"transformer.{name}": value for name, value in _transformer(published).items()}
-        routing = {f"router.{name}": value for name, value in _router(router, layers, settings).items()}
+        routing = {f"router.{name}": value for name, value in router.state.items()}
         load_state(model, {**own, **moved, **routing}, f"{path}: model_name {self.model_name}")
         write_json(directory / CONFIG_NAME, config)
         model.vocab.save_to_files(str(directory / "vocabulary"))
@@ -170,41 +156,4 @@ def _transformer(published: Tensors) -> Tensors:
             name = f"model.{match[1]}.layers.{match[2]}.experts.{match[4]}.{match[5]}"
         if not name.startswith("router.") and name not in _UNUSED:
             moved[name] = value
-    return moved
-
-
-def _router_settings(router: Tensors, path: Path) -> Dict[str, Any]:
-    """By its tensors' names and shapes."""
-    specific = "layer_specific_proj.weight" in router
-    if "router_units.0.linear1.weight" in router:
-        return {"type": "linear", "hidden_size": len(router["router_units.0.linear1.weight"]), "layer_specific": True}
-    if "linear1.weight" in router:
-        return {"type": "linear", "hidden_size": len(router["linear1.weight"])}
-    if "rnn.weight_hh_l0" in router:
-        gates, hidden = router["rnn.weight_hh_l0"].shape
-        return {"type": _GATES.get(gates // hidden, "rnn"), "hidden_size": hidden, "layer_specific": specific}
-    if "transformer.linear1.weight" in router:
-        hidden = len(router["transformer.linear1.weight"])
-        return {"type": "transformer", "hidden_size": hidden, "layer_specific": specific}
-    raise ConfigurationError(
-        f"{path}: its router, of {some_of(list(router))}, is none of {', '.join(Router.list_available())}"
-    )
-
-
-def _router(router: Tensors, layers: _Layers, settings: Dict[str, Any]) -> Tensors:
-    """By the names here; of `linear` without what it has for layers without experts."""
-    moved = {}
-    for name, value in router.items():
-        unit = re.match(r"router_units\.(\d+)\.", name)
-        if unit is not None:
-            if int(unit[1]) not in layers.routed:
-                continue
-            name = name.replace(unit[0], f"router_units.{layers.routed.index(int(unit[1]))}.")
-        elif name.startswith("linear2."):
-            value = value.view(layers.count, -1, *value.shape[1:])[layers.routed].flatten(0, 1)
-        for pattern, replacement in _PARTS:
-            if pattern.match(name):
-                name = pattern.sub(replacement, name, count=1)
-                break
-        moved[name] = value
     return moved
