@@ -1,7 +1,16 @@
+from attribution.importers.deft_weights import DeftIA3, DeftWeights
 from attribution.importers.delta_checkpoint import DeltaCheckpoint
 from attribution.importers.importer import Importer
 from attribution.importers.scores import Scores
 from attribution.importers.task_moe import TaskMixture
 from attribution.importers.task_vectors import PublishedTaskVectors
 
-__all__ = ["DeltaCheckpoint", "Importer", "PublishedTaskVectors", "Scores", "TaskMixture"]
+__all__ = [
+    "DeftIA3",
+    "DeftWeights",
+    "DeltaCheckpoint",
+    "Importer",
+    "PublishedTaskVectors",
+    "Scores",
+    "TaskMixture",
+]
