@@ -1,3 +1,4 @@
+from attribution.importers.deft_index import DeftIndex
 from attribution.importers.deft_weights import DeftIA3, DeftWeights
 from attribution.importers.delta_checkpoint import DeltaCheckpoint
 from attribution.importers.importer import Importer
@@ -7,6 +8,7 @@ from attribution.importers.task_vectors import PublishedTaskVectors
 
 __all__ = [
     "DeftIA3",
+    "DeftIndex",
     "DeftWeights",
     "DeltaCheckpoint",
     "Importer",
