@@ -56,16 +56,17 @@ class ImportArtefact(ArtefactCommand):
         subparser.formatter_class = argparse.RawDescriptionHelpFormatter
         width = max(map(len, kinds))
         lines = [f"  {kind:{width}}  {Importer.by_name(kind).summary}" for kind in kinds]  # type: ignore[attr-defined]
-        subparser.epilog = "\n".join(["kinds, and what they become:", *lines])
+        others = "-o '{\"importer.SETTING\": ...}' sets what has no flag"
+        subparser.epilog = "\n".join(["kinds, and what they become:", *lines, "", others])
         subparser.add_argument("kind", choices=kinds, metavar="KIND", help="what it is: see below")
         subparser.add_argument("path", type=str, help="the file or folder")
-        subparser.add_argument("--base-model", type=str, help="the model that it is of: a hub id or a local folder")
+        subparser.add_argument("--model-name", type=str, help="the model that it is of: a hub id or a local folder")
         subparser.add_argument("--pool", type=str, help="the rows that an index is of")
         subparser.add_argument("--allow-pickle", action="store_true", help="read a pickle: plain data alone")
 
     def params(self, args: argparse.Namespace) -> Params:
-        """`--base-model` is the setting `model_name`; of what was not said there is none."""
-        given = {"model_name": args.base_model, "pool": args.pool, "allow_pickle": args.allow_pickle or None}
+        """Flags are settings of the importer; of what was not said there is none."""
+        given = {"model_name": args.model_name, "pool": args.pool, "allow_pickle": args.allow_pickle or None}
         settings = {key: value for key, value in given.items() if value is not None}
         importer = {"type": args.kind, "path": args.path, **settings}
         return Params(with_overrides({"importer": importer}, parse_overrides(args.overrides)))

@@ -101,7 +101,7 @@ class ReCrossMemory(Importer):
         if self.encoder is None:
             raise ConfigurationError(
                 f"{self.paths[0]}: has vectors of {vectors.shape[1]} numbers; say which BART made them (`model_name`, "
-                "--base-model), or which other `encoder`"
+                "--model-name), or which other `encoder`"
             )
         self._check(pool, vectors)
         self._store(pool, vectors)

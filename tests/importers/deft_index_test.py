@@ -57,7 +57,7 @@ def test_a_retrieval_searches_it(
     published: Path, pool: str, texts: List[str], tiny_model: Any, allennlp: Any, write_jsonl: Any, tmp_path: Path
 ) -> None:
     base, index = tiny_model("t5"), tmp_path / "index"
-    command = ["import-artefact", "deft_index", published, "--pool", pool, "--base-model", base, "-s", index]
+    command = ["import-artefact", "deft_index", published, "--pool", pool, "--model-name", base, "-s", index]
     result = allennlp(*command)
     settings = "factory 'OPQ8_8,HNSW16,PQ8', train_rows 250, parameters 'efConstruction=50,efSearch=40'"
     assert result.status == 0 and f"an index of 300 rows, of a retriever faiss with metric 'l2', {settings}" in (
@@ -99,7 +99,7 @@ def test_the_published_settings_are_those_of_the_preset(
 
 def test_what_is_none(published: Path, pool: str, texts: List[str], tiny_model: Any, allennlp: Any, tmp_path: Path) -> None:
     def refused(path: Path, message: str, rows: str = pool, model: str = tiny_model("t5")) -> None:
-        command = ["import-artefact", "deft_index", path, "--pool", rows, "--base-model", model]
+        command = ["import-artefact", "deft_index", path, "--pool", rows, "--model-name", model]
         result = allennlp(*command, "-s", tmp_path / "index")
         assert result.status == 1 and message in result.stderr and "Traceback" not in result.stderr, result.stderr
         assert not (tmp_path / "index").exists()

@@ -66,7 +66,7 @@ def test_a_model_of_its_weights(ia3: bool, tiny_model: Any, allennlp: Any, tmp_p
     base = tiny_model("t5_gated")
     published = _published(base, ia3)
     _save(published, tmp_path / "best.th")
-    arguments = ["import-artefact", "deft_weights", tmp_path / "best.th", "--base-model", base, "-s", tmp_path / "out"]
+    arguments = ["import-artefact", "deft_weights", tmp_path / "best.th", "--model-name", base, "-s", tmp_path / "out"]
     result = allennlp(*arguments)
     assert result.status == 0 and ("16 layers of it scaled" in result.stdout) == ia3, result.stdout + result.stderr
     with torch.no_grad():
@@ -84,7 +84,7 @@ def test_a_delta_of_its_vectors(tiny_model: Any, allennlp: Any, tmp_path: Path) 
     _save(published, tmp_path / "best.th")
     (tmp_path / "base").mkdir()
     DeftWeights(str(tmp_path / "base.th"), tiny_model("t5_gated")).write(tmp_path / "base")
-    command = ["import-artefact", "deft_ia3", tmp_path / "best.th", "-s", tmp_path / "delta", "--base-model"]
+    command = ["import-artefact", "deft_ia3", tmp_path / "best.th", "-s", tmp_path / "delta", "--model-name"]
     result = allennlp(*command, tiny_model("t5_gated"))
     assert result.status == 1 and "best.th: is of another model than" in result.stderr, result.stderr
     result = allennlp(*command, tmp_path / "base")

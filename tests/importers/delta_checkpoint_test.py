@@ -24,7 +24,7 @@ def test_the_imported_delta_makes_the_programs_logits(kind: str, tiny_model: Any
     base = tiny_model("t5_gated")
     content = tensors(kind, base)
     checkpoint = save(kind, tmp_path / "checkpoint-best.pt", content)
-    arguments = ["import-artefact", "delta_checkpoint", checkpoint, "--base-model", base, "-s", tmp_path / "delta"]
+    arguments = ["import-artefact", "delta_checkpoint", checkpoint, "--model-name", base, "-s", tmp_path / "delta"]
     result = allennlp(*arguments)
     assert result.status == 0 and f"a delta, {kind}, of" in result.stdout, result.stderr
     assert "finished already" in allennlp(*arguments).stdout
@@ -95,7 +95,7 @@ def test_nothing_is_executed_and_other_formats_are_named(tiny_model: Any, allenn
         (tmp_path / "list.pt", "not a checkpoint of weight ensembling, with tensors under `adapter`, `lora` or `prefix`, but a list"),
         (tmp_path / "nowhere.pt", "no such file"),
     ):  # fmt: skip
-        arguments = ["import-artefact", "delta_checkpoint", path, "--base-model", base, "-s", tmp_path / "out"]
+        arguments = ["import-artefact", "delta_checkpoint", path, "--model-name", base, "-s", tmp_path / "out"]
         result = allennlp(*arguments)
         assert result.status == 1 and message in result.stderr and str(path) in result.stderr, result.stderr
         assert "Traceback" not in result.stderr and not (tmp_path / "out").exists()

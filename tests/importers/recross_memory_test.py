@@ -65,7 +65,7 @@ def test_a_pool_and_its_vectors(
     else:
         for number, part in enumerate((slice(0, 7), slice(7, 14), slice(14, 20))):
             _write(tmp_path / f"{path.name}.{number}_of_3", memory(TRIPLES[part], vectors[part], False))
-    command = ["import-artefact", "recross_memory", path, "--allow-pickle", "--base-model", base]
+    command = ["import-artefact", "recross_memory", path, "--allow-pickle", "--model-name", base]
     result = allennlp(*command, "-s", tmp_path / "memory")
     assert result.status == 0 and "20 rows, and their vectors of 16 numbers" in result.stdout, result.stderr
     rows = [json.loads(line) for line in (tmp_path / "memory" / "pool.jsonl").read_text().splitlines()]
@@ -102,13 +102,13 @@ def test_a_random_memory(allennlp: Any, tmp_path: Path) -> None:
 
 def test_what_is_none(vectors: np.ndarray, tiny_model: Any, allennlp: Any, tmp_path: Path) -> None:
     good = memory(TRIPLES, vectors, True)
-    bart = ["--base-model", tiny_model("bart")]
+    bart = ["--model-name", tiny_model("bart")]
     short = memory(TRIPLES, vectors[:, :8].copy(), True)
     bad_id = {**good, "memory_examples": {**good["memory_examples"], TRIPLES[0][2]: ["a", ["b"], "task|train|#3"]}}
     cases: Any = [
         (good, [], "a memory is a pickle, which could execute code; `allow_pickle`"),
         (good, ["--allow-pickle"], "has vectors of 16 numbers; say which BART made them"),
-        (good, ["--allow-pickle", "--base-model", tiny_model("t5")], "the vectors are not this encoder's: that of row"),
+        (good, ["--allow-pickle", "--model-name", tiny_model("t5")], "the vectors are not this encoder's: that of row"),
         (short, ["--allow-pickle", *bart], "has vectors of 8 numbers; the encoder's have 16"),
         ([1, 2], ["--allow-pickle", *bart], "not a memory of ReCross's, a dictionary with `memory_examples`; it has a list"),
         ({"a": 1}, ["--allow-pickle", *bart], "it has the keys ['a']"),

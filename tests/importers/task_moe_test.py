@@ -45,7 +45,7 @@ def test_the_imported_mixture_makes_the_programs_logits(
 def test_other_commands_take_it(tiny_model: Any, allennlp: Any, tmp_path: Path) -> None:
     base = tiny_model("bart")
     published = Mixture(base)
-    arguments = ["import-artefact", "task_moe", published.save(tmp_path / "best"), "--base-model", base]
+    arguments = ["import-artefact", "task_moe", published.save(tmp_path / "best"), "--model-name", base]
     result = allennlp(*arguments, "-s", tmp_path / "run")
     assert result.status == 0 and "3 experts in 4 layers, 3 tasks" in result.stdout, result.stderr
     expected = published.logits("copa", PROMPT, TARGET, one_expert=True)
