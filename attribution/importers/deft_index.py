@@ -80,7 +80,11 @@ class DeftIndex(Importer):
             "dimension": index.d,
         }
         write_json(directory / ABOUT_FILE, about)
-        settings = [f"factory '{recipe.factory}'", f"train_rows {recipe.train_rows}", f"parameters '{recipe.parameters}'"]
+        settings = [
+            f"factory '{recipe.factory}'",
+            f"train_rows {recipe.train_rows}",
+            f"parameters '{recipe.parameters}'",
+        ]
         return f"an index of {index.ntotal} rows, of a retriever faiss with metric 'l2', {', '.join(settings)}"
 
     def _read(self) -> Any:
@@ -103,7 +107,7 @@ class DeftIndex(Importer):
         codes = faiss.downcast_index(inner.storage).pq.M
         factory = f"OPQ{getattr(rotation, 'M', codes)}_{inner.d},HNSW{inner.hnsw.nb_neighbors(1)},PQ{codes}"
         parameters = f"efConstruction={inner.hnsw.efConstruction},efSearch={inner.hnsw.efSearch}"
-        train_rows = _TRAIN_ROWS
+        train_rows: Any = _TRAIN_ROWS
         if self.hyperparameters.is_file():
             content = read_json(self.hyperparameters, "it is to be what DEFT's code wrote beside the index")
             train_rows = content.get("sq_train_size") if isinstance(content, dict) else None
@@ -149,6 +153,8 @@ def _index_in(path: str) -> Path:
         return local_file(path, _ENDING)
     found = sorted(Path(path).glob(f"*{_ENDING}"))
     if len(found) != 1:
-        names = ", ".join(file.name for file in found) or ", ".join(sorted(file.name for file in Path(path).iterdir())[:4])
+        names = ", ".join(file.name for file in found) or ", ".join(
+            sorted(file.name for file in Path(path).iterdir())[:4]
+        )
         raise ConfigurationError(f"{path}: one index, *{_ENDING}, is expected; there is {names or 'nothing'}")
     return found[0]

@@ -76,7 +76,9 @@ class DeltaCheckpoint(Importer):
         arguments = checkpoint.get("args")
         transformer = load_transformer(self.model_name, encoder_decoder=True)
         if transformer.config.model_type != "t5":
-            raise ConfigurationError(f"{self.path}: a delta of T5; {self.model_name} is {transformer.config.model_type}")
+            raise ConfigurationError(
+                f"{self.path}: a delta of T5; {self.model_name} is {transformer.config.model_type}"
+            )
         try:
             delta, tensors = _KINDS[found[0]](published, arguments if isinstance(arguments, dict) else {}, transformer)
         except ConfigurationError as error:

@@ -47,8 +47,8 @@ class _Unpickler(pickle.Unpickler):
 
 def read_plain_pickle(path: Path) -> Any:
     """
-    What a pickle holds, if that is arrays, lists, dictionaries, texts and numbers. A flat index of faiss's in it is then
-    what `vectors_of` takes.
+    What a pickle holds, if that is arrays, lists, dictionaries, texts and numbers. Of a flat index of faiss's in it
+    `vectors_of` makes an array.
 
     # Raises
 
@@ -59,8 +59,8 @@ def read_plain_pickle(path: Path) -> Any:
             return _Unpickler(file).load()
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"{path}: not read, {error.message}; of a pickle arrays of numbers, lists, dictionaries, texts, numbers and "
-            "flat indexes of faiss's are made, since anything else could execute code"
+            f"{path}: not read, {error.message}; of a pickle arrays, lists, dictionaries, texts, numbers and flat "
+            "indexes of faiss's are made, since anything else could execute code"
         ) from error
     except Exception as error:  # Whatever the bytes of another format make of it.
         raise ConfigurationError(f"{path}: no pickle, or a damaged one ({type(error).__name__}: {error})") from error

@@ -68,8 +68,8 @@ class ReCrossMemory(Importer):
         self.paths = _shards(path)
         if not allow_pickle:
             raise ConfigurationError(
-                f"{self.paths[0]}: a memory is a pickle, which could execute code; `allow_pickle` (--allow-pickle) reads "
-                "plain data of it, and nothing else"
+                f"{self.paths[0]}: a memory is a pickle, which could execute code; `allow_pickle` (--allow-pickle) "
+                "reads plain data of it, and nothing else"
             )
         if model_name is not None and encoder is not None:
             raise ConfigurationError("recross_memory: `model_name` and `encoder` both say what made the vectors")
@@ -136,9 +136,9 @@ class ReCrossMemory(Importer):
         apart = np.linalg.norm(encoded - vectors[numbers], axis=1) / np.linalg.norm(encoded, axis=1)
         if not apart.max() <= _NEARLY:
             raise ConfigurationError(
-                f"{self.paths[0]}: the vectors are not this encoder's: that of row {int(numbers[apart.argmax()]) + 1} is "
-                f"{apart.max():.0%} of its length away. Name the encoder that made them, with its settings (`extra_bos`, "
-                "`pooling`, `max_length`)"
+                f"{self.paths[0]}: the vectors are not this encoder's: that of row {int(numbers[apart.argmax()]) + 1} "
+                f"is {apart.max():.0%} of its length away. Name the encoder that made them, with its settings "
+                "(`extra_bos`, `pooling`, `max_length`)"
             )
 
 

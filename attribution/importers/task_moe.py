@@ -39,8 +39,8 @@ class _Layers(NamedTuple):
     """Of `encoder` and `decoder`: the layers without experts."""
     routed: List[int]
     """The others' numbers, the decoder's after all of the encoder's."""
-    count: int
-    """All layers."""
+    total: int
+    """Of all layers."""
 
 
 @Importer.register("task_moe")
@@ -85,7 +85,7 @@ class TaskMixture(Importer):
         layers = _layers(published, path)
         routing = {name.removeprefix(_ROUTER): value for name, value in published.items() if name.startswith(_ROUTER)}
         try:
-            router = read_router(routing, layers.count, layers.routed)
+            router = read_router(routing, layers.total, layers.routed)
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}: {error.message}") from error
         vectors.save(directory / "task_vectors.npz")
@@ -105,7 +105,12 @@ class TaskMixture(Importer):
 
     def _config(self, layers: _Layers, router: Dict[str, Any]) -> Dict[str, Any]:
         """What the directory of a training says of the model, and of the rows that it reads."""
-        reader = {"type": "fewshot_gym", "model_name": self.model_name, "input_prefix": " [{task}] ", "answer_prefix": " "}
+        reader = {
+            "type": "fewshot_gym",
+            "model_name": self.model_name,
+            "input_prefix": " [{task}] ",
+            "answer_prefix": " ",
+        }
         experts = {
             "type": "layer",
             "count": layers.experts,

@@ -37,7 +37,11 @@ def test_mistakes(tiny_model: Any, allennlp: Any, tmp_path: Path) -> None:
         (["delta", path, *out], 2, "'delta' is not there; did you mean"),
         (["delta_checkpoint", path, *out], 1, '"importer.model_name" is missing'),
         (["delta_checkpoint", path, "--model-name", "x", "--pool", path, *out], 1, '"importer.pool" is no setting'),
-        (["delta_checkpoint", path, "--model-name", "x", "--allow-pickle", *out], 1, '"importer.allow_pickle" is no sett'),
+        (
+            ["delta_checkpoint", path, "--model-name", "x", "--allow-pickle", *out],
+            1,
+            '"importer.allow_pickle" is no sett',
+        ),
         (["delta_checkpoint", path, "--model-name", tmp_path / "no" / "model", *out], 1, "model_name"),
     ]
     for arguments, status, message in cases:

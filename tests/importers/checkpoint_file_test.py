@@ -19,7 +19,10 @@ def checkpoint(tmp_path: Path) -> Path:
     config = module.Config()
     config.size = 3
     sys.modules["tests_elsewhere"] = module
-    torch.save({"weights": {"a": torch.ones(2, dtype=torch.float16), "b": torch.tensor(3)}, "config": config}, tmp_path / "a.pt")
+    torch.save(
+        {"weights": {"a": torch.ones(2, dtype=torch.float16), "b": torch.tensor(3)}, "config": config},
+        tmp_path / "a.pt",
+    )
     del sys.modules["tests_elsewhere"]
     return tmp_path / "a.pt"
 

@@ -97,7 +97,9 @@ def test_the_published_settings_are_those_of_the_preset(
     assert (identity["factory"], identity["parameters"], identity["train_rows"]) == (factory, parameters, 1_000_000)
 
 
-def test_what_is_none(published: Path, pool: str, texts: List[str], tiny_model: Any, allennlp: Any, tmp_path: Path) -> None:
+def test_what_is_none(
+    published: Path, pool: str, texts: List[str], tiny_model: Any, allennlp: Any, tmp_path: Path
+) -> None:
     def refused(path: Path, message: str, rows: str = pool, model: str = tiny_model("t5")) -> None:
         command = ["import-artefact", "deft_index", path, "--pool", rows, "--model-name", model]
         result = allennlp(*command, "-s", tmp_path / "index")

@@ -109,7 +109,11 @@ def test_what_is_none(tiny_model: Any, tmp_path: Path) -> None:
     layer = "transformer.encoder.block.0.layer.0.SelfAttention.k"
     cases: Any = [
         (DeftWeights, {"bert.x": torch.ones(1)}, "not the weights of a `seq2seq` or `ia3_seq2seq`.*; it has bert.x"),
-        (DeftWeights, {f"{layer}.ia3_vector": torch.ones(1, 16)}, r"ia3_vector has the shape \(1, 16\).*\(outputs, 1\)"),
+        (
+            DeftWeights,
+            {f"{layer}.ia3_vector": torch.ones(1, 16)},
+            r"ia3_vector has the shape \(1, 16\).*\(outputs, 1\)",
+        ),
         (DeftWeights, {"transformer.encoder.prefix_emb.weight": torch.ones(1)}, "the weights of a `mam_seq2seq`"),
         (DeftWeights, {f"{layer}.weight": torch.ones(16, 7)}, "model_name .*: 1 of its tensors have another shape"),
         (DeftWeights, {"more": _Harmful(tmp_path / "made")}, "it asks for posix.mkdir"),

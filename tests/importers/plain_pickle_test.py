@@ -70,7 +70,9 @@ class _Harmful:
 )
 def test_what_is_refused(content: Any, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(pickle.dumps(content))
-    with pytest.raises(ConfigurationError, match=f"{re.escape(str(tmp_path))}.*: not read, {message}; of a pickle arrays"):
+    with pytest.raises(
+        ConfigurationError, match=f"{re.escape(str(tmp_path))}.*: not read, {message}; of a pickle arrays"
+    ):
         read_plain_pickle(tmp_path / "a.pkl")
 
 

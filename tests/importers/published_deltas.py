@@ -40,7 +40,7 @@ def tensors(kind: str, folder: str) -> Tensors:
             found[f"{stack}.prefix.prefix_project.2.weight"] = drawn(config.num_layers * width * 2, HIDDEN)
             continue
         for number, block in enumerate(getattr(model, stack).block):
-            for part, layer in enumerate(block.layer):
+            for part in range(len(block.layer)):
                 place = f"{stack}.block.{number}.layer.{part}"
                 if kind == "adapter":
                     found[f"{place}.adapter.adapter_A"] = drawn(width, SIZE)
@@ -109,7 +109,8 @@ def logits(kind: str, folder: str, content: Tensors, prompt: List[int], target: 
     made = {}
     for stack in ("encoder", "decoder"):
         embedding, down, up = (
-            content[f"{stack}.prefix.{name}"] for name in ("prefix", "prefix_project.0.weight", "prefix_project.2.weight")
+            content[f"{stack}.prefix.{name}"]
+            for name in ("prefix", "prefix_project.0.weight", "prefix_project.2.weight")
         )
         projected = torch.tanh(embedding @ down.T) @ up.T
         made[stack] = projected.reshape(model.config.num_layers, 2, model.config.num_heads, TOKENS, -1)

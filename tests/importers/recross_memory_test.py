@@ -14,9 +14,9 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from tests.robustness.tiny_commands import READER
 
 TRIPLES = [
-    [f"the film {number} was this ? {'cat' * (number % 3)}", ["yes", "no"][: 1 + number % 2], f"task{number % 2}|train|p|#{number}"]
-    for number in range(20)
-]  # fmt: skip
+    [f"the film {n} was this ? {'cat' * (n % 3)}", ["yes", "no"][: 1 + n % 2], f"task{n % 2}|train|p|#{n}"]
+    for n in range(20)
+]
 
 
 @torch.no_grad()
@@ -102,31 +102,38 @@ def test_a_random_memory(allennlp: Any, tmp_path: Path) -> None:
 
 def test_what_is_none(vectors: np.ndarray, tiny_model: Any, allennlp: Any, tmp_path: Path) -> None:
     good = memory(TRIPLES, vectors, True)
-    bart = ["--model-name", tiny_model("bart")]
+    both = ["--allow-pickle", "--model-name", tiny_model("bart")]
     short = memory(TRIPLES, vectors[:, :8].copy(), True)
     bad_id = {**good, "memory_examples": {**good["memory_examples"], TRIPLES[0][2]: ["a", ["b"], "task|train|#3"]}}
     cases: Any = [
         (good, [], "a memory is a pickle, which could execute code; `allow_pickle`"),
         (good, ["--allow-pickle"], "has vectors of 16 numbers; say which BART made them"),
         (good, ["--allow-pickle", "--model-name", tiny_model("t5")], "the vectors are not this encoder's: that of row"),
-        (short, ["--allow-pickle", *bart], "has vectors of 8 numbers; the encoder's have 16"),
-        ([1, 2], ["--allow-pickle", *bart], "not a memory of ReCross's, a dictionary with `memory_examples`; it has a list"),
-        ({"a": 1}, ["--allow-pickle", *bart], "it has the keys ['a']"),
-        ({**good, "memory_example_ids": ["x"]}, ["--allow-pickle", *bart], "has 'x', which is no example"),
-        ({**good, "memory_example_ids": 3}, ["--allow-pickle", *bart], "its `memory_example_ids` is no list"),
-        ({**good, "memory_index": "x"}, ["--allow-pickle", *bart], "memory_index: a str; a flat index"),
-        ({**good, "memory_index": vectors[:3]}, ["--allow-pickle", *bart], "has 3 vectors and 20 `memory_example_ids`"),
-        (bad_id, ["--allow-pickle", *bart], "example 1: the id is not `dataset|split|template|#number`"),
-        ({"memory_examples": good["memory_examples"]}, ["--allow-pickle", *bart], "has no vectors; leave the encoder out"),
-        (Path, ["--allow-pickle", *bart], "it asks for pathlib"),
-    ]  # fmt: skip
+        (short, both, "has vectors of 8 numbers; the encoder's have 16"),
+        ([1, 2], both, "not a memory of ReCross's, a dictionary with `memory_examples`; it has a list"),
+        ({"a": 1}, both, "it has the keys ['a']"),
+        ({**good, "memory_example_ids": ["x"]}, both, "has 'x', which is no example"),
+        ({**good, "memory_example_ids": 3}, both, "its `memory_example_ids` is no list"),
+        ({**good, "memory_index": "x"}, both, "memory_index: a str; a flat index"),
+        ({**good, "memory_index": vectors[:3]}, both, "has 3 vectors and 20 `memory_example_ids`"),
+        (bad_id, both, "example 1: the id is not `dataset|split|template|#number`"),
+        ({"memory_examples": good["memory_examples"]}, both, "has no vectors; leave the encoder out"),
+        (Path, both, "it asks for pathlib"),
+    ]
     for content, arguments, message in cases:
         path = _write(tmp_path / "memory.pkl", content)
         result = allennlp("import-artefact", "recross_memory", path, *arguments, "-s", tmp_path / "out")
         assert result.status == 1 and message in result.stderr and "Traceback" not in result.stderr, result.stderr
         assert "memory.pkl" in result.stderr and not (tmp_path / "out").exists()
     (tmp_path / "memory.pkl").rename(tmp_path / "other.pkl.1_of_3")
-    command = ["import-artefact", "recross_memory", tmp_path / "other.pkl", "--allow-pickle", *bart, "-s", tmp_path / "out"]
+    command = [
+        "import-artefact",
+        "recross_memory",
+        tmp_path / "other.pkl",
+        *both,
+        "-s",
+        tmp_path / "out",
+    ]
     assert "its shards are not all there, or of several numbers: there is no 0_of_3" in allennlp(*command).stderr
     (tmp_path / "text.pkl").write_text("no pickle")
     command[2] = tmp_path / "text.pkl"

@@ -49,7 +49,9 @@ def test_other_commands_take_it(tiny_model: Any, allennlp: Any, tmp_path: Path) 
     result = allennlp(*arguments, "-s", tmp_path / "run")
     assert result.status == 0 and "3 experts in 4 layers, 3 tasks" in result.stdout, result.stderr
     expected = published.logits("copa", PROMPT, TARGET, one_expert=True)
-    torch.testing.assert_close(_logits(load_archive(tmp_path / "run").model.eval(), "copa"), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        _logits(load_archive(tmp_path / "run").model.eval(), "copa"), expected, atol=1e-5, rtol=1e-5
+    )
     (tmp_path / "gym" / "copa").mkdir(parents=True)
     (tmp_path / "gym" / "copa" / "copa_2_13_dev.tsv").write_text("was it ?\tyes\na film ?\tno\n")
     for command in (
@@ -63,7 +65,11 @@ def test_other_commands_take_it(tiny_model: Any, allennlp: Any, tmp_path: Path) 
 @pytest.mark.parametrize(
     "kind, changes, message",
     [
-        ("linear", {"model.encoder.layers.0.blocks.0.fc1.weight": torch.ones(3, 3)}, "1 of its tensors have another sha"),
+        (
+            "linear",
+            {"model.encoder.layers.0.blocks.0.fc1.weight": torch.ones(3, 3)},
+            "1 of its tensors have another sha",
+        ),
         ("linear", {"model.encoder.layers.0.blocks.0.fc3.weight": torch.ones(3, 3)}, "1 of its tensors are unknown"),
         ("linear", {"epoch": 3}, "not a state dict of a BART .*: `epoch` is a int"),
         ("gru", {"router.model.rnn.weight_hh_l0": torch.ones(2, 2)}, "have another shape"),
@@ -80,7 +86,9 @@ def test_what_cannot_be_said_here(tiny_model: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="model.pt: its router, gru, reads the 1 layers without experts, too"):
         TaskMixture(str(folder), tiny_model("bart")).write(tmp_path)
     torch.save({"model.shared.weight": torch.ones(2, 2)}, folder / "model.pt")
-    with pytest.raises(ConfigurationError, match="model.pt: not a state dict of a BART whose layers have `blocks`, .* it"):
+    with pytest.raises(
+        ConfigurationError, match="model.pt: not a state dict of a BART whose layers have `blocks`, .* it"
+    ):
         TaskMixture(str(folder), tiny_model("bart")).write(tmp_path)
     (folder / "model.pt").unlink()
     with pytest.raises(ConfigurationError, match=r"model.pt: no such file"):
