@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, Dict, Mapping, Sequence
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -23,14 +24,28 @@ def read_checkpoint(path: Path, expected: str, left_aside: Sequence[str] = ()) -
 
     # Raises
 
-    `ConfigurationError` if it is no such file, wants another class or function, or holds something else than a
-    dictionary with texts for keys.
+    `ConfigurationError` if it is no such file, is damaged, wants another class or function, or holds something else
+    than a dictionary with texts for keys.
     """
     with torch.serialization.safe_globals([(_LeftAside, name) for name in left_aside]):
         content = load_tensors(path, map_location="cpu")
+    _check_sums(path)
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigurationError(f"{path}: not {expected}, but a {type(content).__name__}")
     return content
+
+
+def _check_sums(path: Path) -> None:
+    """`torch.save` writes a checksum of each tensor, at which `torch.load` does not look."""
+    if not is_zipfile(path):  # Of PyTorch before 1.6.
+        return
+    try:
+        with ZipFile(path) as file:
+            damaged = file.testzip()
+    except (BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise ConfigurationError(f"{path}: damaged ({error})") from error
+    if damaged is not None:
+        raise ConfigurationError(f"{path}: damaged, {damaged} in it is not what was written; copy it anew")
 
 
 def tensors_in(content: Mapping[str, Any], path: Path, expected: str) -> Dict[str, torch.Tensor]:

@@ -23,7 +23,7 @@ def read_task_vectors(folder: Path) -> TaskVectors:
     `ConfigurationError` if it is no such folder, or the two files are of different tasks.
     """
     vectors = read_array(folder / VECTORS, "an array of numbers, a row for each task")
-    if vectors.ndim != 2:
+    if vectors.ndim != 2 or 0 in vectors.shape:
         raise ConfigurationError(f"{folder / VECTORS}: has the shape {vectors.shape}; a row for each task is needed")
     try:
         content = json.loads((folder / NAMES).read_text(encoding="utf-8-sig"))

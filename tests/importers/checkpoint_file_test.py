@@ -47,5 +47,17 @@ def test_what_is_none(tmp_path: Path) -> None:
             tensors_in(inner, tmp_path / "a.pt", "a checkpoint")
 
 
+def test_a_damaged_number(tmp_path: Path) -> None:
+    torch.save({"a": torch.full((1000,), 1.5)}, tmp_path / "a.pt")
+    content = bytearray((tmp_path / "a.pt").read_bytes())
+    content[content.index(torch.full((9,), 1.5).numpy().tobytes()) + 2] ^= 1
+    (tmp_path / "a.pt").write_bytes(content)
+    assert torch.load(tmp_path / "a.pt", weights_only=True)["a"].unique().numel() == 2  # It does not see it.
+    with pytest.raises(ConfigurationError, match="a.pt: damaged, a/data/0 in it is not what was written"):
+        read_checkpoint(tmp_path / "a.pt", "a checkpoint")
+    torch.save({"a": torch.ones(2)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    assert read_checkpoint(tmp_path / "old.pt", "a checkpoint")["a"].tolist() == [1, 1]
+
+
 def test_names_for_messages() -> None:
     assert some_of(["a", "b"], 2) == "a, b" and some_of(["a", "b", "c"], 2) == "a, b, ..."

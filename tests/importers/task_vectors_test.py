@@ -41,6 +41,7 @@ def test_a_table_of_the_tasks(allennlp: Any, tmp_path: Path) -> None:
         ({"0": "a", "1": "b", "2": "a"}, VECTORS, "'a' is there twice"),
         ({"0": "a", "1": "b", "2": 7}, VECTORS, "7 is no name of a task"),
         (NAMES, VECTORS[0], "task_vecs.npy: has the shape (2,); a row for each task"),
+        (NAMES, VECTORS[:, :0], "task_vecs.npy: has the shape (3, 0); a row for each task"),
         (NAMES, VECTORS * np.nan, "that of 'boolq' is not of finite numbers"),
         (NAMES, np.array([{}, {}, {}]), "task_vecs.npy: not an array of numbers, a row for each task (it holds no num"),
     ],
