@@ -22,6 +22,7 @@ import attribution
 from attribution.data.pool_sources import PoolSource
 from attribution.encoders import Encoder
 from attribution.ensembling import DeltaMerger, Weighting
+from attribution.importers import Importer
 from attribution.metrics import WordMetric
 from attribution.mining import TupleMiner
 from attribution.modules.delta import DeltaModule
@@ -41,7 +42,7 @@ LAYERS = [
     {"data", "encoders", "modules"},
     {"retrievers", "metrics", "models"},
     {"predictors", "rerankers", "mining", "similarity", "ensembling", "selection", "training"},
-    {"task_vectors", "reports"},
+    {"task_vectors", "reports", "importers"},
     {"commands", "sweeps"},
 ]
 
@@ -80,7 +81,7 @@ def _registered() -> List[Tuple[type, str, type]]:
         DatasetReader, BatchSampler, Model, Metric, Predictor, Serializer, Subcommand, Encoder, DeltaModule, Retriever,
         QueryAggregator, PoolSource, TrainerCallback, Weighting, DeltaMerger,
         TaskSimilarity, CheckpointSelector, TaskEmbedder, ReportSection, Experts, Router, RouteSelector,
-        TaskRepresentation, Reranker, TupleMiner, WordMetric, LearningRateScheduler,
+        TaskRepresentation, Reranker, TupleMiner, WordMetric, LearningRateScheduler, Importer,
     ]  # fmt: skip
     return [
         (base, name, subclass)

@@ -9,6 +9,7 @@ from attribution.commands.divide import Divide
 from attribution.commands.embed import Embed
 from attribution.commands.embed_tasks import EmbedTasks
 from attribution.commands.ensemble import EnsembleCommand
+from attribution.commands.import_artefact import ImportArtefact
 from attribution.commands.mine_tuples import MineTuples
 from attribution.commands.novelty import NoveltyCommand
 from attribution.commands.pool_rows import PoolRowsCommand, QueriesCommand
@@ -34,6 +35,7 @@ __all__ = [
     "Embed",
     "EmbedTasks",
     "EnsembleCommand",
+    "ImportArtefact",
     "MineTuples",
     "NoveltyCommand",
     "PoolRowsCommand",

@@ -67,6 +67,9 @@ class TransformerEncoder(BatchedEncoder):
         Compute in bfloat16 where there is a GPU.
     delta : `str`, optional
         The folder of a delta of that model, which is put into it.
+    extra_bos : `bool`, optional (default = `False`)
+        Whether each text begins with the beginning-of-sequence token, written out (`<s> a text`, which becomes
+        `<s> <s> a text </s>`), as ReCross's own code has it.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class TransformerEncoder(BatchedEncoder):
         max_tokens: Optional[int] = None,
         bf16: bool = False,
         delta: Optional[str] = None,
+        extra_bos: bool = False,
     ) -> None:
         super().__init__(max_tokens)
         if pooling not in _POOLINGS:
@@ -96,6 +100,7 @@ class TransformerEncoder(BatchedEncoder):
         self.normalize = normalize
         self.bf16 = bf16 and self.device.type == "cuda"
         self.delta = delta
+        self.extra_bos = extra_bos
         self._model: Any = None
         self._tokenizer: Any = None
         self._words: Optional[WordTokenizer] = None
@@ -106,6 +111,8 @@ class TransformerEncoder(BatchedEncoder):
         settings = ("max_length", "pooling", "layer", "part", "normalize", "bf16")
         model = model_identity(self.model_name)
         identity = {"type": "transformer", "model": model, **{setting: getattr(self, setting) for setting in settings}}
+        if self.extra_bos:
+            identity["extra_bos"] = True
         if self.delta is None:
             return identity
         files = [fingerprint(Path(self.delta) / name)["sha256"] for name in (CONFIG, WEIGHTS)]
@@ -121,6 +128,8 @@ class TransformerEncoder(BatchedEncoder):
         long, or that is no piece of its own, has zeros, and is counted in `texts_cut`. Shape: (words, dimension),
         float32
         """
+        if self.extra_bos:
+            raise ConfigurationError("encoder: extra_bos is for texts; leave it out for words")
         self.load()
         if self._words is None:
             self._words = WordTokenizer(self.model_name)
@@ -156,6 +165,8 @@ class TransformerEncoder(BatchedEncoder):
         if self._model is None:
             self._tokenizer = load_tokenizer(self.model_name)
             self.pad_id = self._tokenizer.pad_token_id or 0
+            if self.extra_bos and self._tokenizer.bos_token is None:
+                raise ConfigurationError(f"encoder {self.model_name}: has no beginning-of-sequence token for extra_bos")
             config, model = self._load_model(self.model_name)
             model = model.to(self.device).eval()
             if self.part != "encoder":
@@ -189,6 +200,8 @@ class TransformerEncoder(BatchedEncoder):
         )
 
     def tokenize(self, texts: List[str]) -> TokenIdLists:
+        if self.extra_bos:
+            texts = [f"{self._tokenizer.bos_token} {text}" for text in texts]
         return self.cut_to(self._longest, self._tokenizer, texts)
 
     def embed(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -90,6 +90,17 @@ def load_weights(module: torch.nn.Module, path: str, setting: str) -> None:
     own = module.state_dict(keep_vars=True)
     if not own.keys() & state.keys():  # GPT-2's own names begin with `transformer.`, too.
         state = {f"transformer.{name}": tensor for name, tensor in state.items()}
+    load_state(module, state, f"{setting} {path}")
+
+
+def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], where: str) -> None:
+    """
+    Loads a state dict, of which tied weights may lack all names but one.
+
+    # Raises
+
+    `ConfigurationError`, with `where` and the first names, where names or shapes differ.
+    """
     untie(module, state)
     own = module.state_dict(keep_vars=True)
     other_shape = [
@@ -103,7 +114,7 @@ def load_weights(module: torch.nn.Module, path: str, setting: str) -> None:
     for problem, names in (("have another shape", other_shape), ("are missing", missing), ("are unknown", unknown)):
         if names:
             raise ConfigurationError(
-                f"{setting} {path}: {len(names)} of its tensors {problem}, the first: {', '.join(names[:3])}. "
+                f"{where}: {len(names)} of its tensors {problem}, the first: {', '.join(names[:3])}. "
                 "The file must hold the weights of this very architecture."
             )
     module.load_state_dict(state, strict=False)

@@ -34,8 +34,8 @@ from attribution.retrievers.retriever import Best, Retrieved, Retriever
 
 logger = logging.getLogger(__name__)
 
-_INDEX = "index.faiss"
-_ABOUT = "index.json"
+INDEX_FILE = "index.faiss"
+ABOUT_FILE = "index.json"
 _VECTORS = "vectors"
 _CUT = "texts_cut.json"
 _RECALL_AT = (10, 100, 500)
@@ -160,26 +160,25 @@ class FaissRetriever(Retriever):
 
     def _make(self, directory: Path, recipe: Recipe, dimension: int, pool: Pool, engine: Engine) -> None:
         origin = source(pool.identity(), self.encoder)
-        dtype = "float32" if self.vectors is None else self.vectors.identity["dtype"]
-        identity = {"retriever": "faiss", **origin, **recipe._asdict(), "dtype": dtype}
+        identity = index_identity(recipe, origin, "float32" if self.vectors is None else self.vectors.identity["dtype"])
         if is_whole(directory, identity):
             return
         empty_index(recipe, dimension)  # A mistake in the recipe comes before the work.
         with new_artefact(directory, INDEX, pool.files, recipe._asdict(), identity, goes_on=True) as folder:
-            if not (folder / _ABOUT).is_file():  # Else who was killed was about to remove the vectors.
+            if not (folder / ABOUT_FILE).is_file():  # Else who was killed was about to remove the vectors.
                 vectors = self.vectors or self._encoded(folder / _VECTORS, pool.whole(), origin, engine)
                 vectors.check(origin)
                 index = build(recipe, vectors, folder, engine)
-                write_index(index, folder / _INDEX)
+                write_index(index, folder / INDEX_FILE)
                 about = {
                     "factory": recipe.factory,
                     "recall": self._recall(IndexSearch(index), vectors, engine),
-                    "bytes_per_vector": (folder / _INDEX).stat().st_size / len(vectors),
+                    "bytes_per_vector": (folder / INDEX_FILE).stat().st_size / len(vectors),
                     "rows": index.ntotal,
                     "dimension": index.d,
                     "texts_cut": _texts_cut(folder / _VECTORS),
                 }
-                write_json(folder / _ABOUT, about)
+                write_json(folder / ABOUT_FILE, about)
             shutil.rmtree(folder / _VECTORS, ignore_errors=True)
 
     def _encoded(self, directory: Path, pool: Pool, origin: Identity, engine: Engine) -> Vectors:
@@ -230,6 +229,18 @@ class FaissRetriever(Retriever):
         return {k: round(float(np.mean(values)), 4) for k, values in hits.items()}
 
 
+def index_identity(recipe: Recipe, origin: Identity, dtype: str = "float32") -> Identity:
+    """
+    What an index is used for.
+
+    # Parameters
+
+    origin : `Dict[str, Any]`
+        `source` of its vectors.
+    """
+    return {"retriever": "faiss", **origin, **recipe._asdict(), "dtype": dtype}
+
+
 class _Encoded(NamedTuple):
     """A part of the pool."""
 
@@ -257,8 +268,8 @@ def _texts_cut(folder: Path, missing: Optional[int] = None) -> int:
 
 def _open(directory: Path, recipe: Recipe) -> Tuple[Any, Dict[str, Any]]:
     """The index, and what was written of it."""
-    path = directory / _INDEX
+    path = directory / INDEX_FILE
     again = f"remove {directory}, and it is made again"
-    about = read_json(directory / _ABOUT, again)
+    about = read_json(directory / ABOUT_FILE, again)
     with refused(f"{path}: cannot be read; {again}"):
         return read_index(path, recipe.factory), about

@@ -71,7 +71,8 @@ def load_tensors(path: PathOrStr, map_location: Any = None) -> Dict[str, Any]:
     except FileNotFoundError:
         raise
     except pickle.UnpicklingError as error:
-        reason = str(error).split("\n")[0]
+        wanted = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it asks for {wanted[1]}" if wanted else str(error).split("\n")[0]
         raise ConfigurationError(
             f"{name}: not loaded, since it is not a file of tensors alone, and any other pickle could execute code "
             f"({reason}). Save the weights again with safetensors, or as torch.save(model.state_dict(), ...)."

@@ -80,6 +80,18 @@ def test_both_halves(name: str, tiny_model: Callable[[str], str]) -> None:
     np.testing.assert_allclose(vectors[0, 16:], decoder, atol=1e-5)
 
 
+def test_a_further_token_before_each_text(tiny_model: Callable[[str], str]) -> None:
+    plain, further = (TransformerEncoder(tiny_model("bart"), max_length=6, extra_bos=flag) for flag in (False, True))
+    texts = ["the cat sat on the mat", "good"]
+    np.testing.assert_allclose(
+        further.encode(texts), np.stack([_slow(tiny_model("bart"), f"<s> {text}") for text in texts]), atol=1e-5
+    )
+    assert np.abs(further.encode(texts) - plain.encode(texts)).max() > 0.01
+    assert further.identity == {**plain.identity, "extra_bos": True} and "extra_bos" not in plain.identity
+    with pytest.raises(ConfigurationError, match="extra_bos is for texts"):
+        further.encode_words([["a", "word"]])
+
+
 def test_of_t5_the_encoder_alone_is_built(tiny_model: Callable[[str], str]) -> None:
     encoder = TransformerEncoder(tiny_model("t5"))
     encoder.load()

@@ -1,10 +1,13 @@
 """Every command on tiny inputs: what it reads, written into a folder, and its command line, to be run there."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import numpy as np
+import torch
+from transformers import AutoModelForSeq2SeqLM
 
 from attribution.common.manifest import write_manifest
 from attribution.data.agent_split import AgentSplitter
@@ -14,10 +17,13 @@ from attribution.similarity import SimilarityMatrix
 from tests.conftest import build_model
 from tests.encoders.conftest import build_resnet
 from tests.ensembling.conftest import LORA, lora_tensors, write_delta_folder
+from tests.importers.published_deltas import save
+from tests.importers.published_deltas import tensors as published_tensors
+from tests.importers.published_mixtures import Mixture
 from tests.mining.conftest import mixture
 from tests.reports.conftest import write_sweep
 from tests.rerankers import conftest as _rerankers  # noqa: F401  registers the reranker "tests_nearness"
-from tests.retrievers import conftest as _encoders  # noqa: F401  registers the encoder "tests_number"
+from tests.retrievers.conftest import NumberEncoder
 from tests.robustness.bad_files import GOOD
 
 NUMBERS = [
@@ -307,6 +313,32 @@ def disable_experts(folder: Path, models: Models) -> List[str]:
     return ["disable-experts", _config(folder, settings)]
 
 
+def import_delta(folder: Path, models: Models) -> List[str]:
+    save("lora", folder / "checkpoint-best.pt", published_tensors("lora", models.t5))
+    return ["import-artefact", "delta_checkpoint", "checkpoint-best.pt", "--model-name", models.t5]
+
+
+def import_mixture(folder: Path, models: Models) -> List[str]:
+    Mixture(models.bart).save(folder / "best")
+    return ["import-artefact", "task_moe", "best", "--model-name", models.bart]
+
+
+def import_weights(folder: Path, models: Models) -> List[str]:
+    state = AutoModelForSeq2SeqLM.from_pretrained(models.t5).state_dict()
+    vector = {"encoder.block.0.layer.0.SelfAttention.k.ia3_vector": torch.full((16, 1), 2.0)}
+    torch.save({f"transformer.{name}": tensor for name, tensor in {**state, **vector}.items()}, folder / "best.th")
+    return ["import-artefact", "deft_weights", "best.th", "--model-name", models.t5]
+
+
+def import_memory(folder: Path, models: Models) -> List[str]:
+    examples = {f"t|train|p|#{n}": [f"number {n}", ["yes"], f"t|train|p|#{n}"] for n in range(6)}
+    vectors = NumberEncoder().encode([triple[0] for triple in examples.values()])
+    memory = {"memory_index": vectors, "memory_examples": examples, "memory_example_ids": list(examples)}
+    (folder / "memory.pkl").write_bytes(pickle.dumps(memory))
+    encoder = json.dumps({"importer.encoder": "tests_number"})
+    return ["import-artefact", "recross_memory", "memory.pkl", "--allow-pickle", "-o", encoder]
+
+
 def sweep(folder: Path, models: Models) -> List[str]:
     settings = training(models.t5)
     settings["train_data_path"] = settings["validation_data_path"] = str(folder / _lines(folder, "rows.jsonl", GOOD))
@@ -354,6 +386,10 @@ COMMANDS: Dict[str, Callable[[Path, Models], List[str]]] = {
     "squeeze": squeeze,
     "routes": routes,
     "disable-experts": disable_experts,
+    "import-artefact delta": import_delta,
+    "import-artefact mixture": import_mixture,
+    "import-artefact weights": import_weights,
+    "import-artefact memory": import_memory,
 }
 """Those that write a directory that appears whole; `-s` is left to who runs them."""
 

@@ -118,6 +118,9 @@ def test_the_published_models_begin_with_a_further_token(monkeypatch: pytest.Mon
         monkeypatch.delenv("EXTRA_BOS")
         configs = [Params.from_file(CONFIGS / f"{one}.jsonnet").as_dict() for one in ("generalise", "mine_loss")]
         assert (configs[0]["dataset_reader"]["extra_bos"], configs[1]["miner"]["extra_bos"]) == (expected, expected)
+        for one in ("retrieve", "embed"):
+            config = Params.from_file(CONFIGS / f"{one}.jsonnet").as_dict()
+            assert config.get("encoder", config.get("retriever", {}).get("encoder")).get("extra_bos", False) == expected
         monkeypatch.setenv("EXTRA_BOS", "true")
         assert Params.from_file(CONFIGS / "mine_loss.jsonnet").as_dict()["miner"]["extra_bos"]
 

@@ -5,8 +5,8 @@
 // QUERY_SIZE     the first so many (16)
 // ARM            bart0 (the default): the upstream model's encoder; bart0_both, its decoder, too; vbart; sbert; bi_encoder;
 //                bm25; random; two_stage; any of them with _rerank at its end: RERANKER chooses its rows
-// MODEL_NAME     the upstream model (yuchenlin/BART0); VBART_NAME, SBERT_NAME, BI_ENCODER the other arms' models; POOLING
-//                and LAYER of those that are BART (mean, -1)
+// MODEL_NAME     the upstream model (yuchenlin/BART0); VBART_NAME, SBERT_NAME, BI_ENCODER the other arms' models; POOLING,
+//                LAYER and EXTRA_BOS of those that are BART (mean, -1, true for the published models)
 // SIZE           rows in all (512)
 // RERANKER       of arms with _rerank: a cross-encoder that chooses the rows among MU (2) times as many; AGGREGATION,
 //                MAX_QUERIES and CACHE_PATH as in rerank.jsonnet
