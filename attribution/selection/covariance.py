@@ -10,6 +10,8 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 TOLERANCE = 1e-3
 
+_BEYOND = 1e100
+"""No measurement is so large, and sums and products of such numbers are no numbers."""
 _LARGEST = 1e6
 """What is beyond it is no rounding."""
 _ROUNDING = 1e-6
@@ -89,8 +91,9 @@ class Covariance:
         if len(values) != len(self):
             raise ConfigurationError(f"covariance: {len(values)} rows for {len(self)} names; one name a row is needed")
         values = values.astype(np.float64)
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
+        unusable = ~(np.abs(values) < _BEYOND)
+        if unusable.any():
+            row, column = np.argwhere(unusable)[0]
             raise ConfigurationError(f"covariance: {self._at(row, column)} is {values[row, column]}")
         if normalize:
             values = self._normalized(values)
@@ -126,9 +129,8 @@ class Covariance:
             raise ConfigurationError(
                 f"covariance: {self._at(row, row)} is {diagonal[row]}; to normalize, one above 0 is needed"
             )
-        # Half by half, one factor after the other, so that no sum or product of large values is beyond a float's range.
         scale = 1 / np.sqrt(diagonal)
-        return (values / 2 + values.T / 2) * scale[:, None] * scale
+        return (values + values.T) / 2 * scale[:, None] * scale
 
     def _at(self, row: int, column: int) -> str:
         return f"the value of {self.names[row]!r} and {self.names[column]!r}"
