@@ -23,6 +23,11 @@ from attribution.retrievers import Pool
 
 IDS = "ids.txt"
 
+# Anserini's reader of TREC topics takes of a title what is after its first colon, and needs all four fields.
+_TOPIC = "<top>\n<num> Number: {number}\n<title> Topic: {text}\n<desc> Description:\n<narr> Narrative:\n</top>\n\n"
+_FORMS = {"tsv": "{number}\t{text}\n", "trec": _TOPIC}
+"""By ending how a query is written."""
+
 
 class PoolRows(ArtefactJob):
     """
@@ -91,11 +96,12 @@ class QueryDump(Retrieval):
         return {**ArtefactJob.identity(self, configuration), "readers": texts}
 
     def run(self, directory: Path, engine: Engine) -> str:
-        """Writes `NAME.tsv` of each target."""
+        """Writes `NAME.tsv` and `NAME.trec` of each target."""
         for name, queries in self.targets.items():
-            with (directory / f"{name}.tsv").open("w", encoding="utf-8") as file:
-                for number, text in enumerate(queries.texts):
-                    file.write(f"{number}\t{' '.join(text.split())}\n")
+            lines = [" ".join(text.split()) for text in queries.texts]
+            for ending, form in _FORMS.items():
+                with (directory / f"{name}.{ending}").open("w", encoding="utf-8") as file:
+                    file.writelines(form.format(number=number, text=text) for number, text in enumerate(lines))
         return ", ".join(f"{name}.tsv, {len(queries.texts)} queries" for name, queries in self.targets.items())
 
 
@@ -131,8 +137,8 @@ class PoolRowsCommand(ArtefactCommand):
 class QueriesCommand(ArtefactCommand):
     """
     Writes the queries of a retrieval for other programs: `allennlp queries CONFIG -s DIR`, with the configuration of
-    `allennlp retrieve`, writes `DIR/TARGET.tsv`, lines `NUMBER<TAB>TEXT` as pyserini's tools take them. The run that
-    these write is read back by the retriever `search_log`.
+    `allennlp retrieve`, writes `DIR/TARGET.tsv`, lines `NUMBER<TAB>TEXT`, and `DIR/TARGET.trec`, the same as TREC's
+    topics, as pyserini's tools take them. The run that these write is read back by the retriever `search_log`.
 
     Registered as a `Subcommand` with name "queries".
     """

@@ -1,6 +1,6 @@
 import json
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List
 
 import pytest
 
@@ -52,15 +52,28 @@ def test_what_is_asked_for(allennlp: Any, write_jsonl: Any, tmp_path: Path) -> N
     assert result.status == 1 and "pool.jsonl:1: no row number under `index_id`" in result.stderr
 
 
+def _as_anserini_reads(lines: List[str]) -> Dict[int, str]:
+    """Field by field, each from a line that begins with its name, without what is before its first colon."""
+    found, rest = {}, iter(lines)
+    while any(line.startswith("<top") for line in rest):
+        number, title = (next(line for line in rest if line.startswith(field)) for field in ("<num>", "<title>"))
+        found[int(number.partition(":")[2])] = title.partition(":")[2].strip()
+        for field in ("<desc>", "<narr>", "</top>"):
+            assert any(line.startswith(field) for line in rest)
+    return found
+
+
 def test_queries_and_the_run_of_another_program(allennlp: Any, write_jsonl: Any, tmp_path: Path) -> None:
-    texts = ["number\t3", "number\n 4"]
+    texts = ["number\t3", "Question: {number}\n 4"]
     queries = {"path": write_jsonl("some.jsonl", [{"input": text} for text in texts]), "reader": READER}
     settings = {"pool": {"path": write_jsonl("pool.jsonl", NUMBERS)}, "queries": queries, "neighbours": 2}
     config = tmp_path / "retrieve.json"
     config.write_text(json.dumps({**settings, "retriever": {"type": "bm25"}}))
     result = allennlp("queries", config, "-s", tmp_path / "queries")
     assert result.status == 0 and "some.tsv, 2 queries" in result.stdout, result.stderr
-    assert (tmp_path / "queries" / "some.tsv").read_text() == "0\tnumber 3\n1\tnumber 4\n"
+    assert (tmp_path / "queries" / "some.tsv").read_text() == "0\tnumber 3\n1\tQuestion: {number} 4\n"
+    topics = _as_anserini_reads((tmp_path / "queries" / "some.trec").read_text().splitlines())
+    assert topics == {0: "number 3", 1: "Question: {number} 4"}
     run = tmp_path / "run.trec"
     run.write_text(
         "".join(f"{query} Q0 {row} {rank} {9 - rank} tag\n" for query in (0, 1) for rank, row in ((1, 5), (2, 8)))
