@@ -41,7 +41,10 @@ def image_files(path: str) -> List[Path]:
         return [folder / name for name in (TRAIN, TEST) if (folder / name).is_file()]
     roots = [folder / part for part in PARTS] if _has_parts(folder) else [folder]
     files = [
-        file for root in roots for file in sorted(root.glob("*/*")) if file.is_file() and not file.name.startswith(".")
+        file
+        for root in roots
+        for file in sorted(root.glob("*/*"))
+        if file.is_file() and not any(name.startswith(".") for name in (file.name, file.parent.name))
     ]
     if not files:
         raise ConfigurationError(f"images: {path} has no files CLASS/IMAGE")
@@ -95,6 +98,8 @@ def _of_folder(folder: Path, files: List[Path], size: Optional[int]) -> Labelled
     for file in files:
         try:
             with Image.open(file) as image:
+                if image.mode.startswith(("I", "F")):
+                    raise ValueError(f"its pixels are of the mode {image.mode}, and not of 8 bits")
                 coloured = image.convert("RGB")
                 pixels.append(np.asarray(coloured if size is None else _square(coloured, size)))
         except (OSError, ValueError, Image.DecompressionBombError) as error:

@@ -9,8 +9,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.port import load_tensors
 
 
-class _LeftAside:
-    """In the place of an object of a class that is not here; what the file says of it is kept, and used nowhere."""
+class LeftAside:
+    """In the place of an object of a class that is not loaded; what the file says of it are its attributes."""
 
 
 def read_checkpoint(path: Path, expected: str, left_aside: Sequence[str] = ()) -> Dict[str, Any]:
@@ -27,7 +27,7 @@ def read_checkpoint(path: Path, expected: str, left_aside: Sequence[str] = ()) -
     `ConfigurationError` if it is no such file, is damaged, wants another class or function, or holds something else
     than a dictionary with texts for keys.
     """
-    with torch.serialization.safe_globals([(_LeftAside, name) for name in left_aside]):
+    with torch.serialization.safe_globals([(LeftAside, name) for name in left_aside]):
         content = load_tensors(path, map_location="cpu")
     _check_sums(path)
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
@@ -54,12 +54,19 @@ def tensors_in(content: Mapping[str, Any], path: Path, expected: str) -> Dict[st
 
     # Raises
 
-    `ConfigurationError` if there is anything else among them, or there are none.
+    `ConfigurationError` if there is anything else among them, or there are none, or values that are no real numbers.
     """
     others = [name for name, value in content.items() if not isinstance(value, torch.Tensor)]
     if others or not content:
         found = f"`{others[0]}` is a {type(content[others[0]]).__name__}" if others else "it holds nothing"
         raise ConfigurationError(f"{path}: not {expected}: {found}")
+    for name, value in content.items():
+        if value.layout is not torch.strided or value.is_quantized or value.is_complex():
+            raise ConfigurationError(
+                f"{path}: `{name}` is a tensor of {value.layout} and {value.dtype}, not a plain one"
+            )
+        if not value.isfinite().all():
+            raise ConfigurationError(f"{path}: `{name}` has values that are no numbers, or infinite")
     return {name: value.float() if value.is_floating_point() else value for name, value in content.items()}
 
 

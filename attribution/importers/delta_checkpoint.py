@@ -1,6 +1,7 @@
 """Deltas of the published program for weight ensembling."""
 
 import re
+from math import inf
 from pathlib import Path
 from typing import Any, Dict, Mapping, Tuple
 
@@ -10,15 +11,15 @@ from transformers import PreTrainedModel
 
 from attribution.common.manifest import Identity
 from attribution.common.pretrained import model_identity
-from attribution.importers.checkpoint_file import read_checkpoint, some_of, tensors_in
+from attribution.importers.checkpoint_file import LeftAside, read_checkpoint, some_of, tensors_in
 from attribution.importers.importer import Importer
 from attribution.models.pretrained import load_transformer
 from attribution.modules.delta import Delta, DeltaModule, Houlsby, Lora, Pfeiffer, Prefix
 from attribution.modules.delta.delta_folder import PREFIX
 
 _EXPECTED = "a checkpoint of weight ensembling, with tensors under `adapter`, `lora` or `prefix`"
-# The program's copy of the class, which it saves beside the tensors.
-_CONFIGS = ("configuration_t5.T5Config", "transformers.models.t5.configuration_t5.T5Config")
+# What it saves beside the tensors: an object of its copy of the class, and arguments, as a dictionary or not.
+_BESIDE = ("configuration_t5.T5Config", "transformers.models.t5.configuration_t5.T5Config", "argparse.Namespace")
 _ADAPTER = re.compile(r"((encoder|decoder)\.block\.\d+\.layer\.(\d+))\.adapter\.adapter_([AB])")
 _LORA = re.compile(r"(.*)\.lora_([AB])")
 # The last layer of each sub-layer.
@@ -68,12 +69,14 @@ class DeltaCheckpoint(Importer):
         return {**given, "model": model_identity(self.model_name)}
 
     def write(self, directory: Path) -> str:
-        checkpoint = read_checkpoint(self.path, _EXPECTED, _CONFIGS)
+        checkpoint = read_checkpoint(self.path, _EXPECTED, _BESIDE)
         found = [kind for kind in _KINDS if isinstance(checkpoint.get(kind), dict)]
         if len(found) != 1:
             raise ConfigurationError(f"{self.path}: not {_EXPECTED}; it has {some_of(sorted(checkpoint)) or 'nothing'}")
         published = tensors_in(checkpoint[found[0]], self.path, _EXPECTED)
         arguments = checkpoint.get("args")
+        if isinstance(arguments, LeftAside):
+            arguments = vars(arguments)
         transformer = load_transformer(self.model_name, encoder_decoder=True)
         if transformer.config.model_type != "t5":
             raise ConfigurationError(
@@ -117,8 +120,8 @@ def _lora(published: Tensors, arguments: Mapping[str, Any], _: PreTrainedModel) 
             raise ConfigurationError(f"{name} {tuple(tensor.shape)} is no factor of a LoRA, `lora_A` or `lora_B`")
         tensors[f"{name}.weight"] = tensor.T
     alpha = arguments.get("lora_alpha")
-    if type(alpha) not in (int, float):
-        raise ConfigurationError(f"its arguments' `lora_alpha` is {alpha!r}; a number is needed, for the scale of it")
+    if type(alpha) not in (int, float) or not 0 < alpha < inf:
+        raise ConfigurationError(f"its arguments' `lora_alpha` is {alpha!r}; a number above 0 is needed, for its scale")
     rank = min(next(iter(tensors.values())).shape)
     return Lora(r=rank, alpha=alpha, target_modules=["q", "v"]), tensors
 

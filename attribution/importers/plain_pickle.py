@@ -18,18 +18,56 @@ class _FlatIndex:
         self.content = state
 
 
-_ARRAY = np.zeros(1)
+class _Kind:
+    """In the place of a `numpy.dtype`. Of objects there are none: from bytes NumPy makes pointers of them."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.code, self.order = code, "="
+
+    def __setstate__(self, state: Any) -> None:
+        self.order = state[1]
+
+    def made(self) -> np.dtype:
+        kind = np.dtype(self.code)
+        if kind.kind not in "biufcSU":
+            raise ConfigurationError(f"it has an array of the type {kind}")
+        return kind.newbyteorder(self.order)
+
+
+class _Array(np.ndarray):
+    """In the place of NumPy's: filled by what says its kind, and by nothing else."""
+
+    def __new__(cls, *_: Any) -> "_Array":
+        return super().__new__(cls, 0)
+
+    def __setstate__(self, state: Any) -> None:
+        version, shape, kind, is_fortran, content = state
+        super().__setstate__((version, shape, kind.made(), is_fortran, content))
+
+
+def _array(*_: Any) -> _Array:
+    return _Array()
+
+
+def _number(kind: _Kind, content: bytes) -> Any:
+    return np.frombuffer(content, kind.made())[0]
+
+
+def _from_buffer(content: bytes, kind: _Kind, shape: Any, order: Any) -> np.ndarray:
+    return np.frombuffer(content, kind.made()).reshape(shape, order=order)
+
+
 # By the names that NumPy 1 and 2 write: what makes an array, a number of an array, and a view of a buffer.
 _KNOWN: Dict[Tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Kind,
     **{
         (f"numpy.{core}.{module}", name): made
         for core in ("core", "_core")
         for module, name, made in (
-            ("multiarray", "_reconstruct", _ARRAY.__reduce__()[0]),  # type: ignore[index]
-            ("multiarray", "scalar", _ARRAY[0].__reduce__()[0]),  # type: ignore[index]
-            ("numeric", "_frombuffer", _ARRAY.__reduce_ex__(5)[0]),  # type: ignore[index]
+            ("multiarray", "_reconstruct", _array),
+            ("multiarray", "scalar", _number),
+            ("numeric", "_frombuffer", _from_buffer),
         )
     },
 }
@@ -83,7 +121,7 @@ def vectors_of(value: Any, where: str) -> np.ndarray:
                 if isinstance(index, faiss.IndexFlat):
                     return index.reconstruct_n(0, index.ntotal)
     elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim == 2:
-        return value.astype(np.float32)
+        return np.asarray(value, dtype=np.float32)
     shape = f" of {value.dtype} and shape {value.shape}" if isinstance(value, np.ndarray) else ""
     raise ConfigurationError(
         f"{where}: a {type(value).__name__.lstrip('_')}{shape}; a flat index, or an array of numbers, a row for each "

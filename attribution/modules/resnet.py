@@ -117,17 +117,23 @@ def _configuration(tensors: Dict[str, torch.Tensor], path: Path) -> ResNetConfig
     places = {tuple(map(int, match.groups())): name for name in tensors if (match := found.fullmatch(name))}
     stages = sorted({stage for stage, _, _ in places})
     last = max((layer for _, _, layer in places), default=0)
-    if last not in (1, 2) or stages != [*range(len(stages))] or "classifier.1.weight" not in tensors:
-        raise ConfigurationError(f"{path}: has no stages of layers, or no fc; torchvision's ResNets have both")
     ends = [tensors[name] for stage in stages if (name := places.get((stage, 0, last))) is not None]
+    whole = stages == [*range(len(stages))] and len(ends) == len(stages)
+    if last not in (1, 2) or not whole or "classifier.1.weight" not in tensors:
+        raise ConfigurationError(f"{path}: has no stages of layers, or no fc; torchvision's ResNets have both")
     settings: Dict[str, Any] = {
-        "embedding_size": len(tensors.get("resnet.embedder.embedder.convolution.weight", ends[0])),
-        "hidden_sizes": [len(end) for end in ends],
+        "embedding_size": _width(tensors.get("resnet.embedder.embedder.convolution.weight", ends[0])),
+        "hidden_sizes": [_width(end) for end in ends],
         "depths": [len({block for place, block, _ in places if place == stage}) for stage in stages],
         "layer_type": "bottleneck" if last == 2 else "basic",
-        "num_labels": len(tensors["classifier.1.weight"]),
+        "num_labels": _width(tensors["classifier.1.weight"]),
     }
     return ResNetConfig(**settings)
+
+
+def _width(tensor: torch.Tensor) -> int:
+    """Of a layer's weight its outputs; the shape is looked at later."""
+    return len(torch.atleast_1d(tensor))
 
 
 def new_resnet(architecture: str, num_labels: int, small_images: bool, **settings: Any) -> ResNetForImageClassification:

@@ -118,6 +118,8 @@ class Sweep(FromParams):
         self._check_axes(self.once, "once")
         for axis, there in self.once.items():
             self._check_axes(there, f"once.{axis}")
+            if not there:
+                raise ConfigurationError(f"once.{axis}: values of another axis are needed; of none it is everywhere")
             for other, values in there.items():
                 unknown = [value for value in values if value not in map(as_text, self.axes[other])]
                 if unknown or not values or other == axis:

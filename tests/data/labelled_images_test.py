@@ -18,6 +18,8 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / kind).mkdir(exist_ok=True)
         Image.new(mode, (3, 2), color=number * 10).save(tmp_path / kind / f"{number}.png")
     (tmp_path / "cat" / ".hidden").touch()
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    Image.new("L", (3, 2)).save(tmp_path / ".ipynb_checkpoints" / "0.png")
     (tmp_path / "README").touch()
     return tmp_path
 
@@ -30,6 +32,13 @@ def test_a_folder_of_classes(folder: Path) -> None:
         labels.tolist() == [0, 0, 1] and not is_test.any() and images.shape == (3, 2, 3, 3) and images.dtype == np.uint8
     )
     assert (images[1] == 20).all() and (images[2] == 0).all()
+
+
+def test_images_of_16_bits_are_refused(folder: Path) -> None:
+    """Pillow would make them all white."""
+    Image.fromarray(np.full((2, 3), 30_000, np.uint16)).save(folder / "dog" / "deep.png")
+    with pytest.raises(ConfigurationError, match="deep.png cannot be read .its pixels are of the mode I"):
+        read_images(str(folder))
 
 
 def test_arrays(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_class_that_is_left_aside(checkpoint: Path) -> None:
     content = read_checkpoint(checkpoint, "a checkpoint", ["tests_elsewhere.Config"])
     tensors = tensors_in(content["weights"], checkpoint, "a checkpoint")
     assert tensors["a"].dtype == torch.float32 and tensors["b"].dtype == torch.int64
-    assert type(content["config"]).__name__ == "_LeftAside" and "tests_elsewhere" not in sys.modules
+    assert type(content["config"]).__name__ == "LeftAside" and "tests_elsewhere" not in sys.modules
     for others in ([], ["tests_elsewhere.Other"]):
         with pytest.raises(ConfigurationError, match=r"a.pt: not loaded, .* \(it asks for tests_elsewhere.Config\)"):
             read_checkpoint(checkpoint, "a checkpoint", others)
@@ -42,6 +42,13 @@ def test_what_is_none(tmp_path: Path) -> None:
         torch.save(content, tmp_path / "a.pt")
         with pytest.raises(ConfigurationError, match=f"a.pt: {message}"):
             read_checkpoint(tmp_path / "a.pt", "a checkpoint")
+    for odd, message in (
+        (torch.ones(2, 2).to_sparse(), "of torch.sparse_coo"),
+        (torch.ones(2, dtype=torch.complex64), "and torch.complex64, not a plain one"),
+        (torch.tensor([1.0, float("nan")]), "no numbers, or infinite"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"a.pt: `odd` .*{message}"):
+            tensors_in({"a": torch.ones(1), "odd": odd}, tmp_path / "a.pt", "a checkpoint")
     for inner, message in (({}, "it holds nothing"), ({"a": "x"}, "`a` is a str")):
         with pytest.raises(ConfigurationError, match=f"a.pt: not a checkpoint: {message}"):
             tensors_in(inner, tmp_path / "a.pt", "a checkpoint")

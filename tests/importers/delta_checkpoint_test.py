@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,9 @@ class _Harmful:
             "not a checkpoint of weight ensembling.*; it has args, config, current_state, op",
         ),
         ("lora", lambda content: {"adapter": content}, "not a checkpoint of weight ensembling"),
-        ("lora", lambda content: {"args": {"tune_method": "lora"}}, "`lora_alpha` is None; a number is needed"),
+        ("lora", lambda content: {"args": {"tune_method": "lora"}}, "`lora_alpha` is None; a number above 0 is"),
+        ("lora", lambda content: {"args": {"lora_alpha": float("nan")}}, "`lora_alpha` is nan; a number above 0 is"),
+        ("lora", lambda content: {"args": {"lora_alpha": 0}}, "`lora_alpha` is 0; a number above 0 is"),
         ("lora", lambda content: {"lora": {"x.lora_R": torch.ones(2, 1)}}, r"x.lora_R \(2, 1\) is no factor of a LoRA"),
         ("lora", lambda content: {"lora": {}}, "it holds nothing"),
         ("lora", lambda content: {"lora": {"a.lora_A": 3}}, "`a.lora_A` is a int"),
@@ -92,6 +95,14 @@ def test_what_is_no_such_checkpoint(kind: str, change: Any, message: str, tiny_m
     with pytest.raises(ConfigurationError, match=f"{re.escape(str(path))}: .*{message}"):
         DeltaCheckpoint(str(path), base).write(tmp_path / "delta")
     assert not (tmp_path / "delta").exists()
+
+
+def test_arguments_that_are_no_dictionary(tiny_model: Any, tmp_path: Path) -> None:
+    base = tiny_model("t5_gated")
+    arguments = Namespace(tune_method="lora", lora_alpha=ALPHA)
+    path = save("lora", tmp_path / "checkpoint.pt", tensors("lora", base), args=arguments)
+    DeltaCheckpoint(str(path), base).write(tmp_path)
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["lora_alpha"] == ALPHA
 
 
 def test_nothing_is_executed_and_other_formats_are_named(tiny_model: Any, allennlp: Any, tmp_path: Path) -> None:

@@ -84,6 +84,42 @@ def test_nothing_is_executed(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
+class _Calls:
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+
+    def __reduce__(self) -> Any:
+        return self.parts
+
+
+_MAKE, _VIEW = np.zeros(1).__reduce__()[0], np.zeros(1).__reduce_ex__(5)[0]  # type: ignore[index]
+_SCALAR = np.zeros(1)[0].__reduce__()[0]
+_FIELDS = (3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0)
+_DISGUISED = _Calls(np.dtype, ("V8", False, True), _FIELDS)
+_POINTER = b"A" * 8
+
+
+@pytest.mark.parametrize("kind", [np.dtype("O"), _DISGUISED], ids=["objects", "in disguise"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda kind: _Calls(_MAKE, (np.ndarray, (0,), b"b"), (1, (1,), kind, False, _POINTER)),
+        lambda kind: _Calls(_VIEW, (_POINTER, kind, (1,), "C")),
+        lambda kind: _Calls(_SCALAR, (kind, _POINTER)),
+    ],
+)
+def test_no_pointer_is_made_of_bytes(kind: Any, made: Any, tmp_path: Path) -> None:
+    """What once ended the process."""
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(made(kind)))
+    with pytest.raises(ConfigurationError, match="not read, it has an array of the type"):
+        read_plain_pickle(tmp_path / "a.pkl")
+
+
+def test_an_array_is_not_made_of_a_buffer(tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(_Calls(np.ndarray, ((1,), np.dtype("O"), _POINTER))))
+    assert read_plain_pickle(tmp_path / "a.pkl").shape == (0,)
+
+
 @settings(max_examples=50)
 @given(content=st.binary() | PLAIN.map(pickle.dumps), share=st.floats(0, 0.99))
 def test_other_formats(content: bytes, share: float, tmp_path_factory: pytest.TempPathFactory) -> None:

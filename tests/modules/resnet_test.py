@@ -132,6 +132,12 @@ def test_other_files(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         ({"conv1.weight": state["conv1.weight"]}, "has no stages of layers, or no fc"),
         (narrow, r"not a plain ResNet, .*there is no resnet.encoder.stages.1.layers.0.layer.1.convolution.weight"),
         (wide, r"not a plain ResNet, .*layers.0.layer.0.convolution.weight has the shape \(16, 8, 1, 1\)"),
+        ({**state, "fc.weight": torch.tensor(1.0)}, r"not a plain ResNet, .*classifier.1.weight has the shape \(\)"),
+        ({**state, "layer1.0.conv3.weight": torch.tensor(1.0)}, r"not a plain ResNet, .* has the shape \("),
+        (
+            {name: value for name, value in state.items() if name != "layer2.0.conv3.weight"},
+            "has no stages of layers, or no fc",
+        ),
         (_Code(), "no state dict of tensors alone"),
     ):
         torch.save(content, tmp_path / "other.pth")

@@ -115,6 +115,7 @@ TRAIN = {"command": "train", "config": "read.jsonnet"}
         ({"once": {"SEED": {"COLOUR": ["none"]}}}, "once.SEED: 'COLOUR' is no axis"),
         ({"once": {"SEED": {"ARM": ["nnoe"]}}}, "once.SEED.ARM: 'nnoe' is no value of the axis.*none"),
         ({"once": {"SEED": {"ARM": []}}}, "once.SEED.ARM: values of another axis"),
+        ({"once": {"SEED": {}}}, "once.SEED: values of another axis"),
         ({"once": {"SEED": {"SEED": [1]}}}, "once.SEED.SEED: values of another axis"),
         ({"once": {"SEED": ["none"]}}, "once.SEED: an object is needed"),
         ({"steps": {"two words": TRAIN}}, "steps.two words: letters, digits"),

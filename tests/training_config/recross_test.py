@@ -431,3 +431,25 @@ def test_a_reranked_arm_needs_a_reranker(rounds: Any, monkeypatch: pytest.Monkey
     monkeypatch.delenv("RERANKER")
     with pytest.raises(ConfigurationError, match="rows/ARM=bm25_rerank,ROUND=0,TARGET=cb.*RERANKER"):
         Sweep.from_params(Params.from_file(CONFIGS / "rounds.jsonnet")).plan(Path("runs"))
+
+
+def test_a_task_is_divided(tmp_path: Path, allennlp: Any, write_jsonl: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its files are called, rows of all parts are of the task: `own_task` compares names."""
+    for part, count in (("train", 30), ("validation", 9)):
+        rows = [{"q": f"{part} {number}", "label": number % 2} for number in range(count)]
+        monkeypatch.setenv(f"{part.upper()}_DATA_PATH", write_jsonl(f"{part}.jsonl", rows))
+    template = "!Template {name: %s, jinja: '%s {{q}} ||| {{answer_choices[label]}}', answer_choices: no ||| yes, "
+    template += "id: %s, reference: '', metadata: !TemplateMetadata {metrics: [%s]}}"
+    names = {"a": "Accuracy", "b": "Squad", "c": "BLEU"}
+    yaml = [f"  {name}: {template % (name, name, name, metric)}\n" for name, metric in names.items()]
+    (tmp_path / "templates.yaml").write_text("dataset: d\ntemplates:\n" + "".join(yaml))
+    monkeypatch.setenv("TEMPLATES_PATH", str(tmp_path / "templates.yaml"))
+    monkeypatch.setenv("TASK", "super_glue-cb")
+    sizes = json.dumps({"size": 8, "shots": [2]})
+    result = allennlp("divide", CONFIGS / "divide.jsonnet", "-s", tmp_path / "out", "-o", sizes)
+    assert result.status == 0, result.stderr
+    parts = [json.loads((tmp_path / f"out/{name}.json").read_text()) for name in ("upstream", "validation", "test")]
+    assert [len(part) for part in parts] == [52, 8, 8]
+    assert {tuple(row[2].split("|")[:2]) for row in parts[0] + parts[1]} == {("super_glue-cb", "train")}
+    assert {tuple(row[2].split("|")[:2]) for row in parts[2]} == {("super_glue-cb", "validation")}
+    assert {row[2].split("|")[2] for row in parts[0]} == {"a", "b"}

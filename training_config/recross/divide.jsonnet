@@ -3,6 +3,7 @@
 // is a POOL_SOURCE of build_pool.jsonnet, DIR/fewshot.json a TARGET_PATH (with SHOTS) and DIR/test.json the TEST_PATH of
 // rounds.jsonnet. All settings are of `allennlp divide`, and of `templates` among its sources.
 //
+// TASK                  its name, the first field of each row's id, by which ReCross tells tasks: 'super_glue-cb'
 // TRAIN_DATA_PATH       raw rows of the task's training part, in any format that is read
 // VALIDATION_DATA_PATH  those of its validation part, whose first make the test rows
 // TEMPLATES_PATH        promptsource's templates.yaml of the task
@@ -12,6 +13,7 @@
 local env = import '../common/env.libsonnet';
 local part(path, split) = {
   type: 'templates',
+  task: env.required('TASK'),
   rows: { type: 'rows', path: env.required(path), split: split },
   templates: env.required('TEMPLATES_PATH'),
   metrics: ['Accuracy', 'Squad'],

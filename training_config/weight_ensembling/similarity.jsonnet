@@ -26,7 +26,8 @@
 // SHOTS, SEEDS   which files, where there are several: a number, and '13 42'
 // INPUT_PREFIX, ANSWER_PREFIX, MAX_QUERY_LENGTH, MAX_ANSWER_LENGTH  how rows are written (../common/format.libsonnet)
 // MAX_EXAMPLES   the first of each target: 50, as published (all; of grand 50, whose sum its temperature belongs to)
-// BATCH_SIZE     examples a pass (32; of grand 5, by block or layer 10, as published)
+// BATCH_SIZE     examples a pass (32). The batches of grand are the published ones, of 5, by block or layer of 10;
+//                others with -o '{"measure.batch_size": 8}'
 local env = import '../common/env.libsonnet';
 local format = import '../common/format.libsonnet';
 local given(name) = env.optional(name, '') != '';

@@ -1,6 +1,7 @@
 """BIG-bench's JSON tasks as rows of a pool."""
 
 import random
+from math import isfinite
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Union
 
@@ -52,7 +53,7 @@ class BigBenchSource(PoolSource):
 
     def read(self) -> Iterator[Union[Row, RowError]]:
         for file in self._files:
-            task, _ = read_json_object(file)
+            name, (task, _) = file.absolute().parent.name, read_json_object(file)
             settings = {**_PREFIXES, _CHOICE[0]: _CHOICE[1], **task}
             examples, listed = task.get("examples"), task.get("append_choices_to_input", True)
             wrong = [name for name in (*_PREFIXES, _CHOICE[0]) if not isinstance(settings[name], str)]
@@ -61,17 +62,17 @@ class BigBenchSource(PoolSource):
                 raise ConfigurationError(f"{file}: no JSON task of BIG-bench; {what} is needed")
             for number, example in enumerate(examples):
                 where = f"{file}: example {number}"
+                draw = random.Random(f"{self._seed}|{name}|{number}")
                 try:
-                    yield Row(
-                        number, {**self._prompted(example, settings, listed, where), "task": file.parent.name}, where
-                    )
+                    yield Row(number, {**self._prompted(example, settings, listed, where, draw), "task": name}, where)
                 except RowError as error:
                     yield error
 
-    def _prompted(self, example: Any, settings: Dict[str, Any], listed: bool, where: str) -> Dict[str, Any]:
+    def _prompted(
+        self, example: Any, settings: Dict[str, Any], listed: bool, where: str, draw: random.Random
+    ) -> Dict[str, Any]:
         if not isinstance(example, dict) or not isinstance(example.get("input"), str):
             raise RowError(where, "no text under `input`", f": {example!r:.80}")
-        draw = random.Random(f"{self._seed}|{where}")
         scores, targets = example.get("target_scores"), example.get("target")
         text, choices = example["input"], []
         if scores is not None:
@@ -92,4 +93,4 @@ class BigBenchSource(PoolSource):
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)

@@ -63,6 +63,12 @@ def test_several_tasks_in_the_order_of_their_names(tmp_path: Path) -> None:
     assert len({str(_rows(tmp_path, {}, seed=seed)) for seed in range(9)}) > 1  # The order of the choices.
 
 
+def test_rows_do_not_depend_on_where_the_folder_is(tmp_path: Path) -> None:
+    many = {"examples": [{"input": f"{n}?", "target_scores": {"a": 1, "b": 1, "c": 1}} for n in range(9)]}
+    one, other = (_rows(tmp_path / place, {"t": many}) for place in ("here", "there"))
+    assert one == other and len({row["target"] for row in one}) > 1
+
+
 @pytest.mark.parametrize(
     "example, message",
     [
@@ -71,6 +77,7 @@ def test_several_tasks_in_the_order_of_their_names(tmp_path: Path) -> None:
         ({"input": "x", "target": []}, "neither `target_scores` nor a `target`"),
         ({"input": "x", "target_scores": {}}, "`target_scores` is no object of numbers"),
         ({"input": "x", "target_scores": {"a": True}}, "`target_scores` is no object of numbers"),
+        ({"input": "x", "target_scores": {"a": float("nan")}}, "`target_scores` is no object of numbers"),
         ("x", "no text under `input`"),
     ],
 )
