@@ -59,13 +59,16 @@ class StoredWords(FromParams):
 
 def words_of_sentences(folder: Path, count: int) -> int:
     """
-    So many words the first sentences have, or all where there are fewer.
+    So many words the first sentences have.
 
     # Raises
 
-    `ConfigurationError` if the folder of `allennlp embed` has no words.
+    `ConfigurationError` if the folder of `allennlp embed` has no words, or fewer sentences.
     """
-    return sum(len(words) for words in islice(_sentences(folder), count))
+    lengths = [len(words) for words in islice(_sentences(folder), count)]
+    if len(lengths) < count:
+        raise ConfigurationError(f"{folder}: has {len(lengths)} sentences, and {count} are asked for")
+    return sum(lengths)
 
 
 def _sentences(folder: Path) -> Iterator[Tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from math import isinf
 from pathlib import Path
 from typing import Any, DefaultDict, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -85,10 +86,14 @@ def read_result_tsv(path: Path, higher_is_better: bool, names: Optional[Sequence
 
     # Raises
 
-    `ConfigurationError`, naming the line, if one is neither; or if a pair is missing or there twice.
+    `ConfigurationError`, naming the line, if one is neither or beyond all numbers; or if a pair is missing or there
+    twice.
     """
     lines = [line for line in read_lines(path) if line.text.strip()]
     values = [_number(line.text) for line in lines]
+    for line in lines:
+        if isinf(_number(line.text.rpartition(",")[2]) or 0):
+            raise RowError(line.where, "no measured score", f": {line.text!r:.80}")
     if None not in values:
         if names is None:
             raise ConfigurationError(f"{path}: has {len(values)} values and no names; give `names`, in their order")

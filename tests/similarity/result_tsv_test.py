@@ -53,6 +53,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("boolq\nrte,good\n", None, "result.tsv:2: neither a target nor `source,score`: 'rte,good'"),
         (NAMED + "boolq,3\n", None, "result.tsv:7: a pair that was there before: 'boolq' on 'rte'"),
         ("boolq\nboolq,1\nrte,2\nrte\nrte,1\n", None, "the target 'rte' has no score of boolq"),
+        ("boolq\nrte,-inf\n", None, "result.tsv:2: no measured score: 'rte,-inf'"),
         ("", None, "the file is empty"),
     ],
 )

@@ -11,7 +11,7 @@
 // ENCODING              of conll2003_ner: BIO or IOB1 (IOB1)
 // POOLING               of MODELS: a word's pieces: first, last or mean (last)
 // LAYER                 of MODELS: 0 is the embeddings (-1, the last)
-// MAX_INSTANCES         train on so many of the first sentences (all); on a random tenth of them with
+// MAX_INSTANCES         train on the first so many sentences (all); a random tenth of all:
 //                       -o '{"dataset_reader.fraction": 0.1, "dataset_reader.fraction_seed": 0}'
 // EPOCHS                (40)
 // LEARNING_RATE         of Adam (1e-3)

@@ -56,7 +56,7 @@ local writes = metric == 'fewshot_gym';
         [if !writes then 'validation_dataset_reader.options']: 'task',
         [if writes then 'model.generation']: { num_beams: env.integer('BEAMS', 4), max_new_tokens: 64 },
         [if writes then 'model.metrics']: [
-          { type: 'fewshot_gym', task_metrics: env.optional('TASK_METRICS', 'data/few_shot_gym.json') },
+          { type: 'fewshot_gym', task_metrics: env.optional('TASK_METRICS', env.beside(std.thisFile, '../../data/few_shot_gym.json')) },
         ],
         [if unseen != '' then 'model.unseen_tasks']: unseen,
       },

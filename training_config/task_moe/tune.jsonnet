@@ -53,7 +53,7 @@ assert every > 0 && updates % every == 0 : 'UPDATES is %d; VALIDATE_EVERY, %d, m
     loss: 'sum',
     label_smoothing: 0.1,
     [if writes then 'generation']: { num_beams: env.integer('BEAMS', 4), max_new_tokens: 64 },
-    [if writes then 'metrics']: [{ type: 'fewshot_gym', task_metrics: env.optional('TASK_METRICS', 'data/few_shot_gym.json') }],
+    [if writes then 'metrics']: [{ type: 'fewshot_gym', task_metrics: env.optional('TASK_METRICS', env.beside(std.thisFile, '../../data/few_shot_gym.json')) }],
   },
   data_loader: { batch_size: env.integer('BATCH_SIZE', 8), shuffle: true, batches_per_epoch: every },
   validation_data_loader: { batch_size: 16 },

@@ -47,7 +47,7 @@ local rows_at_once = std.min(batch_size, 16);
 local metric = env.optional('METRIC', if given('GYM') then 'fewshot_gym' else 'accuracy');
 local ranks = std.member(['accuracy', 'precision', 'recall', 'micro_f1', 'macro_f1'], metric);
 local writes = !ranks && metric != 'loss';
-local task_metrics = env.optional('TASK_METRICS', 'data/few_shot_gym.json');
+local task_metrics = env.optional('TASK_METRICS', env.beside(std.thisFile, '../../data/few_shot_gym.json'));
 
 local method = env.optional('DELTA', 'adapter');
 local sizes = {
