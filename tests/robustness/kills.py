@@ -21,7 +21,7 @@ from allennlp import commands
 from allennlp.common.plugins import import_plugins
 from allennlp.common.port import run
 
-from attribution.common.manifest import damage
+from attribution.common.manifest import damage, is_sealed
 from attribution.sweeps.run import STEP
 
 KILLED = 137
@@ -226,10 +226,11 @@ def _digest(path: Path) -> str:
 
 
 def _of_step(path: Path) -> str:
-    """Its files' digests are of how long a training took, too; that they are right is all that can be said of them."""
+    """Its digests are of how long a training took, too; that they are right is all that can be said of them."""
     document = json.loads(path.read_bytes())
-    outputs = document.pop("outputs")
-    return json.dumps([document, sorted(outputs), str(damage(path.parent, outputs, thorough=True))], sort_keys=True)
+    is_right = [is_sealed(document), str(damage(path.parent, document["outputs"], thorough=True))]
+    outputs, _ = document.pop("outputs"), document.pop("sha256")
+    return json.dumps([document, sorted(outputs), is_right], sort_keys=True)
 
 
 def _of_member(name: str, file: Any) -> str:
