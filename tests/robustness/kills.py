@@ -229,7 +229,7 @@ def _of_step(path: Path) -> str:
     """Its digests are of how long a training took, too; that they are right is all that can be said of them."""
     document = json.loads(path.read_bytes())
     is_right = [is_sealed(document), str(damage(path.parent, document["outputs"], thorough=True))]
-    outputs, _ = document.pop("outputs"), document.pop("sha256")
+    outputs = document.pop("outputs")
     return json.dumps([document, sorted(outputs), is_right], sort_keys=True)
 
 
