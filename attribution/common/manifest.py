@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from functools import lru_cache
+from glob import glob
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Union
@@ -206,14 +207,13 @@ def _was_ours(directory: Path) -> bool:
 
 
 def paths_in(settings: Any) -> Iterator[Path]:
-    """What a configuration's texts name, of all that there is."""
+    """What a configuration's texts name, or are patterns of (`zoo/*`), of all that there is."""
     if isinstance(settings, str):
         try:
-            there = bool(settings) and os.path.exists(settings)
-        except ValueError:  # No path has such a character.
-            there = False
-        if there:
-            yield Path(settings)
+            there = [settings] if settings and os.path.exists(settings) else sorted(glob(settings))
+        except (ValueError, OSError):  # No path has such a character, or is so long.
+            there = []
+        yield from map(Path, there)
     elif isinstance(settings, (dict, list)):
         for part in settings.values() if isinstance(settings, dict) else settings:
             yield from paths_in(part)

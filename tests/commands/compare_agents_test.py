@@ -131,3 +131,6 @@ def test_what_does_not_fit(compare: Any, tmp_path: Path) -> None:
         f"{three} is not of the agents that have features; the first other: agent003", SEED="0", COVARIANCE_PATH=three
     )
     fails("head.select_on is 'best'", SELECT_ON="best")
+    shard = tmp_path / "tasks" / "CHECKPOINT=agent001" / "vectors_0000000000.npy"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    fails("CHECKPOINT=agent001/vectors_0000000000.npy: has 511 bytes, 512 were written")

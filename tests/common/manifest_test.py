@@ -134,6 +134,7 @@ def test_every_byte_of_a_manifest_counts(product: Path) -> None:
     [
         ({"a": ["rows", {"b": "shards"}], "c": 1, "d": None, "e": "", "f": "nothing\0", "g": "x" * 5000}, 2),
         ("rows", 1),
+        ({"a": "[rs]*", "b": "no*", "c": "what * is {{this}}?\nA [ ]"}, 2),
         ([], 0),
     ],
 )
