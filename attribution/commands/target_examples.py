@@ -42,6 +42,8 @@ class TargetExamples:
             raise ConfigurationError(
                 f"batch_size is {batch_size}, max_examples {max_examples}; at least one example is needed"
             )
+        if targets == "":
+            raise ConfigurationError(f"{setting} is empty; the folder of a gym, or a pattern of files, is needed")
         self._setting = setting
         self._is_gym = isinstance(targets, str) and Path(targets).is_dir()
         self._paths = self._found(targets) if isinstance(targets, str) else targets or {}

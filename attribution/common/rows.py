@@ -241,9 +241,9 @@ class ParquetRows(Rows):
 
         try:
             self._file = pyarrow.parquet.ParquetFile(path, memory_map=True)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise ConfigurationError(f"{path}: not a Parquet file ({error})") from error
-        schema = self._file.schema_arrow
+            schema = self._file.schema_arrow
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{path}: not a Parquet file, or a damaged one ({error})") from error
         self._is_json = re.search("float|double|binary", str(schema.types)) is None
         # Of numbers of single precision the digits that tell them apart: .1, not .10000000149011612.
         self._short = [place for place, kind in enumerate(schema.types) if pyarrow.types.is_float32(kind)]

@@ -96,6 +96,7 @@ def test_an_interrupted_one_goes_on(
 @pytest.mark.parametrize(
     "settings, message",
     [
+        ({"embedder": {"type": "random"}, "tasks": ""}, "tasks is empty; the folder of a gym"),
         ({"embedder": {"type": "fisher"}}, "reader is missing"),
         ({"embedder": {"type": "fisher"}, "reader": {"type": "fewshot_gym", "model_name": "x"}}, "deltas is missing"),
         ({"embedder": {"type": "random"}, "task_names": ["qqp"]}, "there is no 'qqp'; there are boolq, cb, rte"),

@@ -124,6 +124,21 @@ def test_each_ends_with_the_error_where_nothing_more_can_be_read(tmp_path: Path)
     assert isinstance(error, RowError) and error.reason == "damaged Parquet"
 
 
+def test_a_flipped_byte_in_a_parquet_files_names(tmp_path: Path) -> None:
+    """Of each name in its table of contents the first letter is no letter any more."""
+    parquet = _write(tmp_path, "parquet")
+    whole = parquet.read_bytes()
+    messages = set()
+    for place in range(len(whole)):
+        if whole[place : place + 4] in (b"text", b"numb"):
+            parquet.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+            try:
+                open_rows(parquet)
+            except ConfigurationError as error:
+                messages.add(str(error).split(" (")[0])
+    assert messages == {f"{parquet}: not a Parquet file, or a damaged one"}
+
+
 def test_a_row_error_survives_a_worker_process() -> None:
     error = pickle.loads(pickle.dumps(RowError("here:1", "not valid JSON", " at all")))
     assert isinstance(error, ConfigurationError) and str(error) == "here:1: not valid JSON at all"
