@@ -120,7 +120,7 @@ def _lora(published: Tensors, arguments: Mapping[str, Any], _: PreTrainedModel) 
             raise ConfigurationError(f"{name} {tuple(tensor.shape)} is no factor of a LoRA, `lora_A` or `lora_B`")
         tensors[f"{name}.weight"] = tensor.T
     alpha = arguments.get("lora_alpha")
-    if type(alpha) not in (int, float) or not 0 < alpha < inf:
+    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < inf:
         raise ConfigurationError(f"its arguments' `lora_alpha` is {alpha!r}; a number above 0 is needed, for its scale")
     rank = min(next(iter(tensors.values())).shape)
     return Lora(r=rank, alpha=alpha, target_modules=["q", "v"]), tensors
