@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import pytest
 import torch
@@ -91,7 +91,7 @@ SEQ2SEQ = ["t5", "t5_gated", "bart", "marian", "bert2bert"]
 CAUSAL = ["llama", "gpt2"]
 
 
-def _tokenizer(prefix: List[str], suffix: List[str], more: List[str]) -> PreTrainedTokenizerFast:
+def _tokenizer(prefix: List[str], suffix: List[str], more: Sequence[str] = ()) -> PreTrainedTokenizerFast:
     vocabulary = {token: number for number, token in enumerate(SPECIAL + WORDS)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -101,7 +101,7 @@ def _tokenizer(prefix: List[str], suffix: List[str], more: List[str]) -> PreTrai
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"
     )
-    fast.add_special_tokens({"additional_special_tokens": more})
+    fast.add_special_tokens({"additional_special_tokens": [*more]})
     return fast
 
 

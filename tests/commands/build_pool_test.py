@@ -253,7 +253,7 @@ def test_truncated_files(fails: Any, build: Any, tmp_path: Path) -> None:
         ),
         (
             {"sources": [{"type": "hearsay"}]},
-            '"sources.0.type" is "hearsay", which is not there; there are: datasets',
+            '"sources.0.type" is "hearsay", which is not there; there are: big_bench, datasets',
         ),
         ({"surplus": 1}, "surplus"),
     ],

@@ -65,6 +65,7 @@ def environment(
         "FEW_SHOT_PATH": rows,
         "UPSTREAM_PATH": rows,
         "TARGET_PATH": rows,
+        "TEMPLATES_PATH": "/nowhere/templates.yaml",
         "TEST_PATH": rows,
         "TUPLES_PATH": rows,
         "NI_PATH": "/nowhere",
@@ -100,6 +101,9 @@ def environment(
 def test_resolves(path: Path, environment: Dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     if path.name == "agent.jsonnet":
         monkeypatch.setenv("CHECKPOINT", "agent007")
+    if path.name == "divide.jsonnet":
+        monkeypatch.setenv("TASK", "super_glue-cb")
+        monkeypatch.setenv("VALIDATION_DATA_PATH", environment["TRAIN_DATA_PATH"])
     if path.name in ("probe.jsonnet", "compare_sets.jsonnet", "compare_singles.jsonnet"):
         monkeypatch.setenv("TASK", "conllx_pos")
         monkeypatch.setenv("VALIDATION_DATA_PATH", environment["TRAIN_DATA_PATH"])
