@@ -340,6 +340,8 @@ def local_file(path: Union[str, Path], wanted: str = "") -> Path:
         local = Path(cached_path(path))
     except FileNotFoundError as error:
         raise ConfigurationError(f"{path}: no such file") from error
+    except ValueError as error:  # With a colon in it it may have been meant as a URL.
+        raise ConfigurationError(f"{path}: no such file, and no URL of a kind that is read ({error})") from error
     if local.is_dir():
         raise ConfigurationError(f"{path}: is a directory; a {wanted}{' ' * bool(wanted)}file is needed")
     if local.stat().st_size == 0:

@@ -148,5 +148,5 @@ def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
 def _existing(path: str, setting: str) -> Path:
     try:
         return Path(cached_path(path))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:  # With a colon in it it may have been meant as a URL.
         raise ConfigurationError(f"{setting} {path}: no such file") from error

@@ -81,6 +81,8 @@ def test_missing_empty_truncated_and_wrong_files(tmp_path: Path) -> None:
         open_rows(tmp_path)
     empty = tmp_path / "empty.jsonl"
     empty.touch()
+    with pytest.raises(ConfigurationError, match="no:where.jsonl: no such file, and no URL"):
+        open_rows("no:where.jsonl")
     with pytest.raises(ConfigurationError, match=r"empty\.jsonl: the file is empty"):
         open_rows(empty)
     cut = tmp_path / "cut.jsonl.gz"

@@ -62,7 +62,7 @@ _OF_ITS_TIME = ("manifest.json", "out.log")
 _PRODUCTS = ("vectors", "retrieved")
 """Directories of ours, in which all is as it was written."""
 _UNFINISHED = (".part", ".tmp")
-_NAMED = re.compile(r'"[^"]+" is|: no such file|encoder tests_number')
+_NAMED = re.compile(r'"[^"]+" is|\w+ is .*; .* (possible|needed)|: no such file|encoder tests_number')
 """A setting, a file that is not there, or a text that only the tests' own encoder does not take."""
 
 
