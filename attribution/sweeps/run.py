@@ -26,8 +26,9 @@ STEP = "step.json"
 METRICS = "metrics.json"
 
 _NOT_MADE_OF = {"environment", "outputs"}
-_PASSING = (".th", ".log")
-"""The endings of checkpoints and logs, which nobody needs when a run is finished: a user may remove them."""
+_PASSING = (".th", ".log", ".part")
+"""The endings of checkpoints and logs, which nobody needs when a run is finished: a user may remove them. And of what a
+killed process was writing."""
 
 
 class Run(NamedTuple):
