@@ -67,7 +67,7 @@ def test_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_what_a_killed_process_was_writing_is_no_part_of_it(tmp_path: Path) -> None:
-    run = _run(f"{tmp_path}/S=1")
+    run = _run("model/S=1")._replace(directory=tmp_path / "S=1")
     run.directory.mkdir()
     (run.directory / "metrics.json").write_text("{}")
     (run.directory / f"{STEP}.part").write_text("{")
