@@ -6,11 +6,9 @@ from typing import Any, Dict, NamedTuple
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from attribution.common.manifest import Identity
-from attribution.common.pretrained import model_identity
 from attribution.data.prompt_tokenizer import load_tokenizer
 from attribution.importers.checkpoint_file import read_checkpoint, some_of, tensors_in
-from attribution.importers.importer import Importer
+from attribution.importers.importer import Importer, OfModel
 from attribution.models.pretrained import load_state, load_transformer
 from attribution.modules.delta import IA3, Delta
 from attribution.modules.delta.delta_folder import PREFIX
@@ -31,7 +29,7 @@ class _Weights(NamedTuple):
 
 
 @Importer.register("deft_weights")
-class DeftWeights(Importer):
+class DeftWeights(OfModel):
     """
     The `.th` of a training of DEFT's own code (Ivison et al., 2023): `best.th`, `weights.th`,
     `model_state_epoch_4.th`. It becomes a model in Hugging Face's format, which is a `model_name` wherever one is
@@ -50,13 +48,6 @@ class DeftWeights(Importer):
 
     summary = "DEFT's .th of a seq2seq or ia3_seq2seq -> a model in Hugging Face's format"
 
-    def __init__(self, path: str, model_name: str) -> None:
-        super().__init__(path)
-        self.model_name = model_name
-
-    def identity(self, given: Identity) -> Identity:
-        return {**given, "model": model_identity(self.model_name)}
-
     def write(self, directory: Path) -> str:
         weights = _read(self.path)
         for layer, vector in weights.vectors.items():
@@ -73,7 +64,7 @@ class DeftWeights(Importer):
 
 
 @Importer.register("deft_ia3")
-class DeftIA3(Importer):
+class DeftIA3(OfModel):
     """
     (IA)^3's vectors in the `.th` of a few-shot training of DEFT's own code. They become the folder of a delta, `ia3`,
     of the model that the training began with.
@@ -90,13 +81,6 @@ class DeftIA3(Importer):
     """
 
     summary = "the IA3 vectors in DEFT's .th -> the folder of a delta"
-
-    def __init__(self, path: str, model_name: str) -> None:
-        super().__init__(path)
-        self.model_name = model_name
-
-    def identity(self, given: Identity) -> Identity:
-        return {**given, "model": model_identity(self.model_name)}
 
     def write(self, directory: Path) -> str:
         weights = _read(self.path)

@@ -9,10 +9,8 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from transformers import PreTrainedModel
 
-from attribution.common.manifest import Identity
-from attribution.common.pretrained import model_identity
 from attribution.importers.checkpoint_file import LeftAside, read_checkpoint, some_of, tensors_in
-from attribution.importers.importer import Importer
+from attribution.importers.importer import Importer, OfModel
 from attribution.models.pretrained import load_transformer
 from attribution.modules.delta import Delta, DeltaModule, Houlsby, Lora, Pfeiffer, Prefix
 from attribution.modules.delta.delta_folder import PREFIX
@@ -36,7 +34,7 @@ Tensors = Dict[str, torch.Tensor]
 
 
 @Importer.register("delta_checkpoint")
-class DeltaCheckpoint(Importer):
+class DeltaCheckpoint(OfModel):
     """
     A delta of T5 (Lv et al., 2023): `checkpoint-best.pt` and its like, or `without_TASK_checkpoint.pt`. It becomes the
     folder of a delta, which is a source of `allennlp similarity` and `ensemble`, and `weights` of a model's `delta`:
@@ -60,13 +58,6 @@ class DeltaCheckpoint(Importer):
     """
 
     summary = "weight ensembling's checkpoint-best.pt of adapter, LoRA or prefix -> the folder of a delta"
-
-    def __init__(self, path: str, model_name: str) -> None:
-        super().__init__(path)
-        self.model_name = model_name
-
-    def identity(self, given: Identity) -> Identity:
-        return {**given, "model": model_identity(self.model_name)}
 
     def write(self, directory: Path) -> str:
         checkpoint = read_checkpoint(self.path, _EXPECTED, _BESIDE)

@@ -7,6 +7,7 @@ from typing import ClassVar, List
 from allennlp.common import Registrable
 
 from attribution.common.manifest import Identity
+from attribution.common.pretrained import model_identity
 from attribution.common.rows import local_file
 
 
@@ -43,3 +44,23 @@ class Importer(Registrable):
 
         `ConfigurationError` if the file is of another format, with what was expected and what is there.
         """
+
+
+class OfModel(Importer):
+    """
+    Base of what reads an artefact that a model belongs to.
+
+    # Parameters
+
+    path : `str`
+        The artefact.
+    model_name : `str`
+        The model: a hub id or a local folder.
+    """
+
+    def __init__(self, path: str, model_name: str) -> None:
+        super().__init__(path)
+        self.model_name = model_name
+
+    def identity(self, given: Identity) -> Identity:
+        return {**given, "model": model_identity(self.model_name)}
